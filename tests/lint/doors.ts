@@ -1,0 +1,93 @@
+import { type Finding, isTest, type SourceFile } from './source-file.ts';
+
+interface Door {
+  readonly module: RegExp;
+  /** Folders that may use the whole module. */
+  readonly insiders: readonly string[];
+  /** Names anybody may import: they open nothing. Absent = none. */
+  readonly free?: readonly string[];
+  /** Names only insiders may import; everything else is free. Instead of `free`. */
+  readonly closed?: readonly string[];
+  /** Types carry nothing across, so they are free, unless the module is a private detail of its package. */
+  readonly typesFree: boolean;
+  /** Tests speak to servers of their own. */
+  readonly testsFree: boolean;
+  readonly instead: string;
+}
+
+const egress = 'packages/http/src/egress/';
+const outside = [egress, 'packages/testkit/', 'demo/'];
+const viaEgress = 'outbound calls go through egress, the one door to the network';
+
+const doors: readonly Door[] = [
+  {
+    module: /^pg(-.+)?$/,
+    insiders: ['packages/postgres/'],
+    typesFree: false,
+    testsFree: false,
+    instead: 'use Database of @bulkhead/postgres',
+  },
+  { module: /^undici(\/.+)?$/, insiders: [egress], typesFree: false, testsFree: false, instead: viaEgress },
+  {
+    module: /^(node:)?https?$/,
+    insiders: outside,
+    free: [
+      'createServer',
+      'Server',
+      'IncomingMessage',
+      'ServerResponse',
+      'STATUS_CODES',
+      'METHODS',
+      'maxHeaderSize',
+      'validateHeaderName',
+      'validateHeaderValue',
+    ],
+    typesFree: true,
+    testsFree: true,
+    instead: viaEgress,
+  },
+  {
+    module: /^(node:)?net$/,
+    insiders: outside,
+    free: ['createServer', 'Server', 'isIP', 'isIPv4', 'isIPv6', 'BlockList', 'SocketAddress'],
+    typesFree: true,
+    testsFree: true,
+    instead: viaEgress,
+  },
+  {
+    module: /^(node:)?tls$/,
+    insiders: outside,
+    free: ['createServer', 'Server', 'createSecureContext', 'checkServerIdentity', 'rootCertificates'],
+    typesFree: true,
+    testsFree: true,
+    instead: viaEgress,
+  },
+  { module: /^(node:)?(http2|dgram|dns|dns\/promises)$/, insiders: outside, typesFree: true, testsFree: true, instead: viaEgress },
+  {
+    module: /^(node:)?process$/,
+    insiders: ['packages/platform/src/config/', 'packages/cli/', 'packages/testkit/'],
+    closed: ['env', '*'],
+    typesFree: true,
+    testsFree: true,
+    instead: 'the environment is read in platform/src/config only; take what you need as a parameter',
+  },
+];
+
+/** Modules that open a way out of the process are reserved to the code that guards that way. */
+export function checkDoors(file: SourceFile): Finding[] {
+  const findings: Finding[] = [];
+  for (const { specifier, names, typeOnly, line } of file.imports) {
+    const door = doors.find((candidate) => candidate.module.test(specifier));
+    if (door === undefined || door.insiders.some((folder) => file.path.startsWith(folder))) continue;
+    if ((typeOnly && door.typesFree) || (door.testsFree && isTest(file.path))) continue;
+    const refused =
+      door.closed === undefined
+        ? names.filter((name) => !(door.free ?? []).includes(name))
+        : names.filter((name) => door.closed?.includes(name));
+    if (refused.length === 0 && names.length > 0) continue;
+    if (refused.length === 0 && door.closed !== undefined) continue;
+    const what = refused.length === 0 ? specifier : `${refused.join(', ')} of ${specifier}`;
+    findings.push({ rule: 'doors', path: file.path, line, text: `${what} is not for this folder: ${door.instead}.` });
+  }
+  return findings;
+}
