@@ -118,6 +118,7 @@ describe('doors: what opens a way out is reserved to its guard', () => {
     ['undici in egress', 'packages/http/src/egress/x.ts', `import { Pool } from 'undici';`],
     ['a server', 'packages/http/src/server/x.ts', `import { createServer, STATUS_CODES } from 'node:http';`],
     ['a type of node:http', 'packages/http/src/server/x.ts', `import { type ClientRequest, createServer } from 'node:http';`],
+    ['the socket of a database connection', 'packages/postgres/src/x.ts', `import { Socket } from 'node:net';`],
     ['a socket in egress', 'packages/http/src/egress/x.ts', `import { connect } from 'node:net';`],
     ['a request in a test', 'packages/platform/src/vault/x.test.ts', `import { request } from 'node:http';`],
     ['env in the config', 'packages/platform/src/config/env.ts', `import { env } from 'node:process';`],

@@ -26,7 +26,7 @@ export interface Finding {
   readonly text: string;
 }
 
-const roots = ['packages', 'server', 'demo', 'tests', 'examples', 'bench'];
+const roots = ['packages', 'server', 'demo', 'tests', 'examples', 'bench', '.ci'];
 const skipped = new Set(['node_modules', '.bulkhead', 'coverage', 'test-results', 'dist']);
 
 /** Every TypeScript file below the folders that hold our code, sorted. */

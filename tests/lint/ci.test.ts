@@ -1,0 +1,70 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readmeSteps } from '../../.ci/readme.ts';
+
+describe('the commands taken from a README', () => {
+  test('are the sh blocks in order, around the start command', () => {
+    const page = [
+      '```sh',
+      'git clone https://example.org/bulkhead',
+      'cd bulkhead',
+      'npm ci && npm start   # prints the URLs',
+      '```',
+      '```text',
+      'not typed',
+      '```',
+      '```sh',
+      '$ TOKEN=abc',
+      'curl --fail http://127.0.0.1:8400/healthz # alive',
+      '```',
+    ].join('\n');
+    expect(readmeSteps(page)).toEqual({
+      before: [],
+      start: 'npm start',
+      after: ['TOKEN=abc', 'curl --fail http://127.0.0.1:8400/healthz # alive'],
+    });
+  });
+
+  test('a page that never starts the server is noticed', () => {
+    expect(readmeSteps('```sh\nnpm test\n```\n```console\nnpm start\n```').start).toBeNull();
+  });
+});
+
+describe('the closing line', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bulkhead-summary-'));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  async function closingLine(report: unknown, exitCode: string): Promise<string | undefined> {
+    const path = join(folder, `${crypto.randomUUID()}.json`);
+    if (report !== null) await writeFile(path, JSON.stringify(report));
+    const script = join(import.meta.dirname, '../../.ci/summary.mjs');
+    return new Promise((resolve) => {
+      execFile(process.execPath, [script, path, exitCode], (_error, stdout) => resolve(stdout.trimEnd().split('\n').at(-1)));
+    });
+  }
+
+  const report = { numPassedTests: 7, numFailedTests: 0, numPendingTests: 1, numTodoTests: 1, testResults: [] };
+
+  test.each([
+    ['a good run', report, '0', '7 passed, 0 failed, 2 skipped'],
+    ['failed tests', { ...report, numFailedTests: 3 }, '1', '7 passed, 3 failed, 2 skipped'],
+    [
+      'a file that fails to load',
+      { ...report, testResults: [{ status: 'failed', assertionResults: [] }] },
+      '1',
+      '7 passed, 1 failed, 2 skipped',
+    ],
+    ['a step that failed after good tests', report, '1', '7 passed, 1 failed, 2 skipped'],
+    ['no report at all', null, '1', '0 passed, 1 failed, 0 skipped'],
+    ['no report in a run that calls itself good', null, '0', '0 passed, 1 failed, 0 skipped'],
+    ['a run without tests', { ...report, numPassedTests: 0 }, '0', '0 passed, 1 failed, 2 skipped'],
+  ])('tells the truth about %s', async (_, given, exitCode, line) => {
+    expect(await closingLine(given, exitCode)).toBe(line);
+  });
+});
