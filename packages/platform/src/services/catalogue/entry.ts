@@ -1,0 +1,26 @@
+import { parseServiceDefinition, type ServiceDefinitionInput } from '../service-definition.ts';
+import type { UpstreamService } from '../service.ts';
+
+/** A service we have looked at ourselves: what we checked, where, when, and what to know before trusting it. */
+export interface CatalogueEntry extends UpstreamService {
+  /** The provider's own page on its OAuth. */
+  readonly documentation: string;
+  /** ISO date on which the entry was compared with that page. */
+  readonly checked: string;
+  /** How its refresh tokens live, for the operator and for whoever debugs a lost account. */
+  readonly refreshNotes: string;
+  /** What its API or console does that surprises. */
+  readonly notes: readonly string[];
+}
+
+export interface CatalogueInput extends Omit<CatalogueEntry, 'definition' | 'aliases' | 'quirks' | 'baseScopes'> {
+  readonly definition: ServiceDefinitionInput;
+  readonly aliases?: readonly string[];
+  readonly baseScopes?: readonly string[];
+  readonly quirks?: CatalogueEntry['quirks'];
+}
+
+/** One entry, its definition checked by the schema that a tenant's own service must pass. */
+export function catalogueEntry(input: CatalogueInput): CatalogueEntry {
+  return { aliases: [], baseScopes: [], quirks: {}, ...input, definition: parseServiceDefinition(input.definition) };
+}

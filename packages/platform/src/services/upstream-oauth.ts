@@ -1,0 +1,245 @@
+import * as oauth from 'oauth4webapi';
+import { type Clock, epochSeconds, PlatformError, Secret } from '@bulkhead/base';
+import { readScalar } from './json-pointer.ts';
+import type { OAuth2Auth } from './service-definition.ts';
+import type { UpstreamService } from './service.ts';
+import { servicesErrors } from './services-errors.ts';
+import { plainErrorCode, readTokenAnswer, type TokenBody } from './token-answer.ts';
+import { callUpstream, toCallError, type UpstreamAnswer, type UpstreamCall } from './upstream-http.ts';
+import type { UpstreamServer } from './upstream-server.ts';
+import type { RefreshResult, UpstreamClient, UpstreamTokens } from './upstream-tokens.ts';
+
+const TOKEN_ANSWER_BYTES_MAX = 256 * 1024;
+
+/** One conversation with a token endpoint: who we are, where it is, how to get there. */
+export interface UpstreamExchange {
+  readonly service: UpstreamService;
+  readonly server: UpstreamServer;
+  readonly client: UpstreamClient;
+  readonly call: UpstreamCall;
+  readonly clock: Clock;
+}
+
+export interface RedeemInput extends UpstreamExchange {
+  /** The whole query of the callback. */
+  readonly parameters: URLSearchParams;
+  /** Where the caller keeps it; without it the caller has compared `state` by its hash before. */
+  readonly expectedState?: string;
+  /** Exactly as in the authorization request. */
+  readonly redirectUri: string;
+  readonly codeVerifier: Secret;
+  /** What was asked for: granted where the answer names no scope (RFC 6749 §5.1). */
+  readonly requestedScopes: readonly string[];
+}
+
+function oauth2(service: UpstreamService): OAuth2Auth {
+  const { auth } = service.definition;
+  if (auth.type !== 'oauth2') throw new TypeError(`service ${service.definition.id} has no token endpoint`);
+  return auth;
+}
+
+/** The server as oauth4webapi wants it. Without an issuer none is compared; the placeholder can be nobody's. */
+function metadataOf(server: UpstreamServer): oauth.AuthorizationServer {
+  return {
+    issuer: server.issuer ?? 'urn:bulkhead:issuer:unknown',
+    authorization_endpoint: server.authorizationEndpoint,
+    token_endpoint: server.tokenEndpoint,
+    ...(server.revocationEndpoint === null ? {} : { revocation_endpoint: server.revocationEndpoint }),
+    authorization_response_iss_parameter_supported: server.issPromised,
+    ...(server.idTokenAlgorithms.length === 0 ? {} : { id_token_signing_alg_values_supported: [...server.idTokenAlgorithms] }),
+  };
+}
+
+function formEncode(text: string): string {
+  return new URLSearchParams({ v: text }).toString().slice(2);
+}
+
+/**
+ * Client authentication (RFC 6749 §2.3.1). Basic encodes as a form does and leaves `-`, `.`, `_` as they are: the same to a
+ * server that decodes, and right for the many that do not.
+ */
+export function clientAuthentication(auth: OAuth2Auth, client: UpstreamClient): oauth.ClientAuth {
+  if (client.clientSecret === null || auth.token_endpoint_auth_method === 'none') return oauth.None();
+  const secret = client.clientSecret;
+  if (auth.token_endpoint_auth_method === 'client_secret_post') return oauth.ClientSecretPost(secret.reveal());
+  return (_server, { client_id }, _body, headers) => {
+    headers.set('authorization', `Basic ${Buffer.from(`${formEncode(client_id)}:${formEncode(secret.reveal())}`).toString('base64')}`);
+  };
+}
+
+interface Seen {
+  answer?: UpstreamAnswer;
+  /** The error code of the answer, or why it cannot be used. */
+  error?: string;
+  junk?: string;
+  document?: Readonly<Record<string, unknown>>;
+}
+
+/** A fetch for oauth4webapi that hands it the answer in the form of RFC 6749 §5 and remembers what came. */
+function tolerantFetch(exchange: UpstreamExchange, seen: Seen) {
+  return async (url: string, init: { method: string; headers: Record<string, string>; body?: unknown; signal?: AbortSignal | undefined }): Promise<Response> => {
+    const body = init.body instanceof URLSearchParams ? init.body.toString() : null;
+    const answer = await callUpstream(exchange.call, url, { method: init.method, headers: init.headers, body }, TOKEN_ANSWER_BYTES_MAX);
+    seen.answer = answer;
+    const read = readTokenAnswer(answer, exchange.service.quirks);
+    const json = (status: number, value: unknown) => new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } });
+    if (read.kind === 'junk') {
+      seen.junk = read.problem;
+      return json(502, {});
+    }
+    if (read.kind === 'error') {
+      seen.error = read.error;
+      return json(400, { error: read.error });
+    }
+    seen.document = read.document;
+    return json(200, withoutUnusedIdToken(exchange, read.body));
+  };
+}
+
+/** The ID token matters only where the identity is read from it; elsewhere its oddities must not end the flow. */
+function withoutUnusedIdToken({ service, server }: UpstreamExchange, body: TokenBody): TokenBody {
+  if (server.issuer !== null && service.definition.identity?.url === undefined) return body;
+  const { id_token: _unused, ...rest } = body;
+  return rest;
+}
+
+function oauthOptions(exchange: UpstreamExchange, seen: Seen) {
+  return {
+    [oauth.allowInsecureRequests]: true as const, // whether http is allowed anywhere is decided by egress
+    [oauth.customFetch]: tolerantFetch(exchange, seen),
+  };
+}
+
+function oauthClient({ client, clock }: UpstreamExchange): oauth.Client {
+  return {
+    client_id: client.clientId,
+    [oauth.clockSkew]: epochSeconds(clock) - Math.floor(Date.now() / 1000),
+    [oauth.clockTolerance]: 60,
+  };
+}
+
+const CLIENT_ERRORS: ReadonlySet<string> = new Set([
+  'invalid_client', 'unauthorized_client', 'invalid_client_id', 'bad_client_secret', 'incorrect_client_credentials', 'redirect_uri_mismatch', 'bad_redirect_uri',
+]);
+const GRANT_ERRORS: ReadonlySet<string> = new Set(['invalid_grant', 'access_denied', 'invalid_scope', 'unsupported_grant_type', 'consent_required', 'interaction_required', 'login_required']);
+
+function answerError(seen: Seen): PlatformError {
+  const { answer, error, junk } = seen;
+  const retry = answer?.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: answer.retryAfterSeconds };
+  if (answer !== undefined && answer.status === 429) return servicesErrors('upstream.rate_limited', retry);
+  if (error !== undefined && CLIENT_ERRORS.has(error)) return servicesErrors('upstream.client_refused', { params: { error } });
+  if (answer !== undefined && answer.status >= 500) return servicesErrors('upstream.unavailable', { ...retry, detail: `status ${answer.status}` });
+  if (error !== undefined) return servicesErrors('upstream.code_refused', { params: { error } });
+  return servicesErrors('upstream.answer_malformed', { params: { problem: junk ?? 'it does not follow RFC 6749 §5.1' } });
+}
+
+function toExchangeError(error: unknown, seen: Seen): PlatformError {
+  if (seen.error !== undefined || seen.junk !== undefined) return answerError(seen);
+  if (error instanceof oauth.OperationProcessingError || error instanceof oauth.UnsupportedOperationError) {
+    // Its messages are fixed texts; its cause quotes the answer and is left behind.
+    return servicesErrors('upstream.answer_malformed', { params: { problem: 'its ID token or token response is not valid' }, detail: error.message });
+  }
+  return toCallError(error);
+}
+
+function splitScopes(scope: string): readonly string[] {
+  return [...new Set(scope.split(/[ ,]+/).filter((part) => part !== ''))];
+}
+
+function toTokens(exchange: UpstreamExchange, seen: Seen, body: oauth.TokenEndpointResponse): UpstreamTokens {
+  const claims = oauth.getValidatedIdTokenClaims(body);
+  const kept = Object.entries(exchange.service.quirks.keep ?? {}).flatMap(([name, pointer]) => {
+    const value = readScalar(seen.document, pointer, 2048);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return {
+    accessToken: new Secret(body.access_token),
+    ...(body.refresh_token === undefined ? {} : { refreshToken: new Secret(body.refresh_token) }),
+    ...(body.expires_in === undefined ? {} : { expiresAt: exchange.clock.now() + body.expires_in * 1000 }),
+    ...(body.scope === undefined || body.scope === '' ? {} : { grantedScopes: splitScopes(body.scope) }),
+    ...(claims === undefined ? {} : { idTokenClaims: claims }),
+    kept: Object.fromEntries(kept),
+  };
+}
+
+/**
+ * Checks the authorization response before anything is sent: one value per parameter, `iss` as promised and as asked (RFC 9207 §2.4),
+ * `state`, then the error it may carry (RFC 6749 §4.1.2.1), then the code.
+ */
+export function checkAuthorizationResponse({ service, server, client, parameters, expectedState }: Pick<RedeemInput, 'service' | 'server' | 'client' | 'parameters' | 'expectedState'>): URLSearchParams {
+  oauth2(service);
+  const checked = new URLSearchParams();
+  for (const name of ['iss', 'state', 'code', 'error', 'response', 'id_token'] as const) {
+    const values = parameters.getAll(name);
+    if (values.length > 1) throw servicesErrors('upstream.callback_malformed', { detail: `"${name}" occurs ${values.length} times` });
+    if (values[0] !== undefined && values[0].length > 4096) throw servicesErrors('upstream.callback_malformed', { detail: `"${name}" is too long` });
+    if (values[0] !== undefined) checked.set(name, values[0]);
+  }
+  const iss = checked.get('iss');
+  if (iss === null ? server.issPromised : server.issuer !== null && iss !== server.issuer) throw servicesErrors('upstream.issuer_mismatch', { detail: iss === null ? 'iss is missing' : 'iss differs' });
+  if (iss !== null && server.issuer === null) checked.delete('iss');
+  if (expectedState !== undefined && checked.get('state') !== expectedState) throw servicesErrors('upstream.state_mismatch');
+  const error = checked.get('error');
+  if (error === 'access_denied' || error === 'user_cancelled_login' || error === 'user_cancelled_authorize') throw servicesErrors('upstream.access_denied');
+  if (error !== null) throw servicesErrors('upstream.authorization_failed', { params: { error: plainErrorCode(error) ?? 'unknown_error' } });
+  if (!checked.get('code')) throw servicesErrors('upstream.callback_malformed', { detail: 'there is no code' });
+  try {
+    return oauth.validateAuthResponse(metadataOf(server), { client_id: client.clientId }, checked, oauth.skipStateCheck);
+  } catch (cause) {
+    throw servicesErrors('upstream.callback_malformed', { detail: cause instanceof Error ? cause.message : 'unknown' });
+  }
+}
+
+/**
+ * Redeems the code of a callback (RFC 6749 §4.1.3, RFC 7636 §4.5). Everything in the response is checked first: on a wrong or
+ * missing `iss` no token request is made. Throws `upstream.*`.
+ */
+export async function redeemCode(input: RedeemInput): Promise<UpstreamTokens> {
+  const auth = oauth2(input.service);
+  const response = checkAuthorizationResponse(input);
+  const seen: Seen = {};
+  const server = metadataOf(input.server);
+  const client = oauthClient(input);
+  try {
+    const answer = await oauth.authorizationCodeGrantRequest(server, client, clientAuthentication(auth, input.client), response, input.redirectUri, auth.pkce ? input.codeVerifier.reveal() : oauth.nopkce, oauthOptions(input, seen));
+    const tokens = toTokens(input, seen, await oauth.processAuthorizationCodeResponse(server, client, answer));
+    return tokens.grantedScopes === undefined ? { ...tokens, grantedScopes: input.requestedScopes } : tokens;
+  } catch (error) {
+    throw toExchangeError(error, seen);
+  }
+}
+
+function refusal(exchange: UpstreamExchange, seen: Seen): RefreshResult | null {
+  const { answer, error } = seen;
+  if (answer === undefined || error === undefined || answer.status >= 500 || answer.status === 429) return null;
+  if (CLIENT_ERRORS.has(error)) return { kind: 'permanent', reason: 'client', error };
+  const known = GRANT_ERRORS.has(error) || (exchange.service.quirks.permanentErrors ?? []).includes(error);
+  return known ? { kind: 'permanent', reason: 'grant', error } : null;
+}
+
+/**
+ * Refreshes (RFC 6749 §6). Never throws for what an upstream does: a dead refresh token is `permanent`; outages, junk and errors
+ * nobody has heard of are `transient`, because a lost account costs more than another try. Where the answer brings no new
+ * refresh token the old one stays.
+ */
+export async function refresh(exchange: UpstreamExchange & { readonly refreshToken: Secret }): Promise<RefreshResult> {
+  const auth = oauth2(exchange.service);
+  const seen: Seen = {};
+  const server = metadataOf(exchange.server);
+  const client = oauthClient(exchange);
+  try {
+    const answer = await oauth.refreshTokenGrantRequest(server, client, clientAuthentication(auth, exchange.client), exchange.refreshToken.reveal(), oauthOptions(exchange, seen));
+    // An ID token that comes with a refresh has nothing to tell us: the account is known.
+    const { id_token: _unused, ...body } = (await answer.json()) as Record<string, unknown>;
+    const clean = new Response(JSON.stringify(body), { status: answer.status, headers: { 'content-type': 'application/json' } });
+    const tokens = toTokens(exchange, seen, await oauth.processRefreshTokenResponse(server, client, clean));
+    const refreshToken = tokens.refreshToken ?? exchange.refreshToken;
+    return { kind: 'ok', tokens: { ...tokens, refreshToken }, rotated: refreshToken.reveal() !== exchange.refreshToken.reveal() };
+  } catch (error) {
+    const refused = refusal(exchange, seen);
+    if (refused !== null) return refused;
+    const { code } = toExchangeError(error, seen);
+    const retryAfterSeconds = seen.answer?.retryAfterSeconds;
+    return { kind: 'transient', error: seen.error ?? code, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) };
+  }
+}
