@@ -1,0 +1,72 @@
+import { isIP, type LookupFunction } from 'node:net';
+import { buildConnector } from 'undici';
+import type { Destination } from './destination.ts';
+import { egressErrors } from './egress-errors.ts';
+import type { Guard } from './guard.ts';
+import { limits } from './limits.ts';
+import { asResolveError, type Resolve } from './resolve.ts';
+
+export interface ConnectOptions {
+  readonly guard: Guard;
+  readonly resolve: Resolve;
+  readonly connectTimeoutMs?: number;
+  /** PEM certificates to trust instead of the system's. */
+  readonly trustedCertificates?: string | readonly string[];
+}
+
+/**
+ * A connector for one origin. The name is resolved here and nowhere else; the socket is given exactly the addresses
+ * that were checked, so a name that changes between check and connect (DNS rebinding) has no moment to do so.
+ * One bad address refuses the name: a mixture is what an attack looks like, not what a service looks like.
+ * TLS still names and verifies the original host.
+ */
+export function guardedConnector(destination: Destination, options: ConnectOptions): buildConnector.connector {
+  const { guard, resolve } = options;
+  const refuse = (reason: string) => egressErrors('egress.refused', { detail: reason });
+
+  const checkedAddresses = async (hostname: string): Promise<{ address: string; family: number }[]> => {
+    const addresses = await resolve(hostname).catch((error: unknown) => Promise.reject(asResolveError(error)));
+    if (addresses.length === 0) throw refuse('the name has no address');
+    for (const address of addresses) {
+      const reason = guard.refusesAddress(destination, address);
+      if (reason) throw refuse(reason);
+    }
+    return addresses.map((address) => ({ address, family: isIP(address) }));
+  };
+
+  const lookup: LookupFunction = (hostname, { all, family }, callback) => {
+    checkedAddresses(hostname).then(
+      (found) => {
+        const wanted = family === 4 || family === 6 ? found.filter((each) => each.family === family) : found;
+        const [first] = wanted;
+        if (!first) return callback(refuse('the name has no address of this family'), '', 0);
+        return all ? callback(null, wanted) : callback(null, first.address, first.family);
+      },
+      (error: Error) => callback(error, '', 0),
+    );
+  };
+
+  const connect = buildConnector({
+    allowH2: false,
+    autoSelectFamily: true,
+    timeout: options.connectTimeoutMs ?? limits.connectTimeoutMs,
+    lookup,
+    ...(options.trustedCertificates === undefined ? {} : { ca: [options.trustedCertificates].flat() }),
+  } as buildConnector.BuildOptions);
+
+  return (target, callback) => {
+    // A socket does not look up what already is an address, so it is checked here.
+    if (destination.literal) {
+      const reason = guard.refusesAddress(destination, destination.hostname);
+      if (reason) return callback(refuse(reason), null);
+    }
+    connect(target, (error, socket) => {
+      if (error) return callback(error, null);
+      // The second lock: whatever happened above, nothing is sent to a peer that the rules refuse.
+      const reason = guard.refusesAddress(destination, socket?.remoteAddress ?? '');
+      if (!reason) return callback(null, socket);
+      socket?.destroy();
+      callback(refuse(reason), null);
+    });
+  };
+}

@@ -1,0 +1,99 @@
+/** Headers as they were on the wire: name, value, name, value; duplicates, order and case kept. */
+export type RawHeaders = readonly string[];
+
+/** Fields about one connection, never passed on (RFC 9110 §7.6.1), with the older ones that Connection need not name. */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+]);
+
+/** Written by the connection itself from the URL and the body, so that no header of a caller contradicts them. */
+const OURS = new Set(['host', 'expect']);
+
+/**
+ * Fields meant for the recipient, which Connection must not name (RFC 9110 §7.6.1). Honouring it would let a caller have
+ * the credential removed that the platform put in, or the length that keeps two requests apart.
+ */
+const END_TO_END = new Set(['authorization', 'cache-control', 'cookie', 'content-encoding', 'content-length', 'content-range', 'content-type', 'date', 'set-cookie']);
+
+/** Belongs to a caller and its session with us; a caller's own credential must never travel on. */
+const CALLERS = new Set(['authorization', 'cookie', 'cookie2', 'origin', 'referer']);
+
+/** Would act on our origin if a browser saw it come from there. */
+const ACTS_ON_ORIGIN = new Set([
+  'set-cookie',
+  'set-cookie2',
+  'strict-transport-security',
+  'public-key-pins',
+  'public-key-pins-report-only',
+  'alt-svc',
+  'clear-site-data',
+  'nel',
+  'report-to',
+  'reporting-endpoints',
+  'service-worker-allowed',
+]);
+
+/** Says where a caller came from: for us to know, not for the upstream. */
+function isTrace(name: string): boolean {
+  return name.startsWith('x-forwarded-') || name === 'forwarded' || name === 'via' || name === 'x-real-ip';
+}
+
+/** What Connection names, if anything, apart from the fields it may not name. */
+function namedByConnection(headers: RawHeaders): ReadonlySet<string> | null {
+  let named: Set<string> | null = null;
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index]!;
+    if (name.length !== 10 || name.toLowerCase() !== 'connection') continue;
+    for (const option of headers[index + 1]!.toLowerCase().split(',')) {
+      const field = option.trim();
+      if (field !== '' && field !== 'close' && field !== 'keep-alive' && !END_TO_END.has(field)) (named ??= new Set()).add(field);
+    }
+  }
+  return named;
+}
+
+function without(headers: RawHeaders, drops: (name: string) => boolean): string[] {
+  const named = namedByConnection(headers);
+  const kept: string[] = [];
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    const name = headers[index]!;
+    const lower = name.toLowerCase();
+    if (!HOP_BY_HOP.has(lower) && !named?.has(lower) && !drops(lower)) kept.push(name, headers[index + 1]!);
+  }
+  return kept;
+}
+
+/** What of a caller's request may go to an upstream: no hop-by-hop field, no credential, no trace of the caller. */
+export function forwardableRequestHeaders(headers: RawHeaders): string[] {
+  return without(headers, (name) => OURS.has(name) || CALLERS.has(name) || isTrace(name));
+}
+
+/** The last gate before the wire: what must not be sent whoever wrote it. */
+export function outgoingHeaders(headers: RawHeaders): string[] {
+  return without(headers, (name) => OURS.has(name));
+}
+
+/** What of an upstream's answer may go to a caller: no hop-by-hop field, nothing that would act on our own origin. */
+export function forwardableResponseHeaders(headers: RawHeaders): string[] {
+  return without(headers, (name) => ACTS_ON_ORIGIN.has(name));
+}
+
+/** Trailers that may pass: none that frame, route or authenticate (RFC 9110 §6.5.1). */
+export function forwardableTrailers(trailers: RawHeaders): string[] {
+  return without(trailers, (name) => OURS.has(name) || CALLERS.has(name) || ACTS_ON_ORIGIN.has(name) || name.startsWith('content-') || name === 'trailer');
+}
+
+/** undici hands headers over as bytes; HTTP/1 fields are Latin-1 (RFC 9110 §5.5). */
+export function rawHeadersFrom(headers: unknown): string[] {
+  if (!Array.isArray(headers)) return [];
+  return headers.map((each: unknown) => (Buffer.isBuffer(each) ? each.toString('latin1') : String(each)));
+}
