@@ -1,0 +1,10 @@
+export { type ConnectionUrl } from './connection.ts';
+export { isForeignKeyViolation, isUniqueViolation } from './database-errors.ts';
+export { type Database, type DatabaseOptions, notify, openDatabase, type SystemOptions } from './database.ts';
+export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded/embedded-postgres.ts';
+export { type Listening, type ListenOptions } from './listener.ts';
+export { migrate, type MigrateOptions } from './migrate.ts';
+export { type BulkheadRole, ensureRoles, type EnsureRolesOptions } from './roles.ts';
+export { type JsonValue, Sql, sql, type SqlValue } from './sql.ts';
+export { tableGate, type TableGateOptions } from './table-gate.ts';
+export { type OrganizationTx, type TenantTx, type Tx } from './transaction.ts';

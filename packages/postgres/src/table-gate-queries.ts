@@ -1,0 +1,124 @@
+/**
+ * One query per rule. Each answers with `finding` and may read `given`: the lists of control tables, organization
+ * tables and allowed objects, and the serving roles.
+ */
+
+/** Tables of schema public that are neither control tables nor our record of migrations. */
+const tenantTables = `
+  tenant_tables as (
+    select c.oid, c.relname, c.relrowsecurity, c.relforcerowsecurity
+      from pg_class c, given
+     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+       and c.relname <> 'bulkhead_migrations' and c.relname <> all (control_tables))`;
+
+/** Who holds which right on which relation, whole or in part; a partition or view counts as a relation too. */
+const reachable = `
+  reachable as (
+    select c.oid, n.nspname, c.relname, c.relkind, c.relispartition, c.reloptions, role
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace, given, unnest(serving_roles) role
+     where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'
+       and has_schema_privilege(role, n.oid, 'usage')
+       and (has_table_privilege(role, c.oid, 'select, insert, update, delete, truncate, references, trigger')
+            or has_any_column_privilege(role, c.oid, 'select, insert, update, references')))`;
+
+const scoped = (setting: string, column: string): string => `(${column} = ( SELECT current_setting('${setting}'::text) AS current_setting))`;
+const tenantCondition = scoped('bulkhead.application_id', 'application_id').replaceAll("'", "''");
+const organizationCondition = scoped('bulkhead.organization_id', 'organization_id').replaceAll("'", "''");
+
+export const tableGateQueries: readonly string[] = [
+  `, ${tenantTables}
+  select format('Table %s %s.', relname, offence) as finding
+    from tenant_tables, public.bulkhead_tenant_key_offences(oid) offence`,
+
+  `, ${tenantTables}
+  select format('Table %s has the foreign key %s to %s, which is neither a tenant table nor a control table.', relname, conname, confrelid::regclass) as finding
+    from tenant_tables t join pg_constraint on conrelid = t.oid and contype = 'f', given
+   where not exists (select from pg_attribute where attrelid = confrelid and attname = 'application_id' and not attisdropped)
+     and confrelid::regclass::text <> all (control_tables)`,
+
+  `, ${tenantTables}
+  select format('Table %s does not have row-level security both enabled and forced.', relname) as finding
+    from tenant_tables where not (relrowsecurity and relforcerowsecurity)`,
+
+  `, ${tenantTables}
+  select format('Table %s lacks the policy that holds bulkhead_app to its Application for reading and writing.', relname) as finding
+    from tenant_tables t
+   where not exists (
+     select from pg_policy p
+      where p.polrelid = t.oid and p.polcmd = '*' and p.polroles = array['bulkhead_app'::regrole::oid]
+        and pg_get_expr(polqual, polrelid) = '${tenantCondition}' and pg_get_expr(polwithcheck, polrelid) = '${tenantCondition}')`,
+
+  // Permissive policies add up, so one more of them may undo the first.
+  `, ${tenantTables}
+  select format('Table %s has the policy %s, which lets more through.', relname, polname) as finding
+    from tenant_tables t join pg_policy p on p.polrelid = t.oid, given
+   where polpermissive
+     and not (polroles = array['bulkhead_app'::regrole::oid] and polcmd = '*' and pg_get_expr(polqual, polrelid) = '${tenantCondition}' and pg_get_expr(polwithcheck, polrelid) = '${tenantCondition}')
+     and not polroles = array['bulkhead_system'::regrole::oid]
+     and not (polroles = array['bulkhead_control'::regrole::oid] and relname = any (organization_tables)
+              and coalesce(pg_get_expr(polqual, polrelid), '${organizationCondition}') = '${organizationCondition}'
+              and coalesce(pg_get_expr(polwithcheck, polrelid), '${organizationCondition}') = '${organizationCondition}')`,
+
+  `, ${tenantTables}, ${reachable}
+  select distinct format('Table %s holds tenant data and %s has rights on it.', relname, role) as finding
+    from reachable join tenant_tables using (oid, relname), given
+   where role = 'bulkhead_control' and relname <> all (organization_tables)`,
+
+  // TRUNCATE and triggers do not ask the policies; a foreign key of one's own reads past them.
+  `, ${tenantTables}
+  select format('Table %s lets %s do more than select, insert, update and delete.', relname, role) as finding
+    from tenant_tables t, given, unnest(serving_roles) role where has_table_privilege(role, t.oid, 'truncate, references, trigger')`,
+
+  `, ${reachable}
+  select format('Control table %s lets bulkhead_app in.', relname) as finding
+    from reachable, given where nspname = 'public' and role = 'bulkhead_app' and relname = any (control_tables)
+  union all
+  select format('The record of migrations lets %s in.', role) from reachable where nspname = 'public' and relname = 'bulkhead_migrations'`,
+
+  `select format('Control table %s does not exist.', name) as finding
+    from given, unnest(control_tables) name where to_regclass(format('public.%I', name)) is null`,
+
+  `, ${reachable}
+  select format('View %s.%s runs with its owner''s rights (no security_invoker) and %s can read it.', nspname, relname, role) as finding
+    from reachable, given
+   where relkind = 'v' and not coalesce(reloptions && array['security_invoker=true', 'security_invoker=on', 'security_invoker=1', 'security_invoker=yes'], false)
+     and format('%s.%s', nspname, relname) <> all (allowed)
+  union all
+  select format('Materialized view %s.%s knows no row-level security and %s can read it.', nspname, relname, role)
+    from reachable, given where relkind = 'm' and format('%s.%s', nspname, relname) <> all (allowed)
+  union all
+  select format('Foreign table %s.%s knows no row-level security and %s can reach it.', nspname, relname, role)
+    from reachable, given where relkind = 'f' and format('%s.%s', nspname, relname) <> all (allowed)
+  union all
+  select format('Partition %s.%s can be reached by %s past the policies of its parent.', nspname, relname, role)
+    from reachable where relispartition
+  union all
+  select format('Table %s.%s lies outside schema public and %s can reach it.', nspname, relname, role)
+    from reachable, given where relkind in ('r', 'p') and not relispartition and nspname <> 'public' and format('%s.%s', nspname, relname) <> all (allowed)`,
+
+  `select distinct format('Function %s runs with its owner''s rights (security definer) and %s can call it.', p.oid::regprocedure, role) as finding
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace, given, unnest(serving_roles) role
+   where p.prosecdef and n.nspname <> 'pg_catalog' and has_schema_privilege(role, n.oid, 'usage') and has_function_privilege(role, p.oid, 'execute')
+     and format('%s.%s', n.nspname, p.proname) <> all (allowed)`,
+
+  `select format('Role %s does not exist.', name) as finding
+    from given, unnest(serving_roles || 'bulkhead_owner'::text) name where to_regrole(name) is null
+  union all
+  select format('Role %s may %s.', rolname, might)
+    from pg_roles, given,
+         lateral (values (rolsuper, 'do anything (superuser)'), (rolbypassrls, 'bypass row-level security'), (rolcreaterole, 'make roles'),
+                         (rolcreatedb, 'make databases'), (rolreplication, 'replicate')) as power (has, might)
+   where rolname = any (serving_roles || 'bulkhead_owner'::text) and has
+  union all
+  select format('Role %s is a member of %s.', member::regrole, roleid::regrole)
+    from pg_auth_members, given where member::regrole::text = any (serving_roles)
+  union all
+  select format('Role %s owns %s.', refobjid::regrole, pg_describe_object(classid, objid, objsubid))
+    from pg_shdepend, given
+   where deptype = 'o' and refclassid = 'pg_authid'::regclass and dbid in (0, (select oid from pg_database where datname = current_database()))
+     and refobjid::regrole::text = any (serving_roles)
+  union all
+  select format('Role %s may create in schema %s.', role, nspname)
+    from pg_namespace, given, unnest(serving_roles) role
+   where nspname !~ '^pg_' and has_schema_privilege(role, oid, 'create')`,
+];

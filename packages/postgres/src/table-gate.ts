@@ -1,0 +1,39 @@
+import type { Client } from 'pg';
+import { connect, type ConnectionUrl } from './connection.ts';
+import { fromDriver } from './database-errors.ts';
+import { servingRoles } from './scope.ts';
+import { tableGateQueries } from './table-gate-queries.ts';
+
+export interface TableGateOptions {
+  /** The tables of schema public that hold no tenant data. */
+  readonly controlTables: readonly string[];
+  /** Tenant tables of which an organization sees its own rows (`applications`). */
+  readonly organizationTables?: readonly string[];
+  /** Objects in other schemas that a serving role may reach, as `schema.table` or `schema.function`. */
+  readonly allowed?: readonly string[];
+}
+
+/**
+ * Every way in which the migrated database would let a tenant see or change what is another's, one sentence each; none
+ * is the answer that lets a build pass. Reads only the catalogues, so a table is held to the rules the moment it exists.
+ */
+export async function tableGate(ownerUrl: ConnectionUrl, options: TableGateOptions): Promise<string[]> {
+  let client: Client;
+  try {
+    client = await connect(ownerUrl, 'bulkhead-gate');
+  } catch (error) {
+    throw fromDriver(error);
+  }
+  try {
+    const values = [options.controlTables, options.organizationTables ?? [], options.allowed ?? [], servingRoles];
+    const findings: string[] = [];
+    for (const text of tableGateQueries) {
+      // Each query names the lists it needs; PostgreSQL refuses parameters that a statement does not mention.
+      const { rows } = await client.query<{ finding: string }>(`with given as (select $1::text[] as control_tables, $2::text[] as organization_tables, $3::text[] as allowed, $4::text[] as serving_roles) ${text}`, values);
+      findings.push(...rows.map((row) => row.finding));
+    }
+    return findings.sort();
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,212 @@
+import type { ApplicationId, Log } from '@bulkhead/base';
+import type { PoolClient, QueryResult } from 'pg';
+import { corkUntilNextTick } from './connection.ts';
+import { databaseErrors, fromDriver } from './database-errors.ts';
+import { preparedName, type Sql } from './sql.ts';
+
+/**
+ * A transaction. Statements go out in the order they are asked for, without waiting for each other; a statement whose
+ * promise is still open when the work ends, or asked for after it, is an error (`database.misused`).
+ */
+export interface Tx {
+  /** All rows. */
+  query<Row extends object = Record<string, unknown>>(statement: Sql): Promise<Row[]>;
+  /** The one row; any other number of rows throws `database.misused`. */
+  one<Row extends object = Record<string, unknown>>(statement: Sql): Promise<Row>;
+  /** The row, or null where there is none; more than one throws `database.misused`. */
+  maybe<Row extends object = Record<string, unknown>>(statement: Sql): Promise<Row | null>;
+  /** How many rows were written (or returned). */
+  execute(statement: Sql): Promise<number>;
+  /** To be run once the transaction has committed, in order; never if it rolls back. What it throws is logged, not thrown. */
+  onCommit(callback: () => void | Promise<void>): void;
+}
+
+/** A transaction that sees one Application and nothing else. */
+export interface TenantTx extends Tx {
+  readonly applicationId: ApplicationId;
+}
+
+/** A transaction over the control tables that sees, of the Applications, those of one organization. */
+export interface OrganizationTx extends Tx {
+  readonly organizationId: string;
+}
+
+export interface TransactionOptions {
+  /** The statement that takes on role and scope, local to the transaction. */
+  readonly scope: Sql;
+  readonly preparedStatements: boolean;
+  readonly log: Log;
+}
+
+type Answer = { readonly result: QueryResult } | { readonly error: unknown };
+
+/** Queues a statement; the promise never rejects. */
+function send(client: PoolClient, statement: Sql, preparedStatements: boolean): Promise<Answer> {
+  const name = preparedStatements && statement.values.length > 0 ? preparedName(statement.text) : undefined;
+  return client.query({ text: statement.text, values: [...statement.values], ...(name === undefined ? {} : { name }) }).then(
+    (result) => ({ result }),
+    (error: unknown) => ({ error }),
+  );
+}
+
+function sendBare(client: PoolClient, text: 'begin' | 'commit' | 'rollback'): Promise<Answer> {
+  return client.query(text).then(
+    (result) => ({ result }),
+    (error: unknown) => ({ error }),
+  );
+}
+
+function isIdle(client: PoolClient): boolean {
+  return client.getTransactionStatus() === 'I';
+}
+
+export class Transaction implements Tx {
+  readonly #client: PoolClient;
+  readonly #options: TransactionOptions;
+  readonly #callbacks: (() => void | Promise<void>)[] = [];
+  #pending = 0;
+  #ended = false;
+  /** The first thing that went wrong in the database: it has aborted the transaction, whatever became of the promise. */
+  #failure: { readonly error: unknown } | undefined;
+  /** Why there is no scope. */
+  #opening: unknown;
+
+  private constructor(client: PoolClient, options: TransactionOptions) {
+    this.#client = client;
+    this.#options = options;
+  }
+
+  /**
+   * Runs `work` in a transaction on `client` and gives the client back: clean, or closed where that is not certain.
+   * `begin`, the scope and the first statements of `work` leave together.
+   */
+  static async run<T, Scoped extends Tx>(client: PoolClient, options: TransactionOptions, scoped: (tx: Tx) => Scoped, work: (tx: Scoped) => Promise<T>): Promise<T> {
+    const tx = new Transaction(client, options);
+    let value: T;
+    try {
+      tx.#open();
+      try {
+        value = await work(scoped(tx));
+      } catch (error) {
+        await tx.#rollback();
+        throw tx.#openingError() ?? error;
+      }
+      if (tx.#pending > 0) {
+        await tx.#rollback();
+        throw databaseErrors('database.misused', { detail: 'A statement was still running when its transaction ended: a promise was not awaited. The transaction was rolled back.' });
+      }
+      await tx.#commit();
+    } finally {
+      client.release(!(tx.#pending === 0 && tx.#opening === undefined && isIdle(client)));
+    }
+    await tx.#runCallbacks();
+    return value;
+  }
+
+  #openingError(): unknown {
+    return this.#opening === undefined ? undefined : fromDriver(this.#opening);
+  }
+
+  #open(): void {
+    corkUntilNextTick(this.#client);
+    for (const answer of [sendBare(this.#client, 'begin'), send(this.#client, this.#options.scope, this.#options.preparedStatements)]) {
+      void answer.then((settled) => {
+        if ('error' in settled) {
+          this.#opening ??= settled.error;
+          this.#failure ??= settled;
+        }
+      });
+    }
+  }
+
+  async #send(statement: Sql): Promise<QueryResult> {
+    if (this.#ended) {
+      throw databaseErrors('database.misused', { detail: `A statement was asked for after its transaction had ended: ${statement.text}` });
+    }
+    this.#pending += 1;
+    const answer = await send(this.#client, statement, this.#options.preparedStatements);
+    this.#pending -= 1;
+    // Answers come in order, so by now begin and scope have succeeded or `#opening` is set. Without them the
+    // statement ran outside of any scope, and nobody may see what it said.
+    if (this.#opening !== undefined) throw this.#openingError();
+    if ('error' in answer) {
+      this.#failure ??= answer;
+      throw fromDriver(answer.error);
+    }
+    return answer.result;
+  }
+
+  async #rollback(): Promise<void> {
+    this.#ended = true;
+    // If this fails the connection is lost, and the server rolls back by itself.
+    await sendBare(this.#client, 'rollback');
+  }
+
+  async #commit(): Promise<void> {
+    this.#ended = true;
+    const answer = await sendBare(this.#client, 'commit');
+    if (this.#opening !== undefined) throw this.#openingError();
+    if ('error' in answer) throw fromDriver(answer.error);
+    if (answer.result.command === 'COMMIT') return;
+    throw databaseErrors('database.misused', {
+      detail: 'The transaction could not commit: a statement in it had failed (see the cause) and the work went on as if it had not.',
+      cause: this.#failure?.error,
+    });
+  }
+
+  async #runCallbacks(): Promise<void> {
+    for (const callback of this.#callbacks) {
+      try {
+        await callback();
+      } catch (error) {
+        this.#options.log.error('What was to follow a commit failed', { error });
+      }
+    }
+  }
+
+  /** One statement with its begin, scope and commit in a single flight. */
+  static async single(client: PoolClient, options: TransactionOptions, statement: Sql): Promise<QueryResult> {
+    try {
+      corkUntilNextTick(client);
+      const [begun, scoped, answer, committed] = await Promise.all([
+        sendBare(client, 'begin'),
+        send(client, options.scope, options.preparedStatements),
+        send(client, statement, options.preparedStatements),
+        sendBare(client, 'commit'),
+      ]);
+      for (const settled of [begun, scoped, answer, committed]) if ('error' in settled) throw fromDriver(settled.error);
+      if (!('result' in answer) || !('result' in committed) || committed.result.command !== 'COMMIT') {
+        throw databaseErrors('database.misused', { detail: 'A single statement did not commit.' });
+      }
+      return answer.result;
+    } finally {
+      client.release(!isIdle(client));
+    }
+  }
+
+  async query<Row extends object>(statement: Sql): Promise<Row[]> {
+    return (await this.#send(statement)).rows as Row[];
+  }
+
+  async one<Row extends object>(statement: Sql): Promise<Row> {
+    const rows = await this.query<Row>(statement);
+    const [row] = rows;
+    if (row === undefined || rows.length > 1) throw databaseErrors('database.misused', { detail: `Expected one row, got ${rows.length}: ${statement.text}` });
+    return row;
+  }
+
+  async maybe<Row extends object>(statement: Sql): Promise<Row | null> {
+    const rows = await this.query<Row>(statement);
+    if (rows.length > 1) throw databaseErrors('database.misused', { detail: `Expected at most one row, got ${rows.length}: ${statement.text}` });
+    return rows[0] ?? null;
+  }
+
+  async execute(statement: Sql): Promise<number> {
+    return (await this.#send(statement)).rowCount ?? 0;
+  }
+
+  onCommit(callback: () => void | Promise<void>): void {
+    if (this.#ended) throw databaseErrors('database.misused', { detail: 'onCommit was called after the transaction had ended.' });
+    this.#callbacks.push(callback);
+  }
+}
