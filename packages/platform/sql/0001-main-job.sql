@@ -62,6 +62,7 @@ create table applications (
   implicit_grant_enabled boolean not null default false,
   pkce_required          boolean not null default true,
   recent_enabled         boolean not null default false,
+  events_enabled         boolean not null default false,
   end_customer           text,
   enabled_services       text[],
   source_application_id  text,
@@ -95,7 +96,6 @@ select bulkhead_tenant_table('branding');
 
 create table event_settings (
   application_id  text primary key references applications on delete cascade,
-  enabled         boolean not null default false,
   retention_hours int not null default 24,
   types           text[]
 );
@@ -214,6 +214,7 @@ create table credentials (
   lease_until       timestamptz,
   retry_after       timestamptz,
   failure_count     int not null default 0,
+  broken_reason     text,
   created_at        timestamptz not null default now(),
   modified_at       timestamptz not null default now(),
   primary key (application_id, credential_id)
@@ -248,6 +249,24 @@ create unique index accounts_by_identity on accounts (application_id, service, i
 create index accounts_by_credential on accounts (application_id, credential_id);
 create index accounts_provisional on accounts (application_id, created_at) where provisional;
 select bulkhead_tenant_table('accounts');
+
+-- What a finished connect flow brought and nobody has confirmed yet. The account, where it is live, stays as it is until then.
+create table pending_connections (
+  application_id    text not null references applications on delete cascade,
+  credential_id     text not null,
+  account_id        bigint not null,
+  account           text not null,
+  effective_scope   text not null,
+  granted_scopes    text[],
+  custom_properties jsonb,
+  end_user          text,
+  created_at        timestamptz not null,
+  primary key (application_id, credential_id),
+  foreign key (application_id, credential_id) references credentials (application_id, credential_id),
+  foreign key (application_id, account_id) references accounts (application_id, account_id) on delete cascade
+);
+create index pending_connections_by_account on pending_connections (application_id, account_id);
+select bulkhead_tenant_table('pending_connections');
 
 -- ---------------------------------------------------------------------------------------------------- tokens
 -- What one approval of one end user gave. Revocation deletes the grant; everything issued under it goes with it.
