@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { completeLock, type Lock } from '../../.ci/complete-lock.mjs';
 import { readmeSteps } from '../../.ci/readme.ts';
 
 describe('the commands taken from a README', () => {
@@ -66,5 +68,40 @@ describe('the closing line', () => {
     ['a run without tests', { ...report, numPassedTests: 0 }, '0', '0 passed, 1 failed, 2 skipped'],
   ])('tells the truth about %s', async (_, given, exitCode, line) => {
     expect(await closingLine(given, exitCode)).toBe(line);
+  });
+});
+
+describe('the lock file', () => {
+  const parent = {
+    version: '1.0.0',
+    dev: true,
+    optionalDependencies: { '@x/tool-linux-x64-musl': '1.0.0', '@x/tool-darwin-arm64': '1.0.0' },
+  };
+  const present = { version: '1.0.0', os: ['linux'], cpu: ['x64'], libc: ['musl'] };
+
+  test('names the binaries of every platform, so that npm ci takes it wherever it was written', () => {
+    const lock = JSON.parse(readFileSync(join(import.meta.dirname, '../../package-lock.json'), 'utf8')) as Lock;
+    expect(completeLock(lock).added).toEqual([]);
+  });
+
+  test('control: a lock without one of them is completed with the version its parent pins', () => {
+    const { lock, added } = completeLock({
+      packages: { '': {}, 'node_modules/tool': parent, 'node_modules/@x/tool-linux-x64-musl': present },
+    });
+    expect(added).toEqual(['@x/tool-darwin-arm64']);
+    expect(lock.packages['node_modules/@x/tool-darwin-arm64']).toEqual({
+      version: '1.0.0',
+      os: ['darwin'],
+      cpu: ['arm64'],
+      dev: true,
+      optional: true,
+    });
+  });
+
+  test.each([
+    ['a range', { '@x/tool-darwin-arm64': '^1.0.0' }],
+    ['a name without a platform', { '@x/extra': '1.0.0' }],
+  ])('%s is left to a person', (_, optionalDependencies) => {
+    expect(() => completeLock({ packages: { 'node_modules/tool': { version: '1.0.0', optionalDependencies } } })).toThrow('by hand');
   });
 });
