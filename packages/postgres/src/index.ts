@@ -1,4 +1,5 @@
 export { type ConnectionUrl } from './connection.ts';
+export { createDatabaseFrom, type CreateDatabaseOptions, dropDatabase } from './database-copy.ts';
 export { isForeignKeyViolation, isUniqueViolation } from './database-errors.ts';
 export { type Database, type DatabaseOptions, notify, openDatabase, type SystemOptions } from './database.ts';
 export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded/embedded-postgres.ts';

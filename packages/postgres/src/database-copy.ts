@@ -1,0 +1,33 @@
+import { connect, type ConnectionUrl } from './connection.ts';
+import { ownerRole, servingRoles } from './scope.ts';
+import { quoteIdentifier } from './sql.ts';
+
+export interface CreateDatabaseOptions {
+  /** A login that may create databases. */
+  readonly adminUrl: ConnectionUrl;
+  readonly name: string;
+  /** A database nobody is connected to, whose roles were ensured. */
+  readonly template: string;
+}
+
+/** A copy of `template`, let open to the roles as `ensureRoles` does (rights on a database are not copied). Tests live on it. */
+export async function createDatabaseFrom(options: CreateDatabaseOptions): Promise<void> {
+  const name = quoteIdentifier(options.name);
+  const client = await connect(options.adminUrl, 'bulkhead-admin');
+  try {
+    await client.query(`create database ${name} template ${quoteIdentifier(options.template)}`);
+    await client.query(`revoke all on database ${name} from public; grant create, connect, temporary on database ${name} to ${ownerRole}; grant connect on database ${name} to ${servingRoles.join(', ')}`);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Drops a database with whoever is connected to it; one that is gone already is no error. */
+export async function dropDatabase(options: { readonly adminUrl: ConnectionUrl; readonly name: string }): Promise<void> {
+  const client = await connect(options.adminUrl, 'bulkhead-admin');
+  try {
+    await client.query(`drop database if exists ${quoteIdentifier(options.name)} with (force)`);
+  } finally {
+    await client.end();
+  }
+}

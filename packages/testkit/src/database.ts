@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Log, randomBase62, Secret, silentLog } from '@bulkhead/base';
+import { createDatabaseFrom, type Database, type DatabaseOptions, dropDatabase, openDatabase } from '@bulkhead/postgres';
+import { inject } from 'vitest';
+import type { TestCluster, TestClusterFile } from './global-setup.ts';
+
+export interface TestDatabase {
+  readonly database: Database;
+  /** Log-in of the owner of the tables: for migrations and for looking past the doors. */
+  readonly ownerUrl: Secret;
+  /** What `openDatabase` takes, for a second process or another pool on the same database. */
+  readonly urls: { readonly ownerUrl: Secret; readonly appUrl: Secret; readonly controlUrl: Secret; readonly systemUrl: Secret };
+  /** Closes the pools and drops the database. */
+  close(): Promise<void>;
+}
+
+export interface TestDatabaseOptions extends Partial<Pick<DatabaseOptions, 'poolSize' | 'preparedStatements' | 'statementTimeoutMs' | 'acquireTimeoutMs'>> {
+  readonly log?: Log;
+}
+
+const START_LIMIT_MS = 60_000;
+
+async function cluster(): Promise<TestCluster> {
+  const file = inject('bulkheadClusterFile');
+  for (const limit = performance.now() + START_LIMIT_MS; performance.now() < limit; await delay(20)) {
+    const text = await readFile(file, 'utf8').catch(() => null);
+    if (text === null) continue;
+    const content = JSON.parse(text) as TestClusterFile;
+    if ('error' in content) throw new Error(`The test cluster did not start: ${content.error}`);
+    return content.cluster;
+  }
+  throw new Error('The test cluster did not start in time.');
+}
+
+/**
+ * A database of this test's own, migrated: a copy of the run's template, made in some 50 ms. Nothing is shared with
+ * other tests but the roles. The suite must run under the repository's vitest configuration, which starts the cluster.
+ */
+export async function testDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
+  const { adminUrl, template, ...roleUrls } = await cluster();
+  const name = `test_${randomBase62(16).toLowerCase()}`;
+  await createDatabaseFrom({ adminUrl, name, template });
+  const here = (url: string): Secret => new Secret(url.replace(`/${template}?`, `/${name}?`));
+  const urls = { ownerUrl: here(roleUrls.ownerUrl), appUrl: here(roleUrls.appUrl), controlUrl: here(roleUrls.controlUrl), systemUrl: here(roleUrls.systemUrl) };
+  const { log = silentLog, ...rest } = options;
+  const database = openDatabase({ ...urls, log, poolSize: 5, ...rest });
+  return {
+    database,
+    ownerUrl: urls.ownerUrl,
+    urls,
+    async close() {
+      await database.close();
+      await dropDatabase({ adminUrl, name });
+    },
+  };
+}
