@@ -1,5 +1,5 @@
 export { buildAuthorizationUrl, type AuthorizationUrlInput, createPkce } from './authorization-request.ts';
-export { catalogue, type CatalogueEntry, findCatalogueService } from './catalogue/index.ts';
+export { catalogue, catalogueEntries, type CatalogueEntry, findCatalogueEntry, upstreamService } from './catalogue/index.ts';
 export { isHeaderSafe, type PlacedCredential, placeCredential, type UpstreamCredential } from './credential-placement.ts';
 export { effectiveScope, matchServices, missingScopes, narrows, resolveScope, upstreamScopes } from './scope.ts';
 export { formatScope, parseScope, type Scope, type ScopeRole, type ScopeToken } from './scope-text.ts';

@@ -126,9 +126,9 @@ export function narrows(child: Scope, parent: Scope, services: readonly Upstream
   const within = (wanted: Scope, granted: Scope) => wanted.flatMap(split).every((part) => granted.flatMap(split).some((token) => covers(token, part)));
   return child.every((token) => {
     if (within([token], parent)) return true;
-    // Only a named service: a category grows with the catalogue, and a child must not grow with it.
+    // Only a named service and plain rights: a category or `:all` may come to mean more, and a child must not grow.
     const service = services.find(({ definition, aliases }) => definition.id === token.selector || aliases.includes(token.selector));
-    if (service === undefined) return false;
+    if (service === undefined || token.role !== 'normal') return false;
     const wanted = resolveScope(service, [token]);
     return wanted.length > 0 && within(wanted, resolveScope(service, parent));
   });

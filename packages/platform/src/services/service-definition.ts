@@ -9,6 +9,8 @@ import { servicesErrors } from './services-errors.ts';
 export const RESERVED_SERVICE_IDS: ReadonlySet<string> = new Set([
   'any', 'all', 'basic', 'raw', 'normal', 'admin', 'default', 'me', 'services', 'callback',
   'storage', 'calendar', 'email', 'crm', 'messaging', 'itsm', 'helpdesk', 'chat', 'team', 'development', 'custom',
+  // Other names of services in the catalogue.
+  'google', 'onedrivebiz', 'skydrive', 'microsoft', 'jira', 'confluence',
 ]);
 
 /** Parameters that we set ourselves: an extra one may not replace them, nor change how the answer comes back. */
@@ -82,7 +84,7 @@ const apiKeyAuth = z
 const basicAuth = z.strictObject({ type: z.literal('basic') });
 
 const identityUrl = z.string().superRefine((text, context) => {
-  const problem = text.startsWith('/') ? urlProblem(`https://service.invalid${text}`) : urlProblem(text);
+  const problem = /^\/(?!\/)/.test(text) ? urlProblem(`https://service.invalid${text}`) : urlProblem(text);
   if (problem !== null) context.addIssue({ code: 'custom', message: problem });
 });
 
