@@ -20,7 +20,10 @@ export function completeLock(lock) {
     for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {
       if (isPresent(packages, path, name)) continue;
       if (!/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version)) throw new Error(`${name}: ${version} is not one version; add it by hand.`);
-      packages[`node_modules/${name}`] = { version, ...platformOf(name), ...(entry.dev ? { dev: true } : {}), optional: true };
+      // In the order in which npm writes the fields, so that its next run changes nothing.
+      const { cpu, libc, os } = platformOf(name);
+      const dev = entry.dev ? { dev: true } : {};
+      packages[`node_modules/${name}`] = { version, cpu, ...dev, ...(libc === undefined ? {} : { libc }), optional: true, os };
       added.push(name);
     }
   }
@@ -40,7 +43,7 @@ function platformOf(name) {
   const pick = (table) => words.map((word) => table[word]).find((found) => found !== undefined);
   const [os, cpu, libc] = [pick(systems), pick(processors), pick(libraries)];
   if (os === undefined || cpu === undefined) throw new Error(`${name} does not name its platform; add it by hand.`);
-  return { cpu: [cpu], ...(libc === undefined ? {} : { libc: [libc] }), os: [os] };
+  return { cpu: [cpu], libc: libc === undefined ? undefined : [libc], os: [os] };
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

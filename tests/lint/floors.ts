@@ -18,7 +18,7 @@ const floors: Readonly<Record<string, number>> = {
 
 /** The slices of `packages/platform/src` from low to high; slices of one row do not know each other. */
 const sliceRows: readonly (readonly string[])[] = [
-  ['config', 'access', 'services'],
+  ['config', 'access', 'services', 'tasks'],
   ['audit', 'events', 'vault', 'deliveries'],
   ['developers'],
   ['applications'],
