@@ -82,9 +82,12 @@ export function outgoingHeaders(headers: RawHeaders): string[] {
   return without(headers, (name) => OURS.has(name));
 }
 
-/** What of an upstream's answer may go to a caller: no hop-by-hop field, nothing that would act on our own origin. */
+/**
+ * What of an upstream's answer may go to a caller: no hop-by-hop field, nothing that would act on our own origin.
+ * Nor Trailer: whether trailers can be sent depends on the caller's connection, and they need no announcement.
+ */
 export function forwardableResponseHeaders(headers: RawHeaders): string[] {
-  return without(headers, (name) => ACTS_ON_ORIGIN.has(name));
+  return without(headers, (name) => ACTS_ON_ORIGIN.has(name) || name === 'trailer');
 }
 
 /** Trailers that may pass: none that frame, route or authenticate (RFC 9110 §6.5.1). */

@@ -20,6 +20,7 @@ export interface StreamRequest {
   readonly method: string;
   /** As on the wire. Hop-by-hop fields, `Host` and `Expect` are dropped; the rest goes out as it is. */
   readonly headers: RawHeaders;
+  /** The incoming request itself may be given; whether it has a body is read from it. */
   readonly body: Readable | null;
   readonly signal?: AbortSignal;
   /** From the request being written until the head of the answer. Default 60 s. */
@@ -96,7 +97,7 @@ class Streaming implements Dispatcher.DispatchHandler, StreamFlow {
         path: target,
         method,
         headers: outgoingHeaders(headers),
-        body: body instanceof IncomingMessage && !carriesBody(headers) ? null : body,
+        body: body instanceof IncomingMessage && !carriesBody(body.rawHeaders) ? null : body,
         headersTimeout: headersTimeoutMs ?? limits.headersTimeoutMs,
         bodyTimeout: bodyIdleTimeoutMs ?? limits.bodyIdleTimeoutMs,
       },
@@ -179,8 +180,8 @@ class Streaming implements Dispatcher.DispatchHandler, StreamFlow {
   }
 }
 
-/** Whether a message with these headers has a body (RFC 9112 §6.3): it is framed, and not empty by its own words. */
-export function carriesBody(headers: RawHeaders): boolean {
+/** Whether a message with these headers, as received, has a body (RFC 9112 §6.3): it is framed, and not empty by its own words. */
+function carriesBody(headers: RawHeaders): boolean {
   for (let index = 0; index + 1 < headers.length; index += 2) {
     const name = headers[index]!.toLowerCase();
     if (name === 'transfer-encoding') return true;

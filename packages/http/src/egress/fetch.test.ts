@@ -1,0 +1,289 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer } from 'node:net';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { applicationId, type Log, type LogFields, silentLog, systemClock } from '@bulkhead/base';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createEgress, type Egress, type EgressOptions } from './egress.ts';
+import type { EgressRequest } from './fetch.ts';
+
+const open: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const each of open.splice(0)) await each.close();
+});
+
+async function listen(server: Server | TcpServer): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  open.push({ close: () => new Promise((resolve) => ('closeAllConnections' in server && server.closeAllConnections(), server.close(resolve))) });
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+const upstream = (listener: RequestListener): Promise<string> => listen(createServer(listener));
+/** An upstream that answers any request with exactly these bytes. */
+const rawUpstream = (answer: string | Buffer, then: 'close' | 'stay' = 'close'): Promise<string> =>
+  listen(createTcpServer((socket) => socket.on('error', () => undefined).once('data', () => (then === 'close' ? socket.end(answer) : socket.write(answer)))));
+
+function egressWith(options: Partial<EgressOptions> = {}): Egress {
+  const egress = createEgress({ allow: ['127.0.0.0/8'], ownListeners: () => [], log: silentLog, clock: systemClock, ...options });
+  open.unshift(egress);
+  return egress;
+}
+const get = { policy: 'upstream', tenant: null } satisfies EgressRequest;
+const json = (response: ServerResponse, value: unknown): unknown => response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+const echo: RequestListener = (request, response) => {
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => json(response, { method: request.method, url: request.url, headers: request.rawHeaders, body: Buffer.concat(chunks).toString() }));
+};
+const echoed = (body: Buffer): { method: string; url: string; headers: string[]; body: string } => JSON.parse(body.toString());
+
+describe('a buffered call', () => {
+  it('sends method, path, headers and body, and brings back status, headers and body', async () => {
+    const host = await upstream(echo);
+    const answer = await egressWith().fetch(`http://${host}/a/b?c=%20#d`, { ...get, method: 'PUT', headers: { 'X-One': '1' }, body: 'héllo' });
+    expect(answer).toMatchObject({ status: 200, url: `http://${host}/a/b?c=%20#d` });
+    expect(answer.headers.get('content-type')).toBe('application/json');
+    expect(echoed(answer.body)).toMatchObject({ method: 'PUT', url: '/a/b?c=%20', body: 'héllo' });
+    expect(echoed(answer.body).headers.join('\n')).toContain(`X-One\n1\naccept-encoding\nidentity\nuser-agent\nBulkhead\ncontent-length\n6`);
+  });
+
+  it('writes the Host of the URL and drops what a caller says of host, length and connection', async () => {
+    const host = await upstream(echo);
+    const headers = { Host: 'victim.example', 'Content-Length': '99', Connection: 'close, X-Gone', 'X-Gone': '1', 'Transfer-Encoding': 'chunked', TE: 'trailers', Upgrade: 'h2c', Expect: '100-continue', 'Proxy-Authorization': 'Basic x', 'Keep-Alive': 'x' };
+    const answer = await egressWith().fetch(`http://${host}/`, { ...get, method: 'POST', headers, body: 'abc' });
+    const sent = echoed(answer.body).headers.join('|').toLowerCase();
+    expect(sent).toBe(`host|${host}|connection|keep-alive|accept-encoding|identity|user-agent|bulkhead|content-length|3`);
+  });
+
+  it('keeps repeated headers of the answer apart', async () => {
+    const host = await upstream((_, response) => response.writeHead(200, ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'X-Two', '1', 'X-Two', '2']).end());
+    const { headers } = await egressWith().fetch(`http://${host}/`, get);
+    expect(headers.getSetCookie()).toEqual(['a=1', 'b=2']);
+    expect(headers.get('x-two')).toBe('1, 2');
+  });
+
+  it.each([204, 304, 404, 500])('a %s is an answer, not a failure', async (status) => {
+    const host = await upstream((_, response) => response.writeHead(status).end());
+    expect(await egressWith().fetch(`http://${host}/`, get)).toMatchObject({ status, body: Buffer.alloc(0) });
+  });
+
+  it('takes a HEAD answer by its headers alone, however long the body would be', async () => {
+    const host = await upstream((_, response) => response.writeHead(200, { 'content-length': 99_000_000 }).end());
+    expect((await egressWith().fetch(`http://${host}/`, { ...get, method: 'HEAD' })).headers.get('content-length')).toBe('99000000');
+  });
+
+  it('passes over interim answers', async () => {
+    const host = await rawUpstream('HTTP/1.1 103 Early Hints\r\nlink: </x>\r\nx-interim: 1\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
+    const answer = await egressWith().fetch(`http://${host}/`, get);
+    expect([answer.status, answer.headers.get('x-interim'), answer.body.toString()]).toEqual([200, null, 'ok']);
+  });
+
+  it.each([['gzip', gzipSync], ['deflate', deflateSync], ['br', brotliCompressSync]] as const)('decodes %s that came although nobody asked', async (encoding, encode) => {
+    const host = await upstream((_, response) => response.writeHead(200, { 'content-encoding': encoding }).end(encode('plain')));
+    const answer = await egressWith().fetch(`http://${host}/`, get);
+    expect([answer.body.toString(), answer.headers.get('content-encoding')]).toEqual(['plain', null]);
+  });
+});
+
+describe('bounds of a buffered call', () => {
+  const chunked: RequestListener = (_, response) => (response.write('x'.repeat(60)), response.end('x'.repeat(60)));
+  const announced: RequestListener = (_, response) => response.end('x'.repeat(120));
+  const bomb: RequestListener = (_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(Buffer.alloc(100_000)));
+
+  it.each([['chunked', chunked, 120], ['announced', announced, 120], ['compressed', bomb, 100_000]] as const)('a body over the limit is refused: %s', async (_, listener, length) => {
+    const host = await upstream(listener);
+    const egress = egressWith();
+    await expect(egress.fetch(`http://${host}/`, { ...get, maxBytes: length - 1 })).rejects.toMatchObject({ code: 'egress.too_large', status: 502 });
+    expect((await egress.fetch(`http://${host}/`, { ...get, maxBytes: length })).body).toHaveLength(length);
+  });
+
+  it('an endless body is cut off at the limit, and its connection with it', async () => {
+    const closed = Promise.withResolvers<void>();
+    const host = await upstream((_, response) => {
+      const pump = (): void => { while (response.write(Buffer.alloc(16_384))); };
+      response.on('drain', pump).on('close', () => closed.resolve());
+      pump();
+    });
+    await expect(egressWith().fetch(`http://${host}/`, { ...get, maxBytes: 100_000 })).rejects.toMatchObject({ code: 'egress.too_large' });
+    await closed.promise;
+  });
+
+  it.each([
+    ['no head', ''],
+    ['half a head', 'HTTP/1.1 200 OK\r\ncontent-le'],
+    ['half a body', 'HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf'],
+  ])('a server that stops in the middle costs the time limit and no more: %s', async (_, bytes) => {
+    const host = await rawUpstream(bytes, 'stay');
+    await expect(egressWith().fetch(`http://${host}/`, { ...get, timeoutMs: 60 })).rejects.toMatchObject({ code: 'egress.timeout', status: 504 });
+  });
+
+  it('the time limit holds while waiting for a free connection', async () => {
+    const host = await rawUpstream('', 'stay');
+    const egress = egressWith({ connectionsPerPoolMax: 1 });
+    const calls = [1, 2, 3].map(() => egress.fetch(`http://${host}/`, { ...get, timeoutMs: 60 }));
+    for (const call of await Promise.allSettled(calls)) expect(call).toMatchObject({ reason: { code: 'egress.timeout' } });
+  });
+
+  it('the time limit holds while a name is resolved', async () => {
+    const egress = egressWith({ resolve: () => new Promise(() => undefined) });
+    await expect(egress.fetch('https://slow.example/', { ...get, timeoutMs: 60 })).rejects.toMatchObject({ code: 'egress.timeout' });
+  });
+
+  it('a caller that gives up gets its own reason back, before and during the call', async () => {
+    const host = await rawUpstream('', 'stay');
+    const egress = egressWith();
+    const reason = new Error('enough');
+    await expect(egress.fetch(`http://${host}/`, { ...get, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    const giveUp = new AbortController();
+    const call = egress.fetch(`http://${host}/`, { ...get, signal: giveUp.signal });
+    giveUp.abort(reason);
+    await expect(call).rejects.toBe(reason);
+  });
+});
+
+describe('one generic error', () => {
+  it.each([
+    ['an answer cut off inside its length', 'HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf'],
+    ['an answer cut off inside its chunks', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhe'],
+    ['no answer', ''],
+    ['another protocol', 'SSH-2.0-OpenSSH_9.6\r\n'],
+    ['two lengths', 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nabc'],
+    ['length and chunks', 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n'],
+    ['endless headers', `HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(20_000)}\r\n`],
+    ['an upgrade nobody asked for', 'HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n'],
+    ['a body that does not decode', 'HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 5\r\n\r\nplain'],
+  ])('stands for: %s', async (_, bytes) => {
+    const host = await rawUpstream(bytes);
+    await expect(egressWith().fetch(`http://${host}/`, get)).rejects.toMatchObject({ code: 'egress.unreachable', status: 502 });
+  });
+
+  it('stands for a closed port, and tells nothing but the log which', async () => {
+    const lines: LogFields[] = [];
+    const log: Log = { ...silentLog, info: (_, fields = {}) => lines.push(fields) as never };
+    const host = await rawUpstream('');
+    await open.pop()?.close();
+    const tenant = applicationId.generate();
+    const call = egressWith({ log }).fetch(`http://${host}/secret?token=t`, { ...get, tenant });
+    await expect(call).rejects.toMatchObject({ code: 'egress.unreachable', publicText: expect.not.stringMatching(/127|ECONN/) as string });
+    expect(lines).toMatchObject([{ policy: 'upstream', tenant, host, reason: 'ECONNREFUSED' }]);
+    expect(JSON.stringify(lines)).not.toContain('secret');
+  });
+
+  it.each(['CONNECT', 'TRACE', 'trace', 'GET /x HTTP/1.1\r\nHost:', 'G T', ''])('stands for the method %j', async (method) => {
+    const host = await upstream(echo);
+    const egress = egressWith();
+    await expect(egress.fetch(`http://${host}/`, { ...get, method })).rejects.toMatchObject({ code: 'egress.refused' });
+    expect((await egress.fetch(`http://${host}/`, { ...get, method: 'PROPFIND' })).status).toBe(200);
+  });
+
+  it.each([{ 'x-a': 'b\r\nx-c: d' }, { 'x-a': '\u0000' }, { 'x a': 'b' }, { 'x-a\r\nx-c': 'd' }])('stands for headers that would break the message: %j', async (headers) => {
+    const host = await upstream(echo);
+    await expect(egressWith().fetch(`http://${host}/`, { ...get, headers: headers as Record<string, string> })).rejects.toMatchObject({ code: 'egress.refused' });
+  });
+});
+
+describe('redirects', () => {
+  const credentials = { Authorization: 'Bearer secret', Cookie: 'a=1', 'X-Api-Key': 'secret', Accept: 'text/plain' };
+  const seen: IncomingMessage[] = [];
+  const to = (location: string, status = 302): RequestListener => (request, response) => (seen.push(request), response.writeHead(status, { location }).end('moved'));
+  afterEach(() => void seen.splice(0));
+
+  it('are not followed unless asked for', async () => {
+    const target = await upstream(echo);
+    const host = await upstream(to(`http://${target}/`));
+    expect(await egressWith().fetch(`http://${host}/`, get)).toMatchObject({ status: 302, url: `http://${host}/` });
+  });
+
+  it.each([301, 302, 303, 307, 308])('%s is followed on request, without any header that could hold a credential', async (status) => {
+    const target = await upstream(echo);
+    const host = await upstream(to(`http://${target}/next?x`, status));
+    const answer = await egressWith().fetch(`http://${host}/`, { ...get, headers: credentials, redirects: 'follow-safe' });
+    expect(answer.url).toBe(`http://${target}/next?x`);
+    expect(echoed(answer.body).headers.join('|')).not.toMatch(/secret|cookie/i);
+    expect(echoed(answer.body).headers).toContain('text/plain');
+    // Control: the first hop did carry them.
+    expect(seen[0]?.headers).toMatchObject({ authorization: 'Bearer secret', cookie: 'a=1', 'x-api-key': 'secret' });
+  });
+
+  it('lose the credential on the same host too', async () => {
+    const host = await upstream((request, response) => (request.url === '/' ? to('next/../b')(request, response) : echo(request, response)));
+    const answer = await egressWith().fetch(`http://${host}/`, { ...get, headers: credentials, redirects: 'follow-safe' });
+    expect(echoed(answer.body)).toMatchObject({ url: '/b' });
+    expect(echoed(answer.body).headers.join('|')).not.toContain('secret');
+  });
+
+  it.each([
+    ['http://10.0.0.1/', 'egress.refused'], ['https://169.254.169.254/', 'egress.refused'], ['//[::1]/', 'egress.refused'], ['https://localhost:22/', 'egress.refused'], ['http://2852039166/', 'egress.refused'],
+    ['file:///etc/passwd', 'egress.url_invalid'], ['gopher://127.0.0.1/', 'egress.url_invalid'], ['http://user@127.0.0.1/', 'egress.url_invalid'], ['https:127.0.0.1', 'egress.url_invalid'], ['http://\\127.0.0.1/', 'egress.url_invalid'], ['http://[', 'egress.url_invalid'],
+  ])('to %s end in %s', async (location, code) => {
+    const host = await upstream(to(location));
+    await expect(egressWith().fetch(`http://${host}/`, { ...get, redirects: 'follow-safe' })).rejects.toMatchObject({ code });
+  });
+
+  it('to a listener of our own are refused', async () => {
+    const own = await upstream(echo);
+    const host = await upstream(to(`http://${own}/`));
+    const call = (egress: Egress) => egress.fetch(`http://${host}/`, { ...get, redirects: 'follow-safe' });
+    await expect(call(egressWith({ ownListeners: () => [{ host: '127.0.0.1', port: Number(own.split(':')[1]) }] }))).rejects.toMatchObject({ code: 'egress.refused' });
+    expect((await call(egressWith())).status).toBe(200);
+  });
+
+  it('of a request with a body or another method than GET and HEAD are returned, not followed', async () => {
+    const host = await upstream(to('/next', 307));
+    const egress = egressWith();
+    expect((await egress.fetch(`http://${host}/`, { ...get, method: 'POST', body: 'x', redirects: 'follow-safe' })).status).toBe(307);
+    expect((await egress.fetch(`http://${host}/`, { ...get, method: 'DELETE', redirects: 'follow-safe' })).status).toBe(307);
+    expect(seen).toHaveLength(2);
+  });
+
+  it('in a circle end after five', async () => {
+    const host = await upstream(to('/again'));
+    await expect(egressWith().fetch(`http://${host}/`, { ...get, redirects: 'follow-safe' })).rejects.toMatchObject({ code: 'egress.unreachable' });
+    expect(seen).toHaveLength(6);
+  });
+
+  it('share one time limit', async () => {
+    const last = await rawUpstream('', 'stay');
+    const host = await upstream(to(`http://${last}/`));
+    await expect(egressWith().fetch(`http://${host}/`, { ...get, timeoutMs: 80, redirects: 'follow-safe' })).rejects.toMatchObject({ code: 'egress.timeout' });
+  });
+});
+
+describe('a fetch for libraries', () => {
+  it('takes what a library passes and answers with a Response', async () => {
+    const host = await upstream(echo);
+    const fetch = egressWith().customFetch({ policy: 'upstream', tenant: null });
+    const response = await fetch(`http://${host}/token`, { method: 'POST', body: new URLSearchParams({ a: 'b c' }), headers: new Headers({ accept: 'application/json' }), redirect: 'manual' });
+    expect(response).toMatchObject({ status: 200, ok: true, url: `http://${host}/token` });
+    const seen = (await response.json()) as { method: string; headers: string[]; body: string };
+    expect(seen).toMatchObject({ method: 'POST', body: 'a=b+c' });
+    expect(seen.headers).toContain('application/x-www-form-urlencoded;charset=UTF-8');
+  });
+
+  it('takes a Request, and a URL', async () => {
+    const host = await upstream(echo);
+    const fetch = egressWith().customFetch({ policy: 'upstream', tenant: null });
+    expect(await (await fetch(new Request(`http://${host}/x`, { method: 'POST', body: 'hi' }))).json()).toMatchObject({ method: 'POST', url: '/x', body: 'hi' });
+    expect(await (await fetch(new URL(`http://${host}/y`))).json()).toMatchObject({ method: 'GET', url: '/y' });
+  });
+
+  it.each([204, 205, 304])('answers %s without a body', async (status) => {
+    const host = await upstream((_, response) => response.writeHead(status).end());
+    const response = await egressWith().customFetch({ policy: 'upstream', tenant: null })(`http://${host}/`);
+    expect([response.status, response.body]).toEqual([status, null]);
+  });
+
+  it('never follows a redirect, and refuses it where the library says so', async () => {
+    const host = await upstream((_, response) => response.writeHead(302, { location: '/other' }).end());
+    const fetch = egressWith().customFetch({ policy: 'upstream', tenant: null });
+    expect((await fetch(`http://${host}/`)).status).toBe(302);
+    expect((await fetch(`http://${host}/`, { redirect: 'follow' })).status).toBe(302);
+    await expect(fetch(`http://${host}/`, { redirect: 'error' })).rejects.toMatchObject({ code: 'egress.unreachable' });
+  });
+
+  it('has the limits it was made with and the rules of every call', async () => {
+    const host = await upstream((_, response) => response.end('x'.repeat(100)));
+    const egress = egressWith();
+    await expect(egress.customFetch({ policy: 'upstream', tenant: null, maxBytes: 99 })(`http://${host}/`)).rejects.toMatchObject({ code: 'egress.too_large' });
+    await expect(egress.customFetch({ policy: 'upstream', tenant: null })('https://user@127.0.0.1/')).rejects.toMatchObject({ code: 'egress.url_invalid' });
+    await expect(egress.customFetch({ policy: 'upstream', tenant: null })('https://10.0.0.1/')).rejects.toMatchObject({ code: 'egress.refused' });
+    await expect(egress.customFetch({ policy: 'upstream', tenant: null })(`http://${host}/`, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+  });
+});
