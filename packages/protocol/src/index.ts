@@ -1,0 +1,30 @@
+export { type AuthorizationServerMetadata, authorizationServerMetadata } from './oauth/authorization-server-metadata.ts';
+export { introspectionRequest, type IntrospectionResponse, introspectionResponse } from './oauth/introspection.ts';
+export { codeChallenge, codeVerifier, matchesChallenge, s256Challenge } from './oauth/pkce.ts';
+export { revocationRequest } from './oauth/revocation.ts';
+export { type TokenInfo, tokenInfo } from './oauth/token-info.ts';
+export {
+  ACCESS_TOKEN_TYPE,
+  API_KEY_TYPE,
+  AUTHORIZATION_CODE,
+  type AuthorizationCodeRequest,
+  authorizationCodeRequest,
+  REFRESH_TOKEN,
+  type RefreshTokenRequest,
+  refreshTokenRequest,
+  TOKEN_EXCHANGE,
+  type TokenExchangeRequest,
+  tokenExchangeRequest,
+  tokenParameters,
+} from './oauth/token-request.ts';
+export { type TokenResponse, tokenResponse } from './oauth/token-response.ts';
+export {
+  allowsPassthrough,
+  type PassthroughDetail,
+  passthroughDetail,
+  passthroughDetails,
+  type PassthroughLimits,
+  type PassthroughRequest,
+  passthroughWithin,
+} from './passthrough/passthrough-detail.ts';
+export { assertPlainPath, parsePathPrefix, pathWithin } from './passthrough/path-prefix.ts';
