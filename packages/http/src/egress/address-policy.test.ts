@@ -3,8 +3,28 @@ import { describe, expect, it } from 'vitest';
 import { embeddedAddresses, parseAddress, SPECIAL_V4, SPECIAL_V6, specialUse } from './address-policy.ts';
 import { parseDestination } from './destination.ts';
 
-const PUBLIC = ['1.1.1.1', '8.8.8.8', '93.184.216.34', '172.15.255.255', '172.32.0.0', '100.63.255.255', '100.128.0.0', '223.255.255.255', '11.0.0.0', '9.255.255.255', '169.253.255.255', '192.167.255.255'];
-const PUBLIC_V6 = ['2606:4700:4700::1111', '2a00:1450:4001:81b::200e', '2001:4860:4860::8888', '2001:200::1', '64:ff9b::808:808', '::ffff:8.8.8.8'];
+const PUBLIC = [
+  '1.1.1.1',
+  '8.8.8.8',
+  '93.184.216.34',
+  '172.15.255.255',
+  '172.32.0.0',
+  '100.63.255.255',
+  '100.128.0.0',
+  '223.255.255.255',
+  '11.0.0.0',
+  '9.255.255.255',
+  '169.253.255.255',
+  '192.167.255.255',
+];
+const PUBLIC_V6 = [
+  '2606:4700:4700::1111',
+  '2a00:1450:4001:81b::200e',
+  '2001:4860:4860::8888',
+  '2001:200::1',
+  '64:ff9b::808:808',
+  '::ffff:8.8.8.8',
+];
 
 const why = (text: string): string | null => {
   const address = parseAddress(text);
@@ -34,16 +54,38 @@ describe('IANA special-use addresses', () => {
     expect(why(text)).toBeNull();
   });
 
-  it.each(['10.255.255.255', '172.31.255.255', '192.168.255.255', '127.255.255.255', '100.127.255.255', '198.19.255.255', '239.255.255.255', '169.254.169.254', '168.63.129.16', '100.100.100.200'])(
-    'the end of a range and the metadata addresses are refused: %s',
-    (text) => expect(why(text)).not.toBeNull(),
+  it.each([
+    '10.255.255.255',
+    '172.31.255.255',
+    '192.168.255.255',
+    '127.255.255.255',
+    '100.127.255.255',
+    '198.19.255.255',
+    '239.255.255.255',
+    '169.254.169.254',
+    '168.63.129.16',
+    '100.100.100.200',
+  ])('the end of a range and the metadata addresses are refused: %s', (text) => expect(why(text)).not.toBeNull());
+
+  it.each([
+    'fd00:ec2::254',
+    'fe80::a9fe:a9fe',
+    'febf::1',
+    'fdff::1',
+    '4000::1',
+    '1::',
+    'e000::1',
+    '64:ff9c::1',
+    '2001:0:1::',
+    '2001:1ff::1',
+  ])('%s is refused', (text) => expect(why(text)).not.toBeNull());
+
+  it.each(['fe80::1%eth0', '127.1', '0x7f.0.0.1', '0177.0.0.1', '2130706433', '', 'localhost', '1.2.3.4.', '[::1]'])(
+    '%j is no canonical spelling, so it is no address',
+    (text) => {
+      expect(parseAddress(text)).toBeNull();
+    },
   );
-
-  it.each(['fd00:ec2::254', 'fe80::a9fe:a9fe', 'febf::1', 'fdff::1', '4000::1', '1::', 'e000::1', '64:ff9c::1', '2001:0:1::', '2001:1ff::1'])('%s is refused', (text) => expect(why(text)).not.toBeNull());
-
-  it.each(['fe80::1%eth0', '127.1', '0x7f.0.0.1', '0177.0.0.1', '2130706433', '', 'localhost', '1.2.3.4.', '[::1]'])('%j is no canonical spelling, so it is no address', (text) => {
-    expect(parseAddress(text)).toBeNull();
-  });
 });
 
 describe('every spelling of a special IPv4 address', () => {
@@ -52,8 +94,16 @@ describe('every spelling of a special IPv4 address', () => {
     dword: String,
     'hex dword': (value) => `0x${value.toString(16)}`,
     'octal dword': (value) => `0${value.toString(8)}`,
-    'hex parts': (value) => dotted(value).split('.').map((part) => `0x${Number(part).toString(16)}`).join('.'),
-    'octal parts': (value) => dotted(value).split('.').map((part) => `0${Number(part).toString(8)}`).join('.'),
+    'hex parts': (value) =>
+      dotted(value)
+        .split('.')
+        .map((part) => `0x${Number(part).toString(16)}`)
+        .join('.'),
+    'octal parts': (value) =>
+      dotted(value)
+        .split('.')
+        .map((part) => `0${Number(part).toString(8)}`)
+        .join('.'),
     'two parts': (value) => `${value >>> 24}.${value & 0xffffff}`,
     'three parts': (value) => `${value >>> 24}.${(value >>> 16) & 0xff}.${value & 0xffff}`,
     'percent-encoded': (value) => [...dotted(value)].map((letter) => `%${letter.charCodeAt(0).toString(16)}`).join(''),
@@ -80,10 +130,13 @@ describe('every spelling of a special IPv4 address', () => {
   });
 
   // Control: the same spellings of a public address pass, where the form can carry one at all.
-  it.each(['dotted', 'dword', 'hex parts', 'octal parts', 'percent-encoded', 'full-width digits', 'trailing dot', 'mapped', 'NAT64'])('is an ordinary address where the address is public: %s', (name) => {
-    const { literal } = parseDestination(`https://${spellings[name]!(0x08080808)}/`);
-    expect(literal && specialUse(literal)).toBeNull();
-  });
+  it.each(['dotted', 'dword', 'hex parts', 'octal parts', 'percent-encoded', 'full-width digits', 'trailing dot', 'mapped', 'NAT64'])(
+    'is an ordinary address where the address is public: %s',
+    (name) => {
+      const { literal } = parseDestination(`https://${spellings[name]!(0x08080808)}/`);
+      expect(literal && specialUse(literal)).toBeNull();
+    },
+  );
 });
 
 describe('addresses inside addresses', () => {

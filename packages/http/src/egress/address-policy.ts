@@ -53,8 +53,14 @@ export const SPECIAL_V6: readonly SpecialRange[] = [
   ['ff00::/8', 'multicast', 'RFC 4291 §2.7'],
 ];
 
-const parsedV4 = SPECIAL_V4.map(([cidr, purpose, source]) => ({ range: ipaddr.IPv4.parseCIDR(cidr), why: `${cidr} ${purpose} (${source})` }));
-const parsedV6 = SPECIAL_V6.map(([cidr, purpose, source]) => ({ range: ipaddr.IPv6.parseCIDR(cidr), why: `${cidr} ${purpose} (${source})` }));
+const parsedV4 = SPECIAL_V4.map(([cidr, purpose, source]) => ({
+  range: ipaddr.IPv4.parseCIDR(cidr),
+  why: `${cidr} ${purpose} (${source})`,
+}));
+const parsedV6 = SPECIAL_V6.map(([cidr, purpose, source]) => ({
+  range: ipaddr.IPv6.parseCIDR(cidr),
+  why: `${cidr} ${purpose} (${source})`,
+}));
 const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
 const NAT64 = ipaddr.IPv6.parseCIDR('64:ff9b::/96');
 const TEREDO = ipaddr.IPv6.parseCIDR('2001::/32');

@@ -36,7 +36,8 @@ export function parseAllowList(entries: readonly string[]): AllowList {
     if (address) ranges.push({ range: [address, isV6(address) ? 128 : 32], port: endpoint.port });
     else names.add(`${endpoint.host}:${endpoint.port}`);
   }
-  const opensOne = (address: Address, port: number): boolean => ranges.some((rule) => (rule.port === null || rule.port === port) && matches(address, rule.range));
+  const opensOne = (address: Address, port: number): boolean =>
+    ranges.some((rule) => (rule.port === null || rule.port === port) && matches(address, rule.range));
   return {
     opens: (address, port) => [address, ...embeddedAddresses(address)].every((each) => opensOne(each, port)),
     opensEndpoint: (address, port) => ranges.some((rule) => rule.port === port && matches(address, rule.range)),

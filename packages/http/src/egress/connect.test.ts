@@ -12,7 +12,10 @@ afterEach(async () => {
 });
 async function listen(server: Server | TcpServer): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  open.push({ close: () => new Promise((resolve) => ('closeAllConnections' in server && (server as Server).closeAllConnections(), server.close(resolve))) });
+  open.push({
+    close: () =>
+      new Promise((resolve) => ('closeAllConnections' in server && (server as Server).closeAllConnections(), server.close(resolve))),
+  });
   return (server.address() as AddressInfo).port;
 }
 function egressWith(options: Partial<EgressOptions> = {}): Egress {
@@ -35,8 +38,15 @@ function selfSigned(host: string): { key: KeyObject; cert: string } {
   const name = der(0x30, der(0x31, der(0x30, der(0x06, Buffer.from('550403', 'hex')), der(0x0c, host))));
   const subjectAltName = der(0x30, der(0x06, Buffer.from('551d11', 'hex')), der(0x04, der(0x30, der(0x82, host))));
   const body = der(
-    0x30, der(0xa0, der(0x02, Buffer.from([2]))), der(0x02, Buffer.from([1])), ecdsaWithSha256, name,
-    der(0x30, der(0x17, '200101000000Z'), der(0x17, '490101000000Z')), name, publicKey.export({ type: 'spki', format: 'der' }), der(0xa3, der(0x30, subjectAltName)),
+    0x30,
+    der(0xa0, der(0x02, Buffer.from([2]))),
+    der(0x02, Buffer.from([1])),
+    ecdsaWithSha256,
+    name,
+    der(0x30, der(0x17, '200101000000Z'), der(0x17, '490101000000Z')),
+    name,
+    publicKey.export({ type: 'spki', format: 'der' }),
+    der(0xa3, der(0x30, subjectAltName)),
   );
   const whole = der(0x30, body, ecdsaWithSha256, der(0x03, Buffer.from([0]), sign('sha256', body, privateKey)));
   return { key: privateKey, cert: `-----BEGIN CERTIFICATE-----\n${whole.toString('base64')}\n-----END CERTIFICATE-----\n` };
@@ -54,9 +64,25 @@ async function counted(): Promise<{ port: number; connections: () => number }> {
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
 
 describe('the address is checked when it is connected to', () => {
-  it.each(['127.0.0.1', '::1', '::ffff:127.0.0.1', '::127.0.0.1', '10.0.0.1', '169.254.169.254', 'fd00:ec2::254', '0.0.0.0', '64:ff9b::7f00:1', '2002:7f00:1::', 'fe80::1%lo', 'not an address', ''])('a name that has the address %j is refused', async (address) => {
+  it.each([
+    '127.0.0.1',
+    '::1',
+    '::ffff:127.0.0.1',
+    '::127.0.0.1',
+    '10.0.0.1',
+    '169.254.169.254',
+    'fd00:ec2::254',
+    '0.0.0.0',
+    '64:ff9b::7f00:1',
+    '2002:7f00:1::',
+    'fe80::1%lo',
+    'not an address',
+    '',
+  ])('a name that has the address %j is refused', async (address) => {
     const { port, connections } = await counted();
-    await expect(egressWith({ resolve: async () => [address] }).fetch(`https://service.example:${port}/`, get)).rejects.toMatchObject(refused);
+    await expect(egressWith({ resolve: async () => [address] }).fetch(`https://service.example:${port}/`, get)).rejects.toMatchObject(
+      refused,
+    );
     expect(connections()).toBe(0);
   });
 
@@ -81,7 +107,10 @@ describe('the address is checked when it is connected to', () => {
   it('a name is resolved once per connection: there is no second answer to swap', async () => {
     const { port } = await counted();
     let asked = 0;
-    const egress = egressWith({ allow: [`127.0.0.1:${port}`], resolve: async () => ((asked += 1), [asked === 1 ? '127.0.0.1' : '169.254.169.254']) });
+    const egress = egressWith({
+      allow: [`127.0.0.1:${port}`],
+      resolve: async () => ((asked += 1), [asked === 1 ? '127.0.0.1' : '169.254.169.254']),
+    });
     expect((await egress.fetch(`http://service.example:${port}/`, get)).status).toBe(200);
     await turn();
     expect((await egress.fetch(`http://service.example:${port}/`, get)).status).toBe(200);
@@ -92,7 +121,13 @@ describe('the address is checked when it is connected to', () => {
     const missing = egressWith({ resolve: () => Promise.reject(Object.assign(new Error('queryA ENOTFOUND'), { code: 'ENOTFOUND' })) });
     const empty = egressWith({ resolve: async () => [] });
     const inside = egressWith({ resolve: async () => ['10.0.0.1'] });
-    const answers = await Promise.all([missing, empty, inside].map((egress) => egress.fetch('https://db.internal/', get).catch((error: { code: string; status: number; publicText: string }) => [error.code, error.status, error.publicText])));
+    const answers = await Promise.all(
+      [missing, empty, inside].map((egress) =>
+        egress
+          .fetch('https://db.internal/', get)
+          .catch((error: { code: string; status: number; publicText: string }) => [error.code, error.status, error.publicText]),
+      ),
+    );
     expect(answers[0]).toEqual(answers[2]);
     expect(answers[1]).toEqual(answers[2]);
     // Control: a name server in trouble is not the same as "no such name".
@@ -102,7 +137,10 @@ describe('the address is checked when it is connected to', () => {
 
   it('http goes only where the operator has opened, whatever the name says', async () => {
     const { port } = await counted();
-    const egress = egressWith({ allow: [`127.0.0.1:${port}`], resolve: async (name) => [name === 'inside.example' ? '127.0.0.1' : '93.184.216.34'] });
+    const egress = egressWith({
+      allow: [`127.0.0.1:${port}`],
+      resolve: async (name) => [name === 'inside.example' ? '127.0.0.1' : '93.184.216.34'],
+    });
     await expect(egress.fetch(`http://outside.example:${port}/`, get)).rejects.toMatchObject(refused);
     expect((await egress.fetch(`http://inside.example:${port}/`, get)).status).toBe(200);
   });
@@ -117,19 +155,33 @@ describe('the address is checked when it is connected to', () => {
     expect(other.connections()).toBe(0);
   });
 
-  it.each(['127.0.0.1', '127.8.8.8', '0.0.0.0', '::1', '::', '10.7.7.7', '::ffff:10.7.7.7'])('our own listener is refused by its name too, though everything is allowed: %s', async (address) => {
-    const { port, connections } = await counted();
-    const allow = ['0.0.0.0/0', '::/0', `service.example:${port}`];
-    const egress = egressWith({ allow, ownListeners: () => [{ host: '::', port }], resolve: async () => [address], localAddresses: () => ['10.7.7.7'] });
-    await expect(egress.fetch(`http://service.example:${port}/`, get)).rejects.toMatchObject(refused);
-    expect(connections()).toBe(0);
-  });
+  it.each(['127.0.0.1', '127.8.8.8', '0.0.0.0', '::1', '::', '10.7.7.7', '::ffff:10.7.7.7'])(
+    'our own listener is refused by its name too, though everything is allowed: %s',
+    async (address) => {
+      const { port, connections } = await counted();
+      const allow = ['0.0.0.0/0', '::/0', `service.example:${port}`];
+      const egress = egressWith({
+        allow,
+        ownListeners: () => [{ host: '::', port }],
+        resolve: async () => [address],
+        localAddresses: () => ['10.7.7.7'],
+      });
+      await expect(egress.fetch(`http://service.example:${port}/`, get)).rejects.toMatchObject(refused);
+      expect(connections()).toBe(0);
+    },
+  );
 
   it('the addresses of this machine are known without being told', async () => {
     const { networkInterfaces } = await import('node:os');
-    const [mine] = Object.values(networkInterfaces()).flatMap((all) => all ?? []).filter(({ internal, family }) => !internal && family === 'IPv4');
+    const [mine] = Object.values(networkInterfaces())
+      .flatMap((all) => all ?? [])
+      .filter(({ internal, family }) => !internal && family === 'IPv4');
     const { port } = await counted();
-    const egress = egressWith({ allow: ['0.0.0.0/0'], ownListeners: () => [{ host: '0.0.0.0', port }], resolve: async () => [mine?.address ?? '127.0.0.1'] });
+    const egress = egressWith({
+      allow: ['0.0.0.0/0'],
+      ownListeners: () => [{ host: '0.0.0.0', port }],
+      resolve: async () => [mine?.address ?? '127.0.0.1'],
+    });
     await expect(egress.fetch(`http://service.example:${port}/`, get)).rejects.toMatchObject(refused);
   });
 });
@@ -138,7 +190,9 @@ describe('TLS', () => {
   async function secure(certified: string): Promise<{ port: number; cert: string; names: (string | false)[] }> {
     const names: (string | false)[] = [];
     const pair = selfSigned(certified);
-    const server = createHttpsServer({ key: pair.key.export({ type: 'pkcs8', format: 'pem' }), cert: pair.cert }, (request, response) => response.end(request.headers.host));
+    const server = createHttpsServer({ key: pair.key.export({ type: 'pkcs8', format: 'pem' }), cert: pair.cert }, (request, response) =>
+      response.end(request.headers.host),
+    );
     server.on('secureConnection', (socket: { servername: string | false }) => names.push(socket.servername));
     return { port: await listen(server), cert: pair.cert, names };
   }
@@ -155,15 +209,21 @@ describe('TLS', () => {
     const { port, cert } = await secure('other.example');
     const allow = [`127.0.0.1:${port}`];
     const url = `https://service.example:${port}/`;
-    await expect(egressWith({ allow, resolve, trustedCertificates: cert }).fetch(url, get)).rejects.toMatchObject({ code: 'egress.unreachable' });
-    await expect(egressWith({ allow, resolve }).fetch(`https://other.example:${port}/`, get)).rejects.toMatchObject({ code: 'egress.unreachable' });
+    await expect(egressWith({ allow, resolve, trustedCertificates: cert }).fetch(url, get)).rejects.toMatchObject({
+      code: 'egress.unreachable',
+    });
+    await expect(egressWith({ allow, resolve }).fetch(`https://other.example:${port}/`, get)).rejects.toMatchObject({
+      code: 'egress.unreachable',
+    });
     expect((await egressWith({ allow, resolve, trustedCertificates: cert }).fetch(`https://other.example:${port}/`, get)).status).toBe(200);
   });
 
   it('that never shakes hands costs the connect time and no more', async () => {
     const port = await listen(createTcpServer((socket) => socket.on('error', () => undefined).resume()));
     const egress = egressWith({ allow: [`127.0.0.1:${port}`], resolve, connectTimeoutMs: 60 });
-    await expect(egress.fetch(`https://service.example:${port}/`, { ...get, timeoutMs: 30_000 })).rejects.toMatchObject({ code: 'egress.timeout' });
+    await expect(egress.fetch(`https://service.example:${port}/`, { ...get, timeoutMs: 30_000 })).rejects.toMatchObject({
+      code: 'egress.timeout',
+    });
   });
 });
 
@@ -183,10 +243,12 @@ describe('pools', () => {
   it('hold no more connections than they may', async () => {
     let most = 0;
     let now = 0;
-    const port = await listen(createHttpServer((_, response) => {
-      most = Math.max(most, (now += 1));
-      setImmediate(() => ((now -= 1), response.end()));
-    }) as never);
+    const port = await listen(
+      createHttpServer((_, response) => {
+        most = Math.max(most, (now += 1));
+        setImmediate(() => ((now -= 1), response.end()));
+      }) as never,
+    );
     const egress = egressWith({ allow: ['127.0.0.1'], connectionsPerPoolMax: 3 });
     await Promise.all(Array.from({ length: 12 }, () => egress.fetch(`http://127.0.0.1:${port}/`, get)));
     expect(most).toBeLessThanOrEqual(3);

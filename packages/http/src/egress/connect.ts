@@ -63,10 +63,11 @@ export function guardedConnector(destination: Destination, options: ConnectOptio
     connect(target, (error, socket) => {
       if (error) return callback(error, null);
       // The second lock: whatever happened above, nothing is sent to a peer that the rules refuse.
-      const reason = guard.refusesAddress(destination, socket?.remoteAddress ?? '');
-      if (!reason) return callback(null, socket);
-      socket?.destroy();
-      callback(refuse(reason), null);
+      const peer = socket.remoteAddress;
+      const reason = peer === undefined ? null : guard.refusesAddress(destination, peer);
+      if (peer !== undefined && !reason) return callback(null, socket);
+      socket.destroy();
+      callback(reason ? refuse(reason) : egressErrors('egress.unreachable', { detail: 'closed while connecting' }), null);
     });
   };
 }

@@ -28,8 +28,12 @@ export function customFetch(
       redirects: 'none',
       signal: request.signal,
     });
-    if (request.redirect === 'error' && answer.status >= 300 && answer.status < 400 && answer.headers.has('location')) throw refuseRedirect();
-    const response = new Response(NULL_BODY.has(answer.status) ? null : new Uint8Array(answer.body), { status: answer.status, headers: answer.headers });
+    if (request.redirect === 'error' && answer.status >= 300 && answer.status < 400 && answer.headers.has('location'))
+      throw refuseRedirect();
+    const response = new Response(NULL_BODY.has(answer.status) ? null : new Uint8Array(answer.body), {
+      status: answer.status,
+      headers: answer.headers,
+    });
     Object.defineProperty(response, 'url', { value: answer.url });
     return response;
   };

@@ -49,7 +49,8 @@ export function asEgressError(error: unknown): PlatformError {
   if (error instanceof PlatformError) return error;
   const code = errorCode(error);
   // Node reports a host whose every address failed as one AggregateError without a code of its own.
-  const timedOut = TIMEOUT_CODES.has(code) || (error instanceof AggregateError && error.errors.every((each) => TIMEOUT_CODES.has(errorCode(each))));
+  const timedOut =
+    TIMEOUT_CODES.has(code) || (error instanceof AggregateError && error.errors.every((each) => TIMEOUT_CODES.has(errorCode(each))));
   const refusedByForm = code === 'UND_ERR_INVALID_ARG';
   return egressErrors(timedOut ? 'egress.timeout' : refusedByForm ? 'egress.refused' : 'egress.unreachable', {
     cause: error,

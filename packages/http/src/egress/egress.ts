@@ -46,7 +46,11 @@ export interface Egress {
 
 export function createEgress(options: EgressOptions): Egress {
   const { log, clock, ownListeners, localAddresses } = options;
-  const guard = createGuard({ allow: parseAllowList(options.allow), ownListeners, ...(localAddresses === undefined ? {} : { localAddresses }) });
+  const guard = createGuard({
+    allow: parseAllowList(options.allow),
+    ownListeners,
+    ...(localAddresses === undefined ? {} : { localAddresses }),
+  });
   const pools = new Pools({ ...options, guard, resolve: options.resolve ?? systemResolve });
 
   const admit = (url: string | URL, policy: EgressPolicy, field?: string): Destination => {
@@ -57,14 +61,25 @@ export function createEgress(options: EgressOptions): Egress {
   };
 
   /** Runs a call and logs its failure; the host is logged, path and query may hold secrets and are not. */
-  const logged = async <Result>(url: string | URL, call: { policy: EgressPolicy; tenant: ApplicationId | null; signal?: AbortSignal }, run: () => Promise<Result>): Promise<Result> => {
+  const logged = async <Result>(
+    url: string | URL,
+    call: { policy: EgressPolicy; tenant: ApplicationId | null; signal?: AbortSignal },
+    run: () => Promise<Result>,
+  ): Promise<Result> => {
     const startedAt = clock.now();
     try {
       return await run();
     } catch (thrown) {
       if (call.signal?.aborted && !(thrown instanceof PlatformError)) throw thrown;
       const error = asEgressError(thrown);
-      const fields = { policy: call.policy, tenant: call.tenant, host: hostOf(url), code: error.code, reason: error.detail, elapsedMs: clock.now() - startedAt };
+      const fields = {
+        policy: call.policy,
+        tenant: call.tenant,
+        host: hostOf(url),
+        code: error.code,
+        reason: error.detail,
+        elapsedMs: clock.now() - startedAt,
+      };
       if (error.code === 'egress.refused') log.warn('outbound call refused', fields);
       else log.info('outbound call failed', fields);
       throw error;
@@ -81,9 +96,20 @@ export function createEgress(options: EgressOptions): Egress {
       logged(request.url, request, async () => {
         checkedMethod(request.method);
         const destination = admit(request.url, request.policy);
-        const outcome = await streamThrough(pools.get(request.tenant, destination), checkedTarget(request.target ?? destination.target), request, sink);
+        const outcome = await streamThrough(
+          pools.get(request.tenant, destination),
+          checkedTarget(request.target ?? destination.target),
+          request,
+          sink,
+        );
         if (outcome.ended === 'truncated') {
-          log.warn('outbound answer truncated', { policy: request.policy, tenant: request.tenant, host: destination.hostname, reason: outcome.error?.detail, receivedBytes: outcome.receivedBytes });
+          log.warn('outbound answer truncated', {
+            policy: request.policy,
+            tenant: request.tenant,
+            host: destination.hostname,
+            reason: outcome.error?.detail,
+            receivedBytes: outcome.receivedBytes,
+          });
         }
         return outcome;
       }),

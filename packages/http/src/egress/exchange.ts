@@ -11,6 +11,7 @@ export interface ExchangeRequest {
   readonly body: Uint8Array | null;
   /** Of the answer's body, before and after decoding. */
   readonly maxBytes: number;
+  readonly excess: 'refuse' | 'cut';
   /** For the whole exchange: waiting, connecting, head and body. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
@@ -27,17 +28,21 @@ export interface ExchangeAnswer {
  * @throws PlatformError `egress.*`; the signal's reason when the caller gave up.
  */
 export async function exchange(pool: Pool, request: ExchangeRequest): Promise<ExchangeAnswer> {
-  const answer = await receive(pool, request);
+  const { wasCut, ...answer } = await receive(pool, request);
   const encoding = answer.headers.get('content-encoding')?.trim().toLowerCase();
   const decode = encoding === undefined || answer.body.length === 0 ? undefined : DECODERS[encoding];
-  if (!decode) return answer;
-  answer.headers.delete('content-encoding');
-  answer.headers.delete('content-length');
+  if (!decode || wasCut) return answer;
   try {
     // A few kilobytes can decode to gigabytes; the decoder stops at the limit.
-    return { ...answer, body: await decode(answer.body, { maxOutputLength: request.maxBytes }) };
+    const body = await decode(answer.body, { maxOutputLength: Math.max(1, request.maxBytes) });
+    answer.headers.delete('content-encoding');
+    answer.headers.delete('content-length');
+    return { ...answer, body };
   } catch (cause) {
-    throw errorCode(cause) === 'ERR_BUFFER_TOO_LARGE' ? egressErrors('egress.too_large', { detail: 'after decoding' }) : egressErrors('egress.unreachable', { cause, detail: 'the body does not decode' });
+    if (errorCode(cause) === 'ERR_BUFFER_TOO_LARGE' && request.excess === 'cut') return answer;
+    throw errorCode(cause) === 'ERR_BUFFER_TOO_LARGE'
+      ? egressErrors('egress.too_large', { detail: 'after decoding' })
+      : egressErrors('egress.unreachable', { cause, detail: 'the body does not decode' });
   }
 }
 
@@ -50,27 +55,35 @@ const DECODERS: Readonly<Record<string, Decode | undefined>> = {
   br: promisify(brotliDecompress) as Decode,
 };
 
-function receive(pool: Pool, { target, method, headers, body, maxBytes, timeoutMs, signal }: ExchangeRequest): Promise<ExchangeAnswer> {
+function receive(pool: Pool, request: ExchangeRequest): Promise<ExchangeAnswer & { wasCut: boolean }> {
+  const { target, method, headers, body, maxBytes, excess, timeoutMs, signal } = request;
   return new Promise((resolve, reject) => {
     let controller: Dispatcher.DispatchController | null = null;
     let failure: Error | null = null;
+    let settled = false;
     let status = 0;
     let answerHeaders = new Headers();
     let received = 0;
     const chunks: Buffer[] = [];
 
-    const settle = (): void => {
+    const settle = (): boolean => {
+      if (settled) return false;
+      settled = true;
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
+      return true;
     };
     const fail = (error: Error): void => {
-      if (failure) return;
+      if (!settle()) return;
       failure = error;
-      settle();
       reject(error);
       controller?.abort(error);
     };
-    const onAbort = (): void => fail(signal?.reason instanceof Error ? signal.reason : new DOMException('The call was given up.', 'AbortError'));
+    const succeed = (wasCut: boolean): void => {
+      if (settle()) resolve({ status, headers: answerHeaders, body: Buffer.concat(chunks), wasCut });
+    };
+    const onAbort = (): void =>
+      fail(signal?.reason instanceof Error ? signal.reason : new DOMException('The call was given up.', 'AbortError'));
     const timer = setTimeout(() => fail(egressErrors('egress.timeout', { detail: `no whole answer in ${timeoutMs} ms` })), timeoutMs);
     if (signal?.aborted) return onAbort();
     signal?.addEventListener('abort', onAbort, { once: true });
@@ -79,7 +92,8 @@ function receive(pool: Pool, { target, method, headers, body, maxBytes, timeoutM
       const raw = rawHeadersFrom(rawHeaders);
       answerHeaders = new Headers();
       for (let index = 0; index + 1 < raw.length; index += 2) answerHeaders.append(raw[index]!, raw[index + 1]!);
-      if (Number(answerHeaders.get('content-length')) > maxBytes && method !== 'HEAD') fail(egressErrors('egress.too_large', { detail: 'by its content-length' }));
+      if (Number(answerHeaders.get('content-length')) > maxBytes && method !== 'HEAD' && excess === 'refuse')
+        fail(egressErrors('egress.too_large', { detail: 'by its content-length' }));
     };
 
     pool.dispatch(
@@ -96,14 +110,17 @@ function receive(pool: Pool, { target, method, headers, body, maxBytes, timeoutM
           takeHead(started.rawHeaders);
         },
         onResponseData(_, chunk) {
+          if (settled) return;
+          const room = maxBytes - received;
           received += chunk.length;
-          if (received > maxBytes) fail(egressErrors('egress.too_large', { detail: 'while reading' }));
-          else chunks.push(chunk);
+          if (received <= maxBytes) return void chunks.push(chunk);
+          if (excess === 'refuse') return fail(egressErrors('egress.too_large', { detail: 'while reading' }));
+          chunks.push(chunk.subarray(0, room));
+          succeed(true);
+          controller?.abort(new Error('the rest is not wanted'));
         },
         onResponseEnd() {
-          if (failure) return;
-          settle();
-          resolve({ status, headers: answerHeaders, body: Buffer.concat(chunks) });
+          succeed(false);
         },
         onResponseError(_, error) {
           fail(asEgressError(error));

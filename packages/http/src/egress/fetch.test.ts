@@ -13,13 +13,19 @@ afterEach(async () => {
 
 async function listen(server: Server | TcpServer): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  open.push({ close: () => new Promise((resolve) => ('closeAllConnections' in server && server.closeAllConnections(), server.close(resolve))) });
+  open.push({
+    close: () => new Promise((resolve) => ('closeAllConnections' in server && server.closeAllConnections(), server.close(resolve))),
+  });
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 const upstream = (listener: RequestListener): Promise<string> => listen(createServer(listener));
 /** An upstream that answers any request with exactly these bytes. */
 const rawUpstream = (answer: string | Buffer, then: 'close' | 'stay' = 'close'): Promise<string> =>
-  listen(createTcpServer((socket) => socket.on('error', () => undefined).once('data', () => (then === 'close' ? socket.end(answer) : socket.write(answer)))));
+  listen(
+    createTcpServer((socket) =>
+      socket.on('error', () => undefined).once('data', () => (then === 'close' ? socket.end(answer) : socket.write(answer))),
+    ),
+  );
 
 function egressWith(options: Partial<EgressOptions> = {}): Egress {
   const egress = createEgress({ allow: ['127.0.0.0/8'], ownListeners: () => [], log: silentLog, clock: systemClock, ...options });
@@ -27,33 +33,58 @@ function egressWith(options: Partial<EgressOptions> = {}): Egress {
   return egress;
 }
 const get = { policy: 'upstream', tenant: null } satisfies EgressRequest;
-const json = (response: ServerResponse, value: unknown): unknown => response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+const json = (response: ServerResponse, value: unknown): unknown =>
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
 const echo: RequestListener = (request, response) => {
   const chunks: Buffer[] = [];
-  request.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => json(response, { method: request.method, url: request.url, headers: request.rawHeaders, body: Buffer.concat(chunks).toString() }));
+  request
+    .on('data', (chunk: Buffer) => chunks.push(chunk))
+    .on('end', () =>
+      json(response, { method: request.method, url: request.url, headers: request.rawHeaders, body: Buffer.concat(chunks).toString() }),
+    );
 };
 const echoed = (body: Buffer): { method: string; url: string; headers: string[]; body: string } => JSON.parse(body.toString());
 
 describe('a buffered call', () => {
   it('sends method, path, headers and body, and brings back status, headers and body', async () => {
     const host = await upstream(echo);
-    const answer = await egressWith().fetch(`http://${host}/a/b?c=%20#d`, { ...get, method: 'PUT', headers: { 'X-One': '1' }, body: 'héllo' });
+    const answer = await egressWith().fetch(`http://${host}/a/b?c=%20#d`, {
+      ...get,
+      method: 'PUT',
+      headers: { 'X-One': '1' },
+      body: 'héllo',
+    });
     expect(answer).toMatchObject({ status: 200, url: `http://${host}/a/b?c=%20#d` });
     expect(answer.headers.get('content-type')).toBe('application/json');
     expect(echoed(answer.body)).toMatchObject({ method: 'PUT', url: '/a/b?c=%20', body: 'héllo' });
-    expect(echoed(answer.body).headers.join('\n')).toContain(`X-One\n1\naccept-encoding\nidentity\nuser-agent\nBulkhead\ncontent-length\n6`);
+    expect(echoed(answer.body).headers.join('\n')).toContain(
+      `X-One\n1\naccept-encoding\nidentity\nuser-agent\nBulkhead\ncontent-length\n6`,
+    );
   });
 
   it('writes the Host of the URL and drops what a caller says of host, length and connection', async () => {
     const host = await upstream(echo);
-    const headers = { Host: 'victim.example', 'Content-Length': '99', Connection: 'close, X-Gone', 'X-Gone': '1', 'Transfer-Encoding': 'chunked', TE: 'trailers', Upgrade: 'h2c', Expect: '100-continue', 'Proxy-Authorization': 'Basic x', 'Keep-Alive': 'x' };
+    const headers = {
+      Host: 'victim.example',
+      'Content-Length': '99',
+      Connection: 'close, X-Gone',
+      'X-Gone': '1',
+      'Transfer-Encoding': 'chunked',
+      TE: 'trailers',
+      Upgrade: 'h2c',
+      Expect: '100-continue',
+      'Proxy-Authorization': 'Basic x',
+      'Keep-Alive': 'x',
+    };
     const answer = await egressWith().fetch(`http://${host}/`, { ...get, method: 'POST', headers, body: 'abc' });
     const sent = echoed(answer.body).headers.join('|').toLowerCase();
     expect(sent).toBe(`host|${host}|connection|keep-alive|accept-encoding|identity|user-agent|bulkhead|content-length|3`);
   });
 
   it('keeps repeated headers of the answer apart', async () => {
-    const host = await upstream((_, response) => response.writeHead(200, ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'X-Two', '1', 'X-Two', '2']).end());
+    const host = await upstream((_, response) =>
+      response.writeHead(200, ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'X-Two', '1', 'X-Two', '2']).end(),
+    );
     const { headers } = await egressWith().fetch(`http://${host}/`, get);
     expect(headers.getSetCookie()).toEqual(['a=1', 'b=2']);
     expect(headers.get('x-two')).toBe('1, 2');
@@ -70,12 +101,18 @@ describe('a buffered call', () => {
   });
 
   it('passes over interim answers', async () => {
-    const host = await rawUpstream('HTTP/1.1 103 Early Hints\r\nlink: </x>\r\nx-interim: 1\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
+    const host = await rawUpstream(
+      'HTTP/1.1 103 Early Hints\r\nlink: </x>\r\nx-interim: 1\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok',
+    );
     const answer = await egressWith().fetch(`http://${host}/`, get);
     expect([answer.status, answer.headers.get('x-interim'), answer.body.toString()]).toEqual([200, null, 'ok']);
   });
 
-  it.each([['gzip', gzipSync], ['deflate', deflateSync], ['br', brotliCompressSync]] as const)('decodes %s that came although nobody asked', async (encoding, encode) => {
+  it.each([
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['br', brotliCompressSync],
+  ] as const)('decodes %s that came although nobody asked', async (encoding, encode) => {
     const host = await upstream((_, response) => response.writeHead(200, { 'content-encoding': encoding }).end(encode('plain')));
     const answer = await egressWith().fetch(`http://${host}/`, get);
     expect([answer.body.toString(), answer.headers.get('content-encoding')]).toEqual(['plain', null]);
@@ -85,24 +122,53 @@ describe('a buffered call', () => {
 describe('bounds of a buffered call', () => {
   const chunked: RequestListener = (_, response) => (response.write('x'.repeat(60)), response.end('x'.repeat(60)));
   const announced: RequestListener = (_, response) => response.end('x'.repeat(120));
-  const bomb: RequestListener = (_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(Buffer.alloc(100_000)));
+  const bomb: RequestListener = (_, response) =>
+    response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(Buffer.alloc(100_000)));
 
-  it.each([['chunked', chunked, 120], ['announced', announced, 120], ['compressed', bomb, 100_000]] as const)('a body over the limit is refused: %s', async (_, listener, length) => {
+  it.each([
+    ['chunked', chunked, 120],
+    ['announced', announced, 120],
+    ['compressed', bomb, 100_000],
+  ] as const)('a body over the limit is refused: %s', async (_, listener, length) => {
     const host = await upstream(listener);
     const egress = egressWith();
-    await expect(egress.fetch(`http://${host}/`, { ...get, maxBytes: length - 1 })).rejects.toMatchObject({ code: 'egress.too_large', status: 502 });
+    await expect(egress.fetch(`http://${host}/`, { ...get, maxBytes: length - 1 })).rejects.toMatchObject({
+      code: 'egress.too_large',
+      status: 502,
+    });
     expect((await egress.fetch(`http://${host}/`, { ...get, maxBytes: length })).body).toHaveLength(length);
   });
 
-  it('an endless body is cut off at the limit, and its connection with it', async () => {
-    const closed = Promise.withResolvers<void>();
+  it('an endless body ends at the limit, and its connection with it: refused, or cut where the status is what counts', async () => {
+    const closed = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let calls = 0;
     const host = await upstream((_, response) => {
-      const pump = (): void => { while (response.write(Buffer.alloc(16_384))); };
-      response.on('drain', pump).on('close', () => closed.resolve());
+      const mine = closed[calls++];
+      const pump = (): void => {
+        while (response.write(Buffer.alloc(16_384)));
+      };
+      response.on('drain', pump).on('close', () => mine?.resolve());
       pump();
     });
-    await expect(egressWith().fetch(`http://${host}/`, { ...get, maxBytes: 100_000 })).rejects.toMatchObject({ code: 'egress.too_large' });
-    await closed.promise;
+    const egress = egressWith();
+    await expect(egress.fetch(`http://${host}/`, { ...get, maxBytes: 100_000 })).rejects.toMatchObject({ code: 'egress.too_large' });
+    const cut = await egress.fetch(`http://${host}/`, { ...get, maxBytes: 100_000, excess: 'cut' });
+    expect([cut.status, cut.body.length]).toEqual([200, 100_000]);
+    for (const each of closed) await each.promise;
+  });
+
+  it.each([
+    ['chunked', chunked],
+    ['announced', announced],
+    ['compressed', bomb],
+  ] as const)('a body over the limit keeps its beginning where it may be cut: %s', async (_, listener) => {
+    const host = await upstream(listener);
+    const egress = egressWith();
+    for (const maxBytes of [0, 7])
+      expect(await egress.fetch(`http://${host}/`, { ...get, maxBytes, excess: 'cut' })).toMatchObject({
+        status: 200,
+        body: { length: maxBytes },
+      });
   });
 
   it.each([
@@ -111,7 +177,10 @@ describe('bounds of a buffered call', () => {
     ['half a body', 'HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf'],
   ])('a server that stops in the middle costs the time limit and no more: %s', async (_, bytes) => {
     const host = await rawUpstream(bytes, 'stay');
-    await expect(egressWith().fetch(`http://${host}/`, { ...get, timeoutMs: 60 })).rejects.toMatchObject({ code: 'egress.timeout', status: 504 });
+    await expect(egressWith().fetch(`http://${host}/`, { ...get, timeoutMs: 60 })).rejects.toMatchObject({
+      code: 'egress.timeout',
+      status: 504,
+    });
   });
 
   it('the time limit holds while waiting for a free connection', async () => {
@@ -173,16 +242,23 @@ describe('one generic error', () => {
     expect((await egress.fetch(`http://${host}/`, { ...get, method: 'PROPFIND' })).status).toBe(200);
   });
 
-  it.each([{ 'x-a': 'b\r\nx-c: d' }, { 'x-a': '\u0000' }, { 'x a': 'b' }, { 'x-a\r\nx-c': 'd' }])('stands for headers that would break the message: %j', async (headers) => {
-    const host = await upstream(echo);
-    await expect(egressWith().fetch(`http://${host}/`, { ...get, headers: headers as Record<string, string> })).rejects.toMatchObject({ code: 'egress.refused' });
-  });
+  it.each([{ 'x-a': 'b\r\nx-c: d' }, { 'x-a': '\u0000' }, { 'x a': 'b' }, { 'x-a\r\nx-c': 'd' }])(
+    'stands for headers that would break the message: %j',
+    async (headers) => {
+      const host = await upstream(echo);
+      await expect(egressWith().fetch(`http://${host}/`, { ...get, headers: headers as Record<string, string> })).rejects.toMatchObject({
+        code: 'egress.refused',
+      });
+    },
+  );
 });
 
 describe('redirects', () => {
   const credentials = { Authorization: 'Bearer secret', Cookie: 'a=1', 'X-Api-Key': 'secret', Accept: 'text/plain' };
   const seen: IncomingMessage[] = [];
-  const to = (location: string, status = 302): RequestListener => (request, response) => (seen.push(request), response.writeHead(status, { location }).end('moved'));
+  const to =
+    (location: string, status = 302): RequestListener =>
+    (request, response) => (seen.push(request), response.writeHead(status, { location }).end('moved'));
   afterEach(() => void seen.splice(0));
 
   it('are not followed unless asked for', async () => {
@@ -203,15 +279,26 @@ describe('redirects', () => {
   });
 
   it('lose the credential on the same host too', async () => {
-    const host = await upstream((request, response) => (request.url === '/' ? to('next/../b')(request, response) : echo(request, response)));
+    const host = await upstream((request, response) =>
+      request.url === '/' ? to('next/../b')(request, response) : echo(request, response),
+    );
     const answer = await egressWith().fetch(`http://${host}/`, { ...get, headers: credentials, redirects: 'follow-safe' });
     expect(echoed(answer.body)).toMatchObject({ url: '/b' });
     expect(echoed(answer.body).headers.join('|')).not.toContain('secret');
   });
 
   it.each([
-    ['http://10.0.0.1/', 'egress.refused'], ['https://169.254.169.254/', 'egress.refused'], ['//[::1]/', 'egress.refused'], ['https://localhost:22/', 'egress.refused'], ['http://2852039166/', 'egress.refused'],
-    ['file:///etc/passwd', 'egress.url_invalid'], ['gopher://127.0.0.1/', 'egress.url_invalid'], ['http://user@127.0.0.1/', 'egress.url_invalid'], ['https:127.0.0.1', 'egress.url_invalid'], ['http://\\127.0.0.1/', 'egress.url_invalid'], ['http://[', 'egress.url_invalid'],
+    ['http://10.0.0.1/', 'egress.refused'],
+    ['https://169.254.169.254/', 'egress.refused'],
+    ['//[::1]/', 'egress.refused'],
+    ['https://localhost:22/', 'egress.refused'],
+    ['http://2852039166/', 'egress.refused'],
+    ['file:///etc/passwd', 'egress.url_invalid'],
+    ['gopher://127.0.0.1/', 'egress.url_invalid'],
+    ['http://user@127.0.0.1/', 'egress.url_invalid'],
+    ['https:127.0.0.1', 'egress.url_invalid'],
+    ['http://\\127.0.0.1/', 'egress.url_invalid'],
+    ['http://[', 'egress.url_invalid'],
   ])('to %s end in %s', async (location, code) => {
     const host = await upstream(to(location));
     await expect(egressWith().fetch(`http://${host}/`, { ...get, redirects: 'follow-safe' })).rejects.toMatchObject({ code });
@@ -221,7 +308,9 @@ describe('redirects', () => {
     const own = await upstream(echo);
     const host = await upstream(to(`http://${own}/`));
     const call = (egress: Egress) => egress.fetch(`http://${host}/`, { ...get, redirects: 'follow-safe' });
-    await expect(call(egressWith({ ownListeners: () => [{ host: '127.0.0.1', port: Number(own.split(':')[1]) }] }))).rejects.toMatchObject({ code: 'egress.refused' });
+    await expect(call(egressWith({ ownListeners: () => [{ host: '127.0.0.1', port: Number(own.split(':')[1]) }] }))).rejects.toMatchObject({
+      code: 'egress.refused',
+    });
     expect((await call(egressWith())).status).toBe(200);
   });
 
@@ -235,14 +324,18 @@ describe('redirects', () => {
 
   it('in a circle end after five', async () => {
     const host = await upstream(to('/again'));
-    await expect(egressWith().fetch(`http://${host}/`, { ...get, redirects: 'follow-safe' })).rejects.toMatchObject({ code: 'egress.unreachable' });
+    await expect(egressWith().fetch(`http://${host}/`, { ...get, redirects: 'follow-safe' })).rejects.toMatchObject({
+      code: 'egress.unreachable',
+    });
     expect(seen).toHaveLength(6);
   });
 
   it('share one time limit', async () => {
     const last = await rawUpstream('', 'stay');
     const host = await upstream(to(`http://${last}/`));
-    await expect(egressWith().fetch(`http://${host}/`, { ...get, timeoutMs: 80, redirects: 'follow-safe' })).rejects.toMatchObject({ code: 'egress.timeout' });
+    await expect(egressWith().fetch(`http://${host}/`, { ...get, timeoutMs: 80, redirects: 'follow-safe' })).rejects.toMatchObject({
+      code: 'egress.timeout',
+    });
   });
 });
 
@@ -250,7 +343,12 @@ describe('a fetch for libraries', () => {
   it('takes what a library passes and answers with a Response', async () => {
     const host = await upstream(echo);
     const fetch = egressWith().customFetch({ policy: 'upstream', tenant: null });
-    const response = await fetch(`http://${host}/token`, { method: 'POST', body: new URLSearchParams({ a: 'b c' }), headers: new Headers({ accept: 'application/json' }), redirect: 'manual' });
+    const response = await fetch(`http://${host}/token`, {
+      method: 'POST',
+      body: new URLSearchParams({ a: 'b c' }),
+      headers: new Headers({ accept: 'application/json' }),
+      redirect: 'manual',
+    });
     expect(response).toMatchObject({ status: 200, ok: true, url: `http://${host}/token` });
     const seen = (await response.json()) as { method: string; headers: string[]; body: string };
     expect(seen).toMatchObject({ method: 'POST', body: 'a=b+c' });
@@ -260,7 +358,11 @@ describe('a fetch for libraries', () => {
   it('takes a Request, and a URL', async () => {
     const host = await upstream(echo);
     const fetch = egressWith().customFetch({ policy: 'upstream', tenant: null });
-    expect(await (await fetch(new Request(`http://${host}/x`, { method: 'POST', body: 'hi' }))).json()).toMatchObject({ method: 'POST', url: '/x', body: 'hi' });
+    expect(await (await fetch(new Request(`http://${host}/x`, { method: 'POST', body: 'hi' }))).json()).toMatchObject({
+      method: 'POST',
+      url: '/x',
+      body: 'hi',
+    });
     expect(await (await fetch(new URL(`http://${host}/y`))).json()).toMatchObject({ method: 'GET', url: '/y' });
   });
 
@@ -281,9 +383,17 @@ describe('a fetch for libraries', () => {
   it('has the limits it was made with and the rules of every call', async () => {
     const host = await upstream((_, response) => response.end('x'.repeat(100)));
     const egress = egressWith();
-    await expect(egress.customFetch({ policy: 'upstream', tenant: null, maxBytes: 99 })(`http://${host}/`)).rejects.toMatchObject({ code: 'egress.too_large' });
-    await expect(egress.customFetch({ policy: 'upstream', tenant: null })('https://user@127.0.0.1/')).rejects.toMatchObject({ code: 'egress.url_invalid' });
-    await expect(egress.customFetch({ policy: 'upstream', tenant: null })('https://10.0.0.1/')).rejects.toMatchObject({ code: 'egress.refused' });
-    await expect(egress.customFetch({ policy: 'upstream', tenant: null })(`http://${host}/`, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(egress.customFetch({ policy: 'upstream', tenant: null, maxBytes: 99 })(`http://${host}/`)).rejects.toMatchObject({
+      code: 'egress.too_large',
+    });
+    await expect(egress.customFetch({ policy: 'upstream', tenant: null })('https://user@127.0.0.1/')).rejects.toMatchObject({
+      code: 'egress.url_invalid',
+    });
+    await expect(egress.customFetch({ policy: 'upstream', tenant: null })('https://10.0.0.1/')).rejects.toMatchObject({
+      code: 'egress.refused',
+    });
+    await expect(
+      egress.customFetch({ policy: 'upstream', tenant: null })(`http://${host}/`, { signal: AbortSignal.abort() }),
+    ).rejects.toMatchObject({ name: 'AbortError' });
   });
 });

@@ -18,6 +18,11 @@ export interface EgressRequest {
   readonly body?: string | Uint8Array | null;
   /** Of the answer's body. Default 1 MiB. */
   readonly maxBytes?: number;
+  /**
+   * What a longer body does: `refuse` (default) fails the call with egress.too_large; `cut` keeps the first `maxBytes`
+   * as they came, undecoded, and drops the connection: for a caller that wants the status whatever the body.
+   */
+  readonly excess?: 'refuse' | 'cut';
   /** For everything, redirects included. Default 15 s. */
   readonly timeoutMs?: number;
   /**
@@ -57,6 +62,7 @@ export async function guardedFetch(admit: Admit, pools: Pools, url: string | URL
       headers,
       body,
       maxBytes: request.maxBytes ?? limits.fetchBodyBytesMax,
+      excess: request.excess ?? 'refuse',
       timeoutMs: Math.max(0, deadline - performance.now()),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     });

@@ -44,7 +44,9 @@ export function createGuard({ allow, ownListeners, localAddresses = interfaceAdd
     if (listeners.length === 0) return false;
     const listed = new Set(listeners.map((listener) => normalText(listener.host)));
     const local = new Set(localAddresses().map(normalText));
-    return [address, ...embeddedAddresses(address)].some((each) => isLoopback(each) || local.has(each.toNormalizedString()) || listed.has(each.toNormalizedString()));
+    return [address, ...embeddedAddresses(address)].some(
+      (each) => isLoopback(each) || local.has(each.toNormalizedString()) || listed.has(each.toNormalizedString()),
+    );
   };
 
   return {

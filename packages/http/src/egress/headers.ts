@@ -22,7 +22,17 @@ const OURS = new Set(['host', 'expect']);
  * Fields meant for the recipient, which Connection must not name (RFC 9110 §7.6.1). Honouring it would let a caller have
  * the credential removed that the platform put in, or the length that keeps two requests apart.
  */
-const END_TO_END = new Set(['authorization', 'cache-control', 'cookie', 'content-encoding', 'content-length', 'content-range', 'content-type', 'date', 'set-cookie']);
+const END_TO_END = new Set([
+  'authorization',
+  'cache-control',
+  'cookie',
+  'content-encoding',
+  'content-length',
+  'content-range',
+  'content-type',
+  'date',
+  'set-cookie',
+]);
 
 /** Belongs to a caller and its session with us; a caller's own credential must never travel on. */
 const CALLERS = new Set(['authorization', 'cookie', 'cookie2', 'origin', 'referer']);
@@ -92,7 +102,10 @@ export function forwardableResponseHeaders(headers: RawHeaders): string[] {
 
 /** Trailers that may pass: none that frame, route or authenticate (RFC 9110 §6.5.1). */
 export function forwardableTrailers(trailers: RawHeaders): string[] {
-  return without(trailers, (name) => OURS.has(name) || CALLERS.has(name) || ACTS_ON_ORIGIN.has(name) || name.startsWith('content-') || name === 'trailer');
+  return without(
+    trailers,
+    (name) => OURS.has(name) || CALLERS.has(name) || ACTS_ON_ORIGIN.has(name) || name.startsWith('content-') || name === 'trailer',
+  );
 }
 
 /** undici hands headers over as bytes; HTTP/1 fields are Latin-1 (RFC 9110 §5.5). */

@@ -1,4 +1,12 @@
-import { type Agent, createServer, type IncomingMessage, request as httpRequest, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import {
+  type Agent,
+  createServer,
+  type IncomingMessage,
+  request as httpRequest,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { silentLog, systemClock } from '@bulkhead/base';
@@ -14,12 +22,16 @@ afterEach(async () => {
 });
 async function listen(server: Server | TcpServer): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  open.push({ close: () => new Promise((resolve) => ('closeAllConnections' in server && server.closeAllConnections(), server.close(resolve))) });
+  open.push({
+    close: () => new Promise((resolve) => ('closeAllConnections' in server && server.closeAllConnections(), server.close(resolve))),
+  });
   return (server.address() as AddressInfo).port;
 }
 const upstream = (listener: RequestListener): Promise<number> => listen(createServer(listener));
-const rawUpstream = (onData: (socket: Socket, request: string) => void): Promise<number> => listen(createTcpServer((socket) => socket.on('error', () => undefined).on('data', (data) => onData(socket, data.toString('latin1')))));
-const answering = (bytes: string | Buffer, then: 'close' | 'stay' = 'stay') => rawUpstream((socket) => void (then === 'close' ? socket.end(bytes) : socket.write(bytes)));
+const rawUpstream = (onData: (socket: Socket, request: string) => void): Promise<number> =>
+  listen(createTcpServer((socket) => socket.on('error', () => undefined).on('data', (data) => onData(socket, data.toString('latin1')))));
+const answering = (bytes: string | Buffer, then: 'close' | 'stay' = 'stay') =>
+  rawUpstream((socket) => void (then === 'close' ? socket.end(bytes) : socket.write(bytes)));
 
 interface Proxy {
   readonly port: number;
@@ -36,10 +48,24 @@ async function proxyTo(port: number, more: Partial<StreamRequest> = {}, sink: Re
   const settle = (outcome: StreamOutcome | Error): void => (ended.push(outcome), waiting.shift()?.(outcome));
   const server = createServer((request, response) => {
     const headers = [...forwardableRequestHeaders(request.rawHeaders), 'Authorization', 'Bearer upstream'];
-    egress.stream({ url: `http://127.0.0.1:${port}/base`, target: request.url ?? '/', policy: 'upstream', tenant: null, method: request.method ?? '', headers, body: request, ...more }, pipeTo(response, sink)).then(settle, (error: Error & { status?: number; code?: string }) => {
-      settle(error);
-      if (!response.headersSent) response.writeHead(error.status ?? 500, { 'x-error': error.code ?? '' }).end();
-    });
+    egress
+      .stream(
+        {
+          url: `http://127.0.0.1:${port}/base`,
+          target: request.url ?? '/',
+          policy: 'upstream',
+          tenant: null,
+          method: request.method ?? '',
+          headers,
+          body: request,
+          ...more,
+        },
+        pipeTo(response, sink),
+      )
+      .then(settle, (error: Error & { status?: number; code?: string }) => {
+        settle(error);
+        if (!response.headersSent) response.writeHead(error.status ?? 500, { 'x-error': error.code ?? '' }).end();
+      });
   });
   open.push(egress);
   return { port: await listen(server), ended, next: () => new Promise((resolve) => waiting.push(resolve)) };
@@ -53,20 +79,46 @@ interface Answer {
   readonly trailers: string[];
   readonly whole: boolean;
 }
-function call(port: number, path = '/', options: { method?: string; headers?: Record<string, string>; body?: string | Buffer; agent?: Agent } = {}): Promise<Answer> {
+function call(
+  port: number,
+  path = '/',
+  options: { method?: string; headers?: Record<string, string>; body?: string | Buffer; agent?: Agent } = {},
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { body, ...rest } = options;
     const sent = httpRequest({ host: '127.0.0.1', port, path, ...rest }, (answer) => {
       const chunks: Buffer[] = [];
-      const finish = (): void => resolve({ status: answer.statusCode ?? 0, raw: answer.rawHeaders, headers: answer.headers, body: Buffer.concat(chunks), trailers: answer.rawTrailers, whole: answer.complete });
-      answer.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', () => undefined).on('close', finish);
+      const finish = (): void =>
+        resolve({
+          status: answer.statusCode ?? 0,
+          raw: answer.rawHeaders,
+          headers: answer.headers,
+          body: Buffer.concat(chunks),
+          trailers: answer.rawTrailers,
+          whole: answer.complete,
+        });
+      answer
+        .on('data', (chunk: Buffer) => chunks.push(chunk))
+        .on('error', () => undefined)
+        .on('close', finish);
     });
     sent.on('error', reject).end(body);
   });
 }
 const echo: RequestListener = (request, response) => {
   const chunks: Buffer[] = [];
-  request.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => response.end(JSON.stringify({ method: request.method, url: request.url, headers: request.rawHeaders, body: Buffer.concat(chunks).toString('latin1') })));
+  request
+    .on('data', (chunk: Buffer) => chunks.push(chunk))
+    .on('end', () =>
+      response.end(
+        JSON.stringify({
+          method: request.method,
+          url: request.url,
+          headers: request.rawHeaders,
+          body: Buffer.concat(chunks).toString('latin1'),
+        }),
+      ),
+    );
 };
 const parsed = (answer: Answer): { method: string; url: string; headers: string[]; body: string } => JSON.parse(answer.body.toString());
 const immediate = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -81,7 +133,9 @@ async function settled(read: () => number): Promise<number> {
 
 describe('an answer passes as it is', () => {
   it('with its headers: order, case, duplicates, bytes beyond ASCII', async () => {
-    const port = await answering(Buffer.from('HTTP/1.1 207 Multi\r\nX-B: 1\r\nx-a: \xe9\r\nX-b: 2\r\nContent-Length: 2\r\nETag: "q"\r\n\r\nok', 'latin1'));
+    const port = await answering(
+      Buffer.from('HTTP/1.1 207 Multi\r\nX-B: 1\r\nx-a: \xe9\r\nX-b: 2\r\nContent-Length: 2\r\nETag: "q"\r\n\r\nok', 'latin1'),
+    );
     const proxy = await proxyTo(port);
     const answer = await call(proxy.port);
     expect(answer.status).toBe(207);
@@ -99,7 +153,11 @@ describe('an answer passes as it is', () => {
 
   it('in pieces, each as soon as it comes, the head before any', async () => {
     const answers: ServerResponse[] = [];
-    const proxy = await proxyTo(await upstream((_, response) => (response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders(), answers.push(response))));
+    const proxy = await proxyTo(
+      await upstream(
+        (_, response) => (response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders(), answers.push(response)),
+      ),
+    );
     const got = await new Promise<IncomingMessage>((resolve) => httpRequest({ host: '127.0.0.1', port: proxy.port }, resolve).end());
     expect(got.headers['content-type']).toBe('text/event-stream');
     for (const piece of ['data: 1\n\n', 'data: 2\n\n']) {
@@ -118,36 +176,69 @@ describe('an answer passes as it is', () => {
 
   it('to HEAD: the length of a body that does not come', async () => {
     const proxy = await proxyTo(await upstream((_, response) => response.writeHead(200, { 'content-length': 12345 }).end()));
-    expect(await call(proxy.port, '/', { method: 'HEAD' })).toMatchObject({ status: 200, headers: { 'content-length': '12345' }, body: Buffer.alloc(0), whole: true });
+    expect(await call(proxy.port, '/', { method: 'HEAD' })).toMatchObject({
+      status: 200,
+      headers: { 'content-length': '12345' },
+      body: Buffer.alloc(0),
+      whole: true,
+    });
   });
 
   it('without interim answers', async () => {
-    const proxy = await proxyTo(await answering('HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'));
+    const proxy = await proxyTo(
+      await answering(
+        'HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok',
+      ),
+    );
     const answer = await call(proxy.port);
     expect([answer.status, answer.headers['link'], String(answer.body)]).toEqual([200, undefined, 'ok']);
   });
 
   it('with its trailers, save those that would frame or set something', async () => {
-    const proxy = await proxyTo(await answering('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 7\r\nSet-Cookie: a=1\r\nContent-Encoding: gzip\r\n\r\n'));
+    const proxy = await proxyTo(
+      await answering(
+        'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 7\r\nSet-Cookie: a=1\r\nContent-Encoding: gzip\r\n\r\n',
+      ),
+    );
     expect(await call(proxy.port)).toMatchObject({ body: Buffer.from('ok'), trailers: ['X-Sum', '7'], whole: true });
   });
 
   it('without cookies and other fields that would act on our origin', async () => {
-    const proxy = await proxyTo(await upstream((_, response) => response.writeHead(200, { 'set-cookie': 'a=1', 'alt-svc': 'h3=":443"', 'strict-transport-security': 'max-age=1', connection: 'x-hop', 'x-hop': '1', 'x-kept': '1' }).end()));
+    const proxy = await proxyTo(
+      await upstream((_, response) =>
+        response
+          .writeHead(200, {
+            'set-cookie': 'a=1',
+            'alt-svc': 'h3=":443"',
+            'strict-transport-security': 'max-age=1',
+            connection: 'x-hop',
+            'x-hop': '1',
+            'x-kept': '1',
+          })
+          .end(),
+      ),
+    );
     const { headers } = await call(proxy.port);
     expect(Object.keys(headers)).toContain('x-kept');
     for (const name of ['set-cookie', 'alt-svc', 'strict-transport-security', 'x-hop']) expect(headers).not.toHaveProperty(name);
   });
 
   it('with the last word left to the caller of the sink', async () => {
-    const proxy = await proxyTo(await upstream((_, response) => response.end('ok')), {}, { transformHeaders: (headers, status) => [...headers, 'X-Status', String(status)] });
+    const proxy = await proxyTo(
+      await upstream((_, response) => response.end('ok')),
+      {},
+      { transformHeaders: (headers, status) => [...headers, 'X-Status', String(status)] },
+    );
     expect((await call(proxy.port)).headers['x-status']).toBe('200');
   });
 
   it('when it comes before the request has been written to its end', async () => {
     const port = await upstream((request, response) => void request.once('data', () => response.writeHead(413).end('big')));
     const proxy = await proxyTo(port);
-    const sent = httpRequest({ host: '127.0.0.1', port: proxy.port, method: 'POST', headers: { 'content-length': 1_000_000 } }).on('error', () => undefined);
+    const sent = httpRequest({ host: '127.0.0.1', port: proxy.port, method: 'POST', headers: { 'content-length': 1_000_000 } }).on(
+      'error',
+      () => undefined,
+    );
     const answered = new Promise<IncomingMessage>((resolve) => sent.on('response', resolve));
     sent.write('begun');
     const answer = await answered;
@@ -158,33 +249,59 @@ describe('an answer passes as it is', () => {
 });
 
 describe('a request passes as it is', () => {
-  it.each(['/', '/a/../b', '/%2e%2e/x', '//evil.example/x', '/@evil.example', '/a?b=c&b=%20+', '/a;b=1', "/!$'()*,", '/a\\b'])('with its target byte for byte, always to the same host: %s', async (path) => {
-    const proxy = await proxyTo(await upstream(echo));
-    expect(parsed(await call(proxy.port, path)).url).toBe(path);
-  });
+  it.each(['/', '/a/../b', '/%2e%2e/x', '//evil.example/x', '/@evil.example', '/a?b=c&b=%20+', '/a;b=1', "/!$'()*,", '/a\\b'])(
+    'with its target byte for byte, always to the same host: %s',
+    async (path) => {
+      const proxy = await proxyTo(await upstream(echo));
+      expect(parsed(await call(proxy.port, path)).url).toBe(path);
+    },
+  );
 
-  it.each(['', 'x', '*', 'http://evil.example/', '@evil.example/', '/a b', '/a#b', '/a\r\nHost: x', '/é', '/\u0000'])('unless its target is none: %j', async (target) => {
-    const proxy = await proxyTo(await upstream(echo), { target });
-    expect(await call(proxy.port)).toMatchObject({ status: 400, headers: { 'x-error': 'egress.url_invalid' } });
-  });
+  it.each(['', 'x', '*', 'http://evil.example/', '@evil.example/', '/a b', '/a#b', '/a\r\nHost: x', '/é', '/\u0000'])(
+    'unless its target is none: %j',
+    async (target) => {
+      const proxy = await proxyTo(await upstream(echo), { target });
+      expect(await call(proxy.port)).toMatchObject({ status: 400, headers: { 'x-error': 'egress.url_invalid' } });
+    },
+  );
 
-  it('with its headers as written, less the caller\'s credential and connection, plus the one we add', async () => {
+  it("with its headers as written, less the caller's credential and connection, plus the one we add", async () => {
     const proxy = await proxyTo(await upstream(echo));
-    const { headers } = parsed(await call(proxy.port, '/', { headers: { 'X-CaSe': '1', Authorization: 'Bearer bha_caller', Cookie: 'session=1', Connection: 'X-Hop', 'X-Hop': '1', TE: 'trailers', 'X-Forwarded-For': '1.2.3.4', Accept: 'a/b' } }));
+    const { headers } = parsed(
+      await call(proxy.port, '/', {
+        headers: {
+          'X-CaSe': '1',
+          Authorization: 'Bearer bha_caller',
+          Cookie: 'session=1',
+          Connection: 'X-Hop',
+          'X-Hop': '1',
+          TE: 'trailers',
+          'X-Forwarded-For': '1.2.3.4',
+          Accept: 'a/b',
+        },
+      }),
+    );
     expect(headers.slice(4)).toEqual(['X-CaSe', '1', 'Accept', 'a/b', 'Authorization', 'Bearer upstream']);
     expect(headers.slice(0, 1)).toEqual(['host']);
   });
 
-  it.each([['with a length', { 'content-length': '5' }], ['in chunks', { 'transfer-encoding': 'chunked' }]])('with its body: %s', async (_, headers) => {
+  it.each([
+    ['with a length', { 'content-length': '5' }],
+    ['in chunks', { 'transfer-encoding': 'chunked' }],
+  ])('with its body: %s', async (_, headers) => {
     const proxy = await proxyTo(await upstream(echo));
-    expect(parsed(await call(proxy.port, '/', { method: 'POST', headers, body: 'hello' }))).toMatchObject({ method: 'POST', body: 'hello' });
+    expect(parsed(await call(proxy.port, '/', { method: 'POST', headers, body: 'hello' }))).toMatchObject({
+      method: 'POST',
+      body: 'hello',
+    });
   });
 
   it('without a body where there is none, so that the connection is kept', async () => {
     let connections = 0;
     const server = createServer(echo).on('connection', () => (connections += 1));
     const proxy = await proxyTo(await listen(server));
-    for (const method of ['GET', 'DELETE', 'OPTIONS', 'GET']) expect(parsed(await call(proxy.port, '/', { method })).headers.join()).not.toMatch(/transfer-encoding|content-length/i);
+    for (const method of ['GET', 'DELETE', 'OPTIONS', 'GET'])
+      expect(parsed(await call(proxy.port, '/', { method })).headers.join()).not.toMatch(/transfer-encoding|content-length/i);
     expect(connections).toBe(1);
   });
 
@@ -192,7 +309,8 @@ describe('a request passes as it is', () => {
     let requests = 0;
     const proxy = await proxyTo(await upstream((request, response) => ((requests += 1), echo(request, response))));
     const body = '0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n';
-    for (const headers of [{ 'content-length': String(body.length) }, { 'transfer-encoding': 'chunked' }]) expect(parsed(await call(proxy.port, '/', { method: 'POST', headers, body })).body).toBe(body);
+    for (const headers of [{ 'content-length': String(body.length) }, { 'transfer-encoding': 'chunked' }])
+      expect(parsed(await call(proxy.port, '/', { method: 'POST', headers, body })).body).toBe(body);
     expect(requests).toBe(2);
   });
 
@@ -203,7 +321,10 @@ describe('a request passes as it is', () => {
 
   it('unless its lengths disagree', async () => {
     const proxy = await proxyTo(await upstream(echo), { headers: ['Content-Length', '3', 'Content-Length', '4'] });
-    expect(await call(proxy.port, '/', { method: 'POST', body: 'abc' })).toMatchObject({ status: 400, headers: { 'x-error': 'egress.refused' } });
+    expect(await call(proxy.port, '/', { method: 'POST', body: 'abc' })).toMatchObject({
+      status: 400,
+      headers: { 'x-error': 'egress.refused' },
+    });
   });
 });
 
@@ -241,7 +362,10 @@ describe('back-pressure', () => {
     const port = await listen(createTcpServer((socket) => ((read = socket), socket.on('error', () => undefined).pause())));
     const proxy = await proxyTo(port);
     let sent = 0;
-    const uploading = httpRequest({ host: '127.0.0.1', port: proxy.port, method: 'PUT', headers: { 'content-length': 200_000_000 } }).on('error', () => undefined);
+    const uploading = httpRequest({ host: '127.0.0.1', port: proxy.port, method: 'PUT', headers: { 'content-length': 200_000_000 } }).on(
+      'error',
+      () => undefined,
+    );
     const piece = Buffer.alloc(65_536);
     const pump = (): void => {
       while (sent < 199_000_000) {
@@ -259,13 +383,17 @@ describe('back-pressure', () => {
   it('a caller that reads nothing for too long is dropped, and the upstream with it', async () => {
     const closed = Promise.withResolvers<void>();
     const port = await upstream((_, response) => {
-      const pump = (): void => { while (response.write(Buffer.alloc(65_536))); };
+      const pump = (): void => {
+        while (response.write(Buffer.alloc(65_536)));
+      };
       response.on('drain', pump).on('close', () => closed.resolve());
       pump();
     });
     const proxy = await proxyTo(port, {}, { stallTimeoutMs: 50 });
     const outcome = proxy.next();
-    const lazy = connect(proxy.port, '127.0.0.1', () => lazy.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')).on('error', () => undefined).pause();
+    const lazy = connect(proxy.port, '127.0.0.1', () => lazy.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'))
+      .on('error', () => undefined)
+      .pause();
     await closed.promise;
     expect(await outcome).toMatchObject({ ended: 'caller_left' });
     lazy.destroy();
@@ -273,7 +401,9 @@ describe('back-pressure', () => {
 });
 
 describe('a caller that leaves', () => {
-  const watched = async (listener: (response: ServerResponse) => void): Promise<{ port: number; arrived: Promise<void>; closed: Promise<void> }> => {
+  const watched = async (
+    listener: (response: ServerResponse) => void,
+  ): Promise<{ port: number; arrived: Promise<void>; closed: Promise<void> }> => {
     const [arrived, closed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const port = await upstream((request, response) => {
       request.on('error', () => undefined).resume();
@@ -310,7 +440,10 @@ describe('a caller that leaves', () => {
     const { port, arrived, closed } = await watched(() => undefined);
     const proxy = await proxyTo(port);
     const outcome = proxy.next();
-    const sent = httpRequest({ host: '127.0.0.1', port: proxy.port, method: 'POST', headers: { 'content-length': 1000 } }).on('error', () => undefined);
+    const sent = httpRequest({ host: '127.0.0.1', port: proxy.port, method: 'POST', headers: { 'content-length': 1000 } }).on(
+      'error',
+      () => undefined,
+    );
     sent.write('half');
     await arrived;
     sent.destroy();
@@ -322,11 +455,24 @@ describe('a caller that leaves', () => {
     let requests = 0;
     const answers: ServerResponse[] = [];
     const port = await upstream((_, response) => ((requests += 1), answers.push(response)));
-    const egress = createEgress({ allow: ['127.0.0.1'], ownListeners: () => [], log: silentLog, clock: systemClock, connectionsPerPoolMax: 1 });
+    const egress = createEgress({
+      allow: ['127.0.0.1'],
+      ownListeners: () => [],
+      log: silentLog,
+      clock: systemClock,
+      connectionsPerPoolMax: 1,
+    });
     open.push(egress);
     const sink = { start: () => undefined, head: () => undefined, data: () => true, end: () => undefined, fail: () => undefined };
     const give = new AbortController();
-    const request: StreamRequest = { url: `http://127.0.0.1:${port}/`, policy: 'upstream', tenant: null, method: 'GET', headers: [], body: null };
+    const request: StreamRequest = {
+      url: `http://127.0.0.1:${port}/`,
+      policy: 'upstream',
+      tenant: null,
+      method: 'GET',
+      headers: [],
+      body: null,
+    };
     const first = egress.stream(request, sink);
     const second = egress.stream({ ...request, signal: give.signal }, sink);
     give.abort();
@@ -363,7 +509,10 @@ describe('a broken answer never looks whole', () => {
       const proxy = await proxyTo(await answering(bytes, 'close'));
       return new Promise((resolve) => {
         const socket = connect(proxy.port, '127.0.0.1', () => socket.write('GET / HTTP/1.0\r\n\r\n'));
-        socket.on('error', (error: Error & { code?: string }) => resolve(error.code ?? '')).on('end', () => resolve('end')).resume();
+        socket
+          .on('error', (error: Error & { code?: string }) => resolve(error.code ?? ''))
+          .on('end', () => resolve('end'))
+          .resume();
       });
     };
     expect(await ending('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n')).toBe('ECONNRESET');
@@ -371,7 +520,11 @@ describe('a broken answer never looks whole', () => {
   });
 
   it.each([
-    ['no answer', ''], ['another protocol', '220 mail.example ESMTP\r\n'], ['two lengths', 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nabc'], ['length and chunks', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 4\r\n\r\n0\r\n\r\n'], ['endless headers', `HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(20_000)}\r\n`],
+    ['no answer', ''],
+    ['another protocol', '220 mail.example ESMTP\r\n'],
+    ['two lengths', 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nabc'],
+    ['length and chunks', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 4\r\n\r\n0\r\n\r\n'],
+    ['endless headers', `HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(20_000)}\r\n`],
   ])('and before its head it is an error we answer ourselves: %s', async (_, bytes) => {
     const proxy = await proxyTo(await answering(bytes, 'close'));
     expect(await call(proxy.port)).toMatchObject({ status: 502, headers: { 'x-error': 'egress.unreachable' } });
@@ -383,7 +536,9 @@ describe('a broken answer never looks whole', () => {
   });
 
   it('and what a first answer leaves behind is not taken for a second', async () => {
-    const proxy = await proxyTo(await answering('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison'));
+    const proxy = await proxyTo(
+      await answering('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison'),
+    );
     for (let round = 0; round < 3; round += 1) expect(String((await call(proxy.port)).body)).toBe('ok');
   });
 });

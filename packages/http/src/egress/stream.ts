@@ -105,7 +105,10 @@ class Streaming implements Dispatcher.DispatchHandler, StreamFlow {
     );
     // A free connection takes the request within dispatch. Only one that has to wait needs a clock of its own.
     if (!this.#controller && !this.#settled) {
-      this.#queueTimer = setTimeout(() => this.#fail(egressErrors('egress.timeout', { detail: 'no free connection' })), limits.queueTimeoutMs);
+      this.#queueTimer = setTimeout(
+        () => this.#fail(egressErrors('egress.timeout', { detail: 'no free connection' })),
+        limits.queueTimeoutMs,
+      );
     }
   }
 
