@@ -276,6 +276,8 @@ create table grants (
   account_id     bigint not null,
   scope          text not null,
   end_user       text,
+  -- Issued to a client that authenticated: it must authenticate again to refresh (RFC 6749 section 6).
+  confidential   boolean not null default false,
   created_at     timestamptz not null default now(),
   primary key (application_id, grant_id),
   foreign key (application_id, account_id) references accounts (application_id, account_id) on delete cascade
@@ -291,6 +293,8 @@ create table access_tokens (
   scope                 text not null,
   authorization_details jsonb,
   end_user              text,
+  -- Exchanges since the grant or API key. Bounded, because a deletion cascades one level inside the other.
+  depth                 int not null default 0 check (depth between 0 and 8),
   grant_id              text,
   parent_api_key_id     text,
   parent_token_hash     bytea,
@@ -322,6 +326,7 @@ create table refresh_tokens (
   foreign key (application_id, grant_id) references grants (application_id, grant_id) on delete cascade
 );
 create index refresh_tokens_by_grant on refresh_tokens (application_id, grant_id);
+create index refresh_tokens_by_expiry on refresh_tokens (application_id, expires_at);
 select bulkhead_tenant_table('refresh_tokens');
 
 -- ---------------------------------------------------------------------------------------------------- authorization
@@ -348,7 +353,10 @@ create table authorization_transactions (
   endpoints_digest      bytea,
   state_hash            bytea,
   code_verifier_sealed  bytea,
-  expected_issuer       text,
+  -- The authorization server as it was when the browser left for it, and what was asked of it.
+  upstream              jsonb,
+  -- Tries at a credential form.
+  attempts              int not null default 0,
   created_at            timestamptz not null default now(),
   expires_at            timestamptz not null,
   consumed_at           timestamptz,
