@@ -1,0 +1,63 @@
+import type { Readable } from 'node:stream';
+import { parse as parseJson } from 'secure-json-parse';
+import { httpErrors } from './http-errors.ts';
+import type { BodyForm } from './route.ts';
+
+const DEPTH_MAX = 32;
+
+/** Reads a body into memory, never more than `limit` bytes. */
+export async function readBytes(stream: Readable, limit: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of stream) {
+    const bytes = part as Buffer;
+    size += bytes.byteLength;
+    if (size > limit) throw httpErrors('request.body_too_large', { params: { limit } });
+    parts.push(bytes);
+  }
+  return Buffer.concat(parts, size);
+}
+
+/**
+ * The body as plain data. `__proto__` and `constructor.prototype` keys are dropped, nesting is limited. Forms are read by
+ * whatever name Kloudless's clients give them (`application/form-urlencoded` included); a repeated field becomes an array,
+ * which no schema of ours accepts.
+ */
+export function decodeBody(bytes: Buffer, contentType: string | undefined, form: Exclude<BodyForm, 'stream'>): unknown {
+  if (bytes.byteLength === 0) return {};
+  const type = (contentType ?? '').split(';')[0]!.trim().toLowerCase();
+  if (form === 'form-or-json' && !type.endsWith('json')) return decodeForm(bytes.toString('utf8'));
+  if (type !== '' && !type.endsWith('json') && type !== 'text/plain')
+    throw httpErrors('request.unsupported_media_type', { params: { expected: 'application/json' } });
+  const text = bytes.toString('utf8');
+  limitDepth(text);
+  try {
+    return parseJson(text, undefined, { protoAction: 'remove', constructorAction: 'remove' });
+  } catch (cause) {
+    throw httpErrors('request.malformed_json', { params: { problem: cause instanceof Error ? cause.message.slice(0, 120) : 'unreadable' } });
+  }
+}
+
+export function decodeForm(text: string): Record<string, string | string[]> {
+  const fields: Record<string, string | string[]> = Object.create(null);
+  for (const [name, value] of new URLSearchParams(text)) {
+    const before = fields[name];
+    fields[name] = before === undefined ? value : [before, value].flat();
+  }
+  return fields;
+}
+
+function limitDepth(text: string): void {
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < text.length; at++) {
+    const char = text.charCodeAt(at);
+    if (inString) {
+      if (char === 92) at++;
+      else if (char === 34) inString = false;
+    } else if (char === 34) inString = true;
+    else if (char === 123 || char === 91) {
+      if (++depth > DEPTH_MAX) throw httpErrors('request.malformed_json', { params: { problem: `nested deeper than ${DEPTH_MAX}` } });
+    } else if (char === 125 || char === 93) depth--;
+  }
+}

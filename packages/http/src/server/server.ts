@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import type { Readable } from 'node:stream';
+import { type Log, PlatformError } from '@bulkhead/base';
+import cors from '@fastify/cors';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { asPlatformError, logError, oauthErrorBody, restErrorBody } from './error-response.ts';
+import { httpErrors } from './http-errors.ts';
+import { type IdempotencyStore, idempotencyKey, withIdempotency } from './idempotency.ts';
+import { decodeBody, decodeForm, readBytes } from './read-body.ts';
+import { ALREADY_SENT, type Answer, type AnyRoute, type IncomingCall, type RawRequest } from './route.ts';
+import { parsePart } from './validate.ts';
+
+/** What the server must be told: it knows routes and wires, not credentials or tenants. */
+export interface ServerOptions<Context> {
+  readonly routes: readonly AnyRoute[];
+  readonly log: Log;
+  /** Most bytes of a body that is read into memory. */
+  readonly bodyBytesMax: number;
+  /** Authenticates by what the route accepts and makes the handler's context. Throws a PlatformError to refuse. */
+  readonly open: (request: IncomingCall, route: AnyRoute) => Promise<Context>;
+  /** Called once after every answered handler, for checks such as "the declared audit entry was written". */
+  readonly close: (context: Context, route: AnyRoute) => void;
+  readonly idempotency: IdempotencyStore<Context>;
+  /** HTML for an error on a page route. */
+  readonly errorPage: (error: PlatformError, requestId: string, call: IncomingCall) => Promise<Answer>;
+  /** CIDRs of proxies whose `X-Forwarded-*` count. */
+  readonly trustProxy: readonly string[];
+}
+
+export interface HttpServer {
+  /** Binds; answers the port in use. */
+  listen(port: number, host: string): Promise<number>;
+  /** Stops accepting, lets running requests end, then closes. */
+  close(): Promise<void>;
+}
+
+const ANY_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+const SECURITY_HEADERS = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cache-control': 'no-store' } as const;
+
+export async function createServer<Context>(options: ServerOptions<Context>): Promise<HttpServer> {
+  const server = Fastify({
+    logger: false,
+    genReqId: () => randomUUID(),
+    bodyLimit: Number.MAX_SAFE_INTEGER, // bodies are read by readBytes, which has the limit; the pass-through has none
+    routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 512, querystringParser: decodeForm },
+    requestTimeout: 0,
+    keepAliveTimeout: 72_000,
+    forceCloseConnections: 'idle',
+    trustProxy: options.trustProxy.length > 0 ? [...options.trustProxy] : false,
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 2_000, maxHeaderSize: 32_768 },
+    frameworkErrors: (error, request, reply) => sendError(options, asPlatformError(error), 'rest', callOf(request, {}, new AbortController().signal), reply),
+  });
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+
+  const corsPaths = corsMatcher(options.routes);
+  await server.register(cors, {
+    hook: 'onRequest',
+    delegator: (request, done) =>
+      done(null, corsPaths(request.url ?? '') ? { origin: true, methods: ANY_METHODS, maxAge: 600, exposedHeaders: ['x-request-id', 'retry-after'] } : { origin: false }),
+  });
+  server.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+    refuseOddTargets(request);
+  });
+  server.setNotFoundHandler((request, reply) => {
+    const signal = new AbortController().signal;
+    return sendError(options, httpErrors('not_found'), 'rest', callOf(request, {}, signal), reply);
+  });
+  for (const route of options.routes) register(server, options, route);
+
+  return {
+    async listen(port, host) {
+      await server.listen({ port, host });
+      return (server.server.address() as AddressInfo).port;
+    },
+    close: () => server.close(),
+  };
+}
+
+function register<Context>(server: FastifyInstance, options: ServerOptions<Context>, route: AnyRoute): void {
+  const url = route.path.replace(/\{(\w+)\.\.\.\}$/, '*').replaceAll(/\{(\w+)\}/g, ':$1');
+  server.route({
+    method: route.method === 'ANY' ? ANY_METHODS : [route.method],
+    url,
+    exposeHeadRoute: route.method === 'GET',
+    handler: async (request, reply) => {
+      const leaving = new AbortController();
+      request.raw.once('close', () => {
+        if (!reply.raw.writableFinished) leaving.abort();
+      });
+      let call = callOf(request, {}, leaving.signal);
+      try {
+        const stream = request.body as Readable | undefined;
+        const bytes = route.bodyForm === 'stream' || stream === undefined ? Buffer.alloc(0) : await readBytes(stream, options.bodyBytesMax);
+        const decoded = route.bodyForm === 'stream' || route.body === undefined ? undefined : decodeBody(bytes, request.headers['content-type'], route.bodyForm ?? 'json');
+        if (route.bodyForm === 'form-or-json') call = callOf(request, decoded as Record<string, string | string[]>, leaving.signal);
+        const context = await options.open(call, route);
+        const raw: RawRequest = { message: request.raw, response: reply.raw, target: request.raw.url ?? '/', signal: leaving.signal };
+        const run = async (): Promise<Answer | typeof ALREADY_SENT> => {
+          const answer = await route.handler(context, {
+            params: parsePart(route.params, restNamed(route, call.params), 'path'),
+            query: parsePart(route.query, { ...call.query }, 'query'),
+            body: parsePart(route.body, decoded, 'body'),
+            raw,
+          });
+          options.close(context, route);
+          return answer;
+        };
+        const key = route.method === 'POST' && route.idempotent !== false ? idempotencyKey(request.headers['idempotency-key']) : null;
+        if (route.bodyForm === 'stream') reply.hijack();
+        const answer =
+          key === null
+            ? await run()
+            : await withIdempotency(options.idempotency, context, key, { method: request.method, target: call.target, body: bytes }, async () => shaped(route, await run()));
+        if (answer === ALREADY_SENT) return reply;
+        return send(reply, shaped(route, answer));
+      } catch (thrown) {
+        const error = asPlatformError(thrown);
+        logError(options.log.child({ requestId: request.id, route: route.id }), error);
+        return sendError(options, error, route.errors ?? 'rest', call, reply);
+      }
+    },
+  });
+}
+
+/** The rest-of-path place under its declared name. */
+function restNamed(route: AnyRoute, params: Readonly<Record<string, string>>): Record<string, string> {
+  const { '*': rest, ...named } = params;
+  const name = /\{(\w+)\.\.\.\}$/.exec(route.path)?.[1];
+  return name === undefined ? named : { ...named, [name]: rest ?? '' };
+}
+
+/** Parses the answer by its declared schema: a field that is not declared cannot leave. */
+function shaped(route: AnyRoute, answer: Answer | typeof ALREADY_SENT): Answer {
+  if (answer === ALREADY_SENT) throw httpErrors('server_error', { detail: `${route.id} sent its answer itself, yet takes an Idempotency-Key` });
+  if (!(answer.status in route.answers)) throw httpErrors('server_error', { detail: `${route.id} does not declare status ${answer.status}` });
+  const schema = route.answers[answer.status];
+  if (!schema || answer.body === undefined || typeof answer.body === 'string') return answer;
+  return { ...answer, body: schema.parse(answer.body) };
+}
+
+function send(reply: FastifyReply, answer: Answer): FastifyReply {
+  reply.code(answer.status).headers(SECURITY_HEADERS);
+  if (answer.headers) reply.headers(answer.headers as Record<string, string>);
+  if (answer.body === undefined) return reply.send();
+  if (typeof answer.body === 'string') return reply.send(Buffer.from(answer.body, 'utf8'));
+  // Exactly `application/json`: Kloudless's clients compare the whole header. A buffer keeps the charset from being added.
+  return reply.header('content-type', 'application/json').send(Buffer.from(JSON.stringify(answer.body), 'utf8'));
+}
+
+async function sendError<Context>(
+  options: ServerOptions<Context>,
+  error: PlatformError,
+  shape: 'rest' | 'oauth' | 'page',
+  call: IncomingCall,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  if (reply.raw.headersSent) {
+    reply.raw.destroy();
+    return reply;
+  }
+  if (error.retryAfterSeconds !== undefined) reply.header('retry-after', String(error.retryAfterSeconds));
+  const answer = shape === 'page' ? await options.errorPage(error, call.requestId, call) : { status: error.status, body: shape === 'oauth' ? oauthErrorBody(error, call.requestId) : restErrorBody(error, call.requestId) };
+  const challenge = challengeFor(error);
+  if (challenge !== null) reply.header('www-authenticate', challenge);
+  if (reply.sent) return sendHijacked(reply, answer);
+  return send(reply, answer);
+}
+
+/** An error before the first byte of a hijacked (streaming) answer. */
+function sendHijacked(reply: FastifyReply, answer: Answer): FastifyReply {
+  const body = Buffer.from(JSON.stringify(answer.body), 'utf8');
+  const headers = { ...reply.getHeaders(), ...SECURITY_HEADERS, 'content-type': 'application/json', 'content-length': body.byteLength };
+  reply.raw.writeHead(answer.status, headers as Record<string, string | number>).end(body);
+  return reply;
+}
+
+/** RFC 6750 §3: no error code where no token came, `invalid_token` where a bad one did; RFC 7235 for the rest. */
+function challengeFor(error: PlatformError): string | null {
+  if (error.status === 401) return error.wire === 'invalid_token' ? 'Bearer realm="bulkhead", error="invalid_token"' : 'Bearer realm="bulkhead", APIKey realm="bulkhead"';
+  if (error.status === 403 && error.code === 'forbidden') return 'Bearer realm="bulkhead", error="insufficient_scope"';
+  return null;
+}
+
+function callOf(request: FastifyRequest, form: Record<string, string | string[]>, signal: AbortSignal): IncomingCall {
+  return {
+    requestId: request.id,
+    method: request.method,
+    target: request.raw.url ?? '/',
+    headers: request.headers,
+    params: (request.params ?? {}) as Record<string, string>,
+    query: (request.query ?? {}) as Record<string, string | string[]>,
+    form,
+    remoteAddress: request.ip,
+    signal,
+  };
+}
+
+/** Two Host headers, or a target with a host of its own, could make two parsers see two different requests. */
+function refuseOddTargets(request: FastifyRequest): void {
+  const raw = request.raw.rawHeaders;
+  let hosts = 0;
+  for (let at = 0; at < raw.length; at += 2) if (raw[at]!.length === 4 && raw[at]!.toLowerCase() === 'host') hosts++;
+  if (hosts !== 1 || !request.raw.url?.startsWith('/')) throw httpErrors('request.duplicate_host');
+}
+
+function corsMatcher(routes: readonly AnyRoute[]): (target: string) => boolean {
+  const forms = routes
+    .filter((route) => route.cors)
+    .map((route) => new RegExp(`^${route.path.replace(/\/?\{\w+\.\.\.\}$/, '(/.*)?').replaceAll(/\{\w+\}/g, '[^/]+')}/?$`));
+  return (target) => {
+    const path = target.split('?')[0]!.replaceAll(/\/{2,}/g, '/');
+    return forms.some((form) => form.test(path));
+  };
+}

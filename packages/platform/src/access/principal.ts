@@ -1,0 +1,69 @@
+import type { ApplicationId } from '@bulkhead/base';
+
+/** The kinds of credential a route may accept. `client` is an OAuth client: an Application, authenticated by an API key or public. */
+export type CredentialKind = 'meta_token' | 'api_key' | 'bearer' | 'client';
+
+export interface MetaTokenPrincipal {
+  readonly kind: 'meta_token';
+  readonly organizationId: string;
+  readonly metaTokenId: string;
+  readonly scopes: readonly string[];
+}
+
+export interface ApiKeyPrincipal {
+  readonly kind: 'api_key';
+  readonly applicationId: ApplicationId;
+  readonly apiKeyId: string;
+}
+
+/** Limits of an exchanged token (RFC 9396 `authorization_details` of type `passthrough`). */
+export interface PassthroughDetail {
+  readonly type: 'passthrough';
+  readonly methods?: readonly string[] | undefined;
+  readonly path_prefix?: string | undefined;
+  readonly origins?: readonly string[] | undefined;
+}
+
+export interface BearerPrincipal {
+  readonly kind: 'bearer';
+  readonly applicationId: ApplicationId;
+  readonly accountId: number;
+  readonly tokenHash: Buffer;
+  /** Kloudless scope text, e.g. `gdrive:normal.storage.default:kloudless`. */
+  readonly scope: string;
+  readonly authorizationDetails: readonly PassthroughDetail[] | null;
+  readonly endUser: string | null;
+  readonly expiresAt: Date | null;
+}
+
+export interface ClientPrincipal {
+  readonly kind: 'client';
+  readonly applicationId: ApplicationId;
+  /** Null for a public client, which only named itself. */
+  readonly apiKeyId: string | null;
+}
+
+export type Principal = MetaTokenPrincipal | ApiKeyPrincipal | BearerPrincipal | ClientPrincipal;
+
+export type PrincipalOf<Kind extends CredentialKind> = Extract<Principal, { kind: Kind }>;
+
+/** Who acted, as the audit log keeps it. */
+export interface Actor {
+  readonly kind: CredentialKind | 'operator' | 'end_user' | 'anonymous' | 'system';
+  readonly id?: string;
+}
+
+export function actorOf(principal: Principal | null): Actor {
+  switch (principal?.kind) {
+    case 'meta_token':
+      return { kind: 'meta_token', id: principal.metaTokenId };
+    case 'api_key':
+      return { kind: 'api_key', id: principal.apiKeyId };
+    case 'bearer':
+      return { kind: 'bearer', id: String(principal.accountId) };
+    case 'client':
+      return { kind: 'client', ...(principal.apiKeyId === null ? {} : { id: principal.apiKeyId }) };
+    case undefined:
+      return { kind: 'anonymous' };
+  }
+}

@@ -1,0 +1,82 @@
+import { type ApplicationId, defineTenantCredential, type Secret } from '@bulkhead/base';
+import type { Page } from '@bulkhead/http';
+import { type Database, sql, type Tx } from '@bulkhead/postgres';
+import type { ApiKeyPrincipal } from '../access/index.ts';
+import { apiKeyId, CHILDREN_MAX } from './application.ts';
+import { applicationErrors } from './application-errors.ts';
+
+const apiKeyCredential = defineTenantCredential('bhk');
+
+/** An API key reaches every account of its Application. Kept as SHA-256; the text is shown when it is issued, and never again. */
+export interface ApiKey {
+  readonly apiKeyId: string;
+  readonly shortened: string;
+  readonly createdAt: Date;
+  readonly lastUsedAt: Date | null;
+}
+
+interface ApiKeyRow {
+  api_key_id: string;
+  shortened: string;
+  created_at: Date;
+  last_used_at: Date | null;
+}
+
+function apiKey(row: ApiKeyRow): ApiKey {
+  return { apiKeyId: row.api_key_id, shortened: row.shortened, createdAt: row.created_at, lastUsedAt: row.last_used_at };
+}
+
+export async function issueApiKey(tx: Tx, applicationId: ApplicationId, now: Date): Promise<{ apiKey: ApiKey; secret: Secret }> {
+  const { held } = await tx.one<{ held: number }>(sql`select count(*) as held from api_keys where application_id = ${applicationId}`);
+  if (held >= CHILDREN_MAX.apiKeys) throw applicationErrors('limit.reached', { params: { limit: CHILDREN_MAX.apiKeys, things: 'API keys' } });
+  const issued = apiKeyCredential.issue(applicationId);
+  const row = await tx.one<ApiKeyRow>(sql`
+    insert into api_keys (application_id, api_key_id, key_hash, shortened, created_at)
+    values (${applicationId}, ${apiKeyId.generate()}, ${issued.hash}, ${issued.shortened}, ${now}) returning *`);
+  return { apiKey: apiKey(row), secret: issued.secret };
+}
+
+export async function listApiKeys(tx: Tx, applicationId: ApplicationId, page: { page: number; page_size: number }): Promise<Page<ApiKey>> {
+  const { total } = await tx.one<{ total: number }>(sql`select count(*) as total from api_keys where application_id = ${applicationId}`);
+  const rows = await tx.query<ApiKeyRow>(sql`
+    select * from api_keys where application_id = ${applicationId} order by created_at, api_key_id
+     limit ${page.page_size} offset ${(page.page - 1) * page.page_size}`);
+  return { rows: rows.map(apiKey), total };
+}
+
+/** By its id or by the key itself, as Kloudless's clients do. */
+export async function findApiKey(tx: Tx, applicationId: ApplicationId, idOrKey: string): Promise<ApiKey | null> {
+  const hash = apiKeyCredential.parse(idOrKey)?.hash ?? null;
+  const row = await tx.maybe<ApiKeyRow>(sql`
+    select * from api_keys where application_id = ${applicationId} and (api_key_id = ${idOrKey} or key_hash = ${hash})`);
+  return row === null ? null : apiKey(row);
+}
+
+/** Deletes the key; tokens exchanged from it go with it. */
+export async function deleteApiKey(tx: Tx, applicationId: ApplicationId, id: string): Promise<boolean> {
+  return (await tx.execute(sql`delete from api_keys where application_id = ${applicationId} and api_key_id = ${id}`)) === 1;
+}
+
+/**
+ * Authenticates an API key: the tenant is read from the key and scoped before the database is asked. An inactive or deleted
+ * Application's keys are worth nothing. Last use is noted at most once a minute.
+ */
+export function apiKeyAuthenticator({ db }: { db: Database }): (key: string, now: Date) => Promise<ApiKeyPrincipal | null> {
+  return async (key, now) => {
+    const parsed = apiKeyCredential.parse(key);
+    if (parsed === null) return null;
+    const [row] = await db.tenantQuery<{ api_key_id: string; stale: boolean }>(
+      parsed.applicationId,
+      sql`select k.api_key_id, (k.last_used_at is null or k.last_used_at < ${new Date(now.getTime() - 60_000)}) as stale
+            from api_keys k join applications a using (application_id)
+           where k.application_id = ${parsed.applicationId} and k.key_hash = ${parsed.hash} and a.active and a.deleted_at is null`,
+    );
+    if (row === undefined) return null;
+    if (row.stale)
+      await db.tenantQuery(
+        parsed.applicationId,
+        sql`update api_keys set last_used_at = ${now} where application_id = ${parsed.applicationId} and api_key_id = ${row.api_key_id}`,
+      );
+    return { kind: 'api_key', applicationId: parsed.applicationId, apiKeyId: row.api_key_id };
+  };
+}

@@ -1,0 +1,24 @@
+export { apiKeyAuthenticator, issueApiKey } from './api-key-store.ts';
+export type { Application, ApplicationSettings, Branding } from './application.ts';
+export { applicationChildRoutes, requireOAuthService } from './application-children.ts';
+export { applicationErrors } from './application-errors.ts';
+export { applicationFields, applicationParams, createdApplicationAnswer, flag, oauthKeyBody } from './application-messages.ts';
+export { applicationRoutes } from './application-routes.ts';
+export { applicationChanges, applicationShape, brandingChanges, eventSettingsChanges } from './application-shape.ts';
+export {
+  cloneApplication,
+  eraseApplication,
+  getApplicationSettings,
+  insertApplication,
+  isOwnedBy,
+  markApplicationDeleted,
+  updateApplication,
+  updateBranding,
+  updateEventSettings,
+} from './application-store.ts';
+export { type ChildCollection, childRoutes } from './child-routes.ts';
+export { type ConnectableService, findService, listConnectableServices } from './connectable-service.ts';
+export { cloneCustomServices } from './custom-service-store.ts';
+export { addOAuthKey, cloneOAuthKeys, openOAuthKey } from './oauth-key-store.ts';
+export { addRedirectUri, cloneRedirectUris, deleteAllRedirectUris, isRegisteredRedirectUri } from './redirect-uri-store.ts';
+export { addTrustedDomain, cloneTrustedDomains, deleteAllTrustedDomains, isTrustedOrigin } from './trusted-domain-store.ts';

@@ -1,0 +1,60 @@
+import { defineId } from '@bulkhead/base';
+import { sql, type Tx } from '@bulkhead/postgres';
+import type { Actor, RequestContext } from '../access/index.ts';
+
+const auditId = defineId('aud');
+
+export interface AuditTarget {
+  /** Id of what was changed. */
+  readonly target?: string;
+  /** Facts worth keeping; never a secret. */
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
+
+/** Writes the entry of the route's declared action into the Application's log, in the transaction of the change. */
+export async function audit(tx: Tx, context: RequestContext, entry: AuditTarget = {}): Promise<void> {
+  await appendAudit(tx, {
+    applicationId: context.applicationId,
+    actor: context.actor,
+    action: context.auditAction ?? 'unnamed',
+    at: context.now,
+    requestId: context.requestId,
+    ...entry,
+  });
+  context.markAudited();
+}
+
+/** The same for changes that are an organization's own (its Meta tokens; an Application's birth and end). */
+export async function auditOrganization(tx: Tx, context: RequestContext, organizationId: string, entry: AuditTarget = {}): Promise<void> {
+  await appendOrganizationAudit(tx, {
+    organizationId,
+    actor: context.actor,
+    action: context.auditAction ?? 'unnamed',
+    at: context.now,
+    requestId: context.requestId,
+    ...entry,
+  });
+  context.markAudited();
+}
+
+export interface AuditEntry extends AuditTarget {
+  readonly actor: Actor;
+  readonly action: string;
+  readonly at: Date;
+  readonly requestId?: string;
+}
+
+/** For what happens outside a request: workers, the connect flow's end user. */
+export async function appendAudit(tx: Tx, entry: AuditEntry & { readonly applicationId: string }): Promise<void> {
+  await tx.execute(sql`
+    insert into audit_entries (application_id, audit_id, at, actor, action, target, request_id, detail)
+    values (${entry.applicationId}, ${auditId.generate()}, ${entry.at}, ${JSON.stringify(entry.actor)}, ${entry.action},
+            ${entry.target ?? null}, ${entry.requestId ?? null}, ${JSON.stringify(entry.detail ?? {})})`);
+}
+
+export async function appendOrganizationAudit(tx: Tx, entry: AuditEntry & { readonly organizationId: string }): Promise<void> {
+  await tx.execute(sql`
+    insert into organization_audit_entries (organization_id, audit_id, at, actor, action, target, request_id, detail)
+    values (${entry.organizationId}, ${auditId.generate()}, ${entry.at}, ${JSON.stringify(entry.actor)}, ${entry.action},
+            ${entry.target ?? null}, ${entry.requestId ?? null}, ${JSON.stringify(entry.detail ?? {})})`);
+}

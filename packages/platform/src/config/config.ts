@@ -1,0 +1,120 @@
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { Secret } from '@bulkhead/base';
+import type { Environment } from './env.ts';
+
+export type Role = 'api' | 'worker' | 'runner';
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+export interface Config {
+  readonly port: number;
+  readonly host: string;
+  /** Origin of issuer, links and callbacks, without a trailing slash; null = from host and the port in use. */
+  readonly publicUrl: string | null;
+  readonly dataDir: string;
+  /** Null = embedded. */
+  readonly databaseUrl: Secret | null;
+  readonly rootKey: RootKeySource;
+  readonly roles: ReadonlySet<Role>;
+  readonly metaToken: Secret | null;
+  readonly egressAllow: readonly string[];
+  readonly trustProxy: readonly string[];
+  readonly logLevel: LogLevel;
+}
+
+/** Where the root key comes from; see `secrets.ts`. */
+export type RootKeySource = { readonly kind: 'data-dir' } | { readonly kind: 'file'; readonly path: string } | { readonly kind: 'value'; readonly base64: Secret };
+
+/** A setting that cannot be used: names the variable and what was expected. The process prints it and exits with 2. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly variable: string;
+
+  constructor(variable: string, expected: string) {
+    super(`${variable}: expected ${expected}.`);
+    this.variable = variable;
+  }
+}
+
+const ROLES: readonly Role[] = ['api', 'worker', 'runner'];
+const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
+
+/** Defaults, contradictions, derived values. Pure: the same environment gives the same configuration or the same refusal. */
+export function configFrom(env: Environment, workingDirectory: string): Config {
+  return {
+    port: port(env.port ?? '8400'),
+    host: host(env.host ?? '127.0.0.1'),
+    publicUrl: env.publicUrl === undefined ? null : publicUrl(env.publicUrl),
+    dataDir: resolve(workingDirectory, env.dataDir ?? '.bulkhead'),
+    databaseUrl: env.databaseUrl === undefined ? null : databaseUrl(env.databaseUrl),
+    rootKey: rootKeySource(env.rootKey, workingDirectory),
+    roles: roles(env.roles ?? 'api,worker,runner'),
+    metaToken: env.metaToken === undefined ? null : metaToken(env.metaToken),
+    egressAllow: list(env.egressAllow).map((entry) => egressEntry(entry)),
+    trustProxy: list(env.trustProxy).map((entry) => cidr('BULKHEAD_TRUST_PROXY', entry)),
+    logLevel: LEVELS.find((level) => level === (env.logLevel ?? 'warn')) ?? fail('BULKHEAD_LOG_LEVEL', `one of ${LEVELS.join(', ')}`),
+  };
+}
+
+function fail(variable: string, expected: string): never {
+  throw new ConfigError(variable, expected);
+}
+
+function list(text: string | undefined): string[] {
+  return (text ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  return /^\d{1,5}$/.test(text) && value <= 65_535 ? value : fail('BULKHEAD_PORT', 'a port from 0 (any free one) to 65535');
+}
+
+function host(text: string): string {
+  return isIP(text) !== 0 || /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(text) ? text : fail('BULKHEAD_HOST', 'an IP address or host name to listen on');
+}
+
+function publicUrl(text: string): string {
+  const expected = 'an origin such as https://connect.example.com, without path, query or user';
+  const url = URL.canParse(text) ? new URL(text) : fail('BULKHEAD_PUBLIC_URL', expected);
+  const plain = (url.protocol === 'https:' || url.protocol === 'http:') && url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '' && url.password === '';
+  return plain ? url.origin : fail('BULKHEAD_PUBLIC_URL', expected);
+}
+
+function databaseUrl(text: string): Secret {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  return url !== null && /^postgres(ql)?:$/.test(url.protocol) ? new Secret(text) : fail('BULKHEAD_DATABASE_URL', 'postgres://user:password@host:port/database (PostgreSQL 15 or newer)');
+}
+
+function rootKeySource(text: string | undefined, workingDirectory: string): RootKeySource {
+  if (text === undefined) return { kind: 'data-dir' };
+  if (text.startsWith('file:')) return { kind: 'file', path: resolve(workingDirectory, text.slice('file:'.length)) };
+  const valid = /^[A-Za-z0-9+/_-]{43}=?$/.test(text) && Buffer.from(text, 'base64').byteLength === 32;
+  return valid ? { kind: 'value', base64: new Secret(text) } : fail('BULKHEAD_ROOT_KEY', '32 bytes in base64 (openssl rand -base64 32), or file:/path of a file that holds them');
+}
+
+function roles(text: string): ReadonlySet<Role> {
+  const chosen = list(text).map((name) => ROLES.find((role) => role === name) ?? fail('BULKHEAD_ROLES', `a comma-separated list of ${ROLES.join(', ')}`));
+  return chosen.length > 0 ? new Set(chosen) : fail('BULKHEAD_ROLES', `at least one of ${ROLES.join(', ')}`);
+}
+
+function metaToken(text: string): Secret {
+  return /^[\x21-\x7E]{32,512}$/.test(text) ? new Secret(text) : fail('BULKHEAD_META_TOKEN', '32 to 512 printable characters without spaces');
+}
+
+function egressEntry(text: string): string {
+  const hostPort = /^(\[[0-9a-f:.]+\]|[a-z0-9.-]+):(\d{1,5})$/i.exec(text);
+  if (hostPort && Number(hostPort[2]) <= 65_535) return text;
+  return cidr('BULKHEAD_EGRESS_ALLOW', text);
+}
+
+function cidr(variable: string, text: string): string {
+  const [address, bits, more] = text.split('/');
+  const family = isIP(address ?? '');
+  const expected = variable === 'BULKHEAD_EGRESS_ALLOW' ? 'comma-separated CIDRs (10.0.0.0/8) or host:port pairs (127.0.0.1:9000)' : 'comma-separated CIDRs such as 10.0.0.0/8';
+  if (family === 0 || more !== undefined) fail(variable, expected);
+  if (bits !== undefined && !(/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))) fail(variable, expected);
+  return bits === undefined ? `${text}/${family === 4 ? 32 : 128}` : text;
+}

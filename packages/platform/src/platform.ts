@@ -1,0 +1,125 @@
+import { fileURLToPath } from 'node:url';
+import { type Clock, type Log, PlatformError, type Secret } from '@bulkhead/base';
+import { type AnyRoute, createEgress, createServer, type Egress, type HttpServer, httpErrors } from '@bulkhead/http';
+import { type Database, sql } from '@bulkhead/postgres';
+import type { RequestContext } from './access/index.ts';
+import { apiKeyAuthenticator, applicationChildRoutes, applicationRoutes } from './applications/index.ts';
+import { ensureFirstOrganization, issueMetaToken, META_SCOPES, metaTokenAuthenticator, registerMetaToken } from './developers/index.ts';
+import { provisioningRoutes } from './provisioning/index.ts';
+import { healthRoutes } from './surfaces/health-routes.ts';
+import { idempotencyStore } from './surfaces/idempotency-store.ts';
+import { openContext } from './surfaces/open-context.ts';
+import { openApiRoutes } from './surfaces/openapi-routes.ts';
+import { Vault } from './vault/index.ts';
+import { rootKey } from './vault/root-key.ts';
+import { webhookRoutes } from './webhooks/index.ts';
+
+/** Where the migrations of the platform lie. */
+export const MIGRATIONS_FOLDER = fileURLToPath(new URL('../sql', import.meta.url));
+
+export interface PlatformOptions {
+  readonly db: Database;
+  readonly rootKeyBytes: Uint8Array;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly host: string;
+  /** Null: from the host and the port in use. */
+  readonly publicUrl: string | null;
+  readonly egressAllow: readonly string[];
+  readonly trustProxy: readonly string[];
+}
+
+/** The composition root: the only file that wires slices together. */
+export interface Platform {
+  readonly db: Database;
+  readonly vault: Vault;
+  readonly egress: Egress;
+  readonly routes: readonly AnyRoute[];
+  readonly server: HttpServer;
+  readonly publicUrl: () => string;
+  /** Binds (0 = any free port) and answers the public URL. */
+  listen(port: number): Promise<string>;
+  close(): Promise<void>;
+}
+
+const BODY_BYTES_MAX = 1024 * 1024;
+
+export async function createPlatform(options: PlatformOptions): Promise<Platform> {
+  const { db, clock, log } = options;
+  let listening = { host: options.host, port: 0 };
+  const publicUrl = () => options.publicUrl ?? `http://${listening.host.includes(':') ? `[${listening.host}]` : listening.host}:${listening.port}`;
+  const vault = new Vault({ rootKey: rootKey(options.rootKeyBytes), clock });
+  const egress = createEgress({ allow: options.egressAllow, ownListeners: () => (listening.port === 0 ? [] : [listening]), log, clock });
+  const parts = { db, vault, egress, clock, log, publicUrl };
+
+  const declared: AnyRoute[] = [
+    ...healthRoutes(parts),
+    ...applicationRoutes(parts),
+    ...applicationChildRoutes(parts),
+    ...webhookRoutes(parts),
+    ...provisioningRoutes(parts),
+  ];
+  const routes = [...declared, ...openApiRoutes(declared, publicUrl)];
+  const server = await createServer<RequestContext>({
+    routes,
+    log,
+    bodyBytesMax: BODY_BYTES_MAX,
+    trustProxy: options.trustProxy,
+    open: openContext({
+      db,
+      clock,
+      log,
+      authenticators: {
+        metaToken: metaTokenAuthenticator(parts),
+        apiKey: apiKeyAuthenticator(parts),
+        bearer: async () => null,
+        client: async () => null,
+      },
+    }),
+    close: (context, route) => {
+      if (route.audit !== null && !context.audited) throw httpErrors('server_error', { detail: `${route.id} declares the audit action ${route.audit} and wrote no entry` });
+    },
+    idempotency: idempotencyStore(parts),
+    errorPage: async (error, requestId) => ({ status: error.status, body: `${error.publicText} (${requestId})`, headers: { 'content-type': 'text/plain; charset=utf-8' } }),
+  });
+
+  return {
+    db,
+    vault,
+    egress,
+    routes,
+    server,
+    publicUrl,
+    async listen(port) {
+      const bound = await server.listen(port, options.host);
+      listening = { host: options.host === '0.0.0.0' ? '127.0.0.1' : options.host === '::' ? '::1' : options.host, port: bound };
+      return publicUrl();
+    },
+    async close() {
+      await server.close();
+      await egress.close();
+    },
+  };
+}
+
+/** Whether anything was ever sealed in this database: then its root key must be found, not made. */
+export async function holdsSecrets(db: Database): Promise<boolean> {
+  return db.withSystem('look for data keys', async (tx) => (await tx.maybe(sql`select 1 from data_keys limit 1`)) !== null);
+}
+
+/** Throws where the database holds data keys that this root key did not wrap. */
+export async function checkRootKey(db: Database, rootKeyBytes: Uint8Array): Promise<boolean> {
+  const { id } = rootKey(rootKeyBytes);
+  return db.withSystem('compare root key ids', async (tx) => (await tx.maybe(sql`select 1 from data_keys where root_key_id <> ${id} limit 1`)) === null);
+}
+
+/** The first organization, and the Meta token of `BULKHEAD_META_TOKEN` where one is set. */
+export async function prepareFirstOrganization(db: Database, metaToken: Secret | null, now: Date): Promise<string> {
+  return db.withControl('first organization', async (tx) => {
+    const organizationId = await ensureFirstOrganization(tx);
+    if (metaToken !== null) await registerMetaToken(tx, organizationId, metaToken, META_SCOPES, now);
+    return organizationId;
+  });
+}
+
+export { issueMetaToken, PlatformError };

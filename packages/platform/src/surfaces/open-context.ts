@@ -1,0 +1,94 @@
+import { type ApplicationId, applicationId, type Clock, type Log } from '@bulkhead/base';
+import { type AnyRoute, httpErrors, type IncomingCall } from '@bulkhead/http';
+import type { Database } from '@bulkhead/postgres';
+import { type CredentialKind, type Principal, RequestContext } from '../access/index.ts';
+import { isOwnedBy } from '../applications/index.ts';
+import { coversScope } from '../developers/index.ts';
+
+/** The one credential of a request: scheme in lower case, and what followed it. */
+interface Presented {
+  readonly scheme: string;
+  readonly value: string;
+}
+
+export interface Authenticators {
+  readonly metaToken: (token: string) => Promise<Principal | null>;
+  readonly apiKey: (key: string, now: Date) => Promise<Principal | null>;
+  readonly bearer: (token: string) => Promise<Principal | null>;
+  /** Reads header and form itself: RFC 6749 §2.3 knows several ways. */
+  readonly client: (call: IncomingCall) => Promise<Principal | null>;
+}
+
+export interface OpenContextParts {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly authenticators: Authenticators;
+}
+
+/** Joins what a route accepts with who can tell: the only place where routes and authenticators meet. */
+export function openContext(parts: OpenContextParts): (call: IncomingCall, route: AnyRoute) => Promise<RequestContext> {
+  return async (call, route) => {
+    const now = new Date(parts.clock.now());
+    const principal = await authenticate(parts, call, route, now);
+    const named = call.params['application_id'];
+    const owned = principal?.kind === 'meta_token' && named !== undefined ? await ownedApplication(parts.db, named, principal.organizationId) : null;
+    if (principal?.kind === 'meta_token' && route.scope !== null && !coversScope(principal.scopes, route.scope)) throw httpErrors('forbidden', { params: { scope: route.scope } });
+    return new RequestContext({
+      requestId: call.requestId,
+      principal,
+      applicationId: owned ?? (principal !== null && 'applicationId' in principal ? principal.applicationId : null),
+      now,
+      log: parts.log.child({ requestId: call.requestId, route: route.id }),
+      call,
+      auditAction: route.audit,
+    });
+  };
+}
+
+async function authenticate({ authenticators }: OpenContextParts, call: IncomingCall, route: AnyRoute, now: Date): Promise<Principal | null> {
+  const kinds = route.credentials as readonly CredentialKind[];
+  if (kinds.length === 0) return null;
+  if ('access_token' in call.query) throw httpErrors('request.two_credentials', { field: 'access_token', detail: 'a token in the URL' });
+  if (kinds.includes('client')) {
+    const client = await authenticators.client(call);
+    if (client === null) throw httpErrors('unauthorized', { params: { expected: 'client_id, and an API key as client secret' } });
+    return client;
+  }
+  const presented = presentedCredential(call);
+  const principal = presented === null ? null : await byScheme(authenticators, kinds, presented, now);
+  if (principal === null) throw refusal(kinds, presented, route.invalidToken?.(call) ?? 'token.invalid');
+  return principal;
+}
+
+function presentedCredential(call: IncomingCall): Presented | null {
+  const header = call.headers['authorization'];
+  if (typeof header !== 'string') return null;
+  const match = /^([A-Za-z]+) +([\x21-\x7E]+) *$/.exec(header);
+  return match ? { scheme: match[1]!.toLowerCase(), value: match[2]! } : { scheme: '', value: '' };
+}
+
+/** A Bearer of an account and a Meta token share the scheme; the route says which of them is meant. */
+async function byScheme(authenticators: Authenticators, kinds: readonly CredentialKind[], { scheme, value }: Presented, now: Date): Promise<Principal | null> {
+  if (scheme === 'apikey' && kinds.includes('api_key')) return authenticators.apiKey(value, now);
+  if ((scheme === 'bearer' || scheme === 'developerkey') && kinds.includes('meta_token')) return authenticators.metaToken(value);
+  if (scheme === 'bearer' && kinds.includes('bearer')) return authenticators.bearer(value);
+  return null;
+}
+
+function refusal(kinds: readonly CredentialKind[], presented: Presented | null, invalidToken: 'token.invalid' | 'token.invalid_at_verify' | 'token.invalid_at_picker'): Error {
+  const words: Record<CredentialKind, string> = {
+    meta_token: '"Authorization: Bearer META_TOKEN"',
+    api_key: '"Authorization: APIKey KEY"',
+    bearer: '"Authorization: Bearer TOKEN"',
+    client: 'client authentication',
+  };
+  if (presented?.scheme === 'bearer' && kinds.includes('bearer')) return httpErrors(invalidToken);
+  return httpErrors('unauthorized', { params: { expected: kinds.map((kind) => words[kind]).join(' or ') } });
+}
+
+async function ownedApplication(db: Database, named: string, organizationId: string): Promise<ApplicationId> {
+  if (!applicationId.is(named)) throw httpErrors('not_found');
+  if (!(await db.withTenant(named, (tx) => isOwnedBy(tx, named, organizationId)))) throw httpErrors('not_found');
+  return named;
+}

@@ -1,0 +1,2 @@
+export { webhookBody, webhookRoutes } from './webhook-routes.ts';
+export { addWebhook, cloneWebhooks } from './webhook-store.ts';
