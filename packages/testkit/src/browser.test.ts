@@ -6,11 +6,17 @@ import { browserHere, type FoundBrowser, findBrowser, launchBrowser, type Machin
 
 const packaged: FoundBrowser = { executablePath: '/packaged/chromium', env: { LD_LIBRARY_PATH: '/packaged/lib' } };
 
-function machine(options: { env?: Record<string, string>; files?: string[]; packaged?: FoundBrowser | null }): Machine {
+function machine(options: {
+  env?: Record<string, string>;
+  files?: string[];
+  packaged?: FoundBrowser | null;
+  warn?: (text: string) => void;
+}): Machine {
   return {
     env: options.env ?? {},
     exists: (path) => (options.files ?? []).includes(path),
     packaged: () => Promise.resolve(options.packaged === undefined ? packaged : options.packaged),
+    warn: options.warn ?? (() => undefined),
   };
 }
 
@@ -33,8 +39,10 @@ describe('the browser that is chosen', () => {
 });
 
 describe('a machine without any browser', () => {
-  test('skips on a developer machine', async () => {
-    await expect(browserHere(machine({ packaged: null }))).resolves.toBe(false);
+  test('skips on a developer machine, and says so', async () => {
+    const said: string[] = [];
+    await expect(browserHere(machine({ packaged: null, warn: (text) => said.push(text) }))).resolves.toBe(false);
+    expect(said.join()).toContain('BROWSER TESTS SKIPPED');
   });
 
   test.each(['true', '1'])('fails under CI=%s', async (ci) => {

@@ -18,6 +18,7 @@ export interface Machine {
   readonly exists: (path: string) => boolean;
   /** The browser inside the npm package; null where the package has none for this machine. */
   readonly packaged: () => Promise<FoundBrowser | null>;
+  readonly warn: (text: string) => void;
 }
 
 const debianPaths = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'];
@@ -57,7 +58,7 @@ export async function launchBrowser(): Promise<Browser> {
 export async function browserHere(machine: Machine = thisMachine): Promise<boolean> {
   if ((await findBrowser(machine)) !== null) return true;
   if (machine.env['CI'] !== undefined && machine.env['CI'] !== '' && machine.env['CI'] !== 'false') throw new Error(missing);
-  process.stderr.write(`\nBROWSER TESTS SKIPPED: ${missing}\n`);
+  machine.warn(`\nBROWSER TESTS SKIPPED: ${missing}\n`);
   return false;
 }
 
@@ -77,7 +78,12 @@ export async function findBrowser(machine: Machine): Promise<FoundBrowser | null
 
 const missing = 'No Chromium found: set CHROMIUM_PATH, or install the Debian package chromium-headless-shell.';
 
-const thisMachine: Machine = { env: process.env, exists: existsSync, packaged: packagedBrowser };
+const thisMachine: Machine = {
+  env: process.env,
+  exists: existsSync,
+  packaged: packagedBrowser,
+  warn: (text) => process.stderr.write(text),
+};
 
 /**
  * Unpacks the browser once per version, into a folder named by that version below `node_modules`, so that an upgrade
