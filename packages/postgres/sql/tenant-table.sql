@@ -19,8 +19,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   union all
   select 'has no primary key' where not exists (select from pg_index where indrelid = tenant_table and indisprimary)
   union all
-  select format('has the unique index %s that does not begin with application_id', indexrelid::regclass)
-    from pg_index
+  select format('has the unique index %s that does not begin with application_id', relname)
+    from pg_index join pg_class on pg_class.oid = indexrelid
    where indrelid = tenant_table and (indisunique or indisexclusion) and indkey[0] is distinct from (select attnum from tenant)
   union all
   select format('has the foreign key %s that does not begin with application_id on both sides', conname)

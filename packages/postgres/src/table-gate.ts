@@ -25,15 +25,22 @@ export async function tableGate(ownerUrl: ConnectionUrl, options: TableGateOptio
     throw fromDriver(error);
   }
   try {
-    const values = [options.controlTables, options.organizationTables ?? [], options.allowed ?? [], servingRoles];
-    const findings: string[] = [];
-    for (const text of tableGateQueries) {
-      // Each query names the lists it needs; PostgreSQL refuses parameters that a statement does not mention.
-      const { rows } = await client.query<{ finding: string }>(`with given as (select $1::text[] as control_tables, $2::text[] as organization_tables, $3::text[] as allowed, $4::text[] as serving_roles) ${text}`, values);
-      findings.push(...rows.map((row) => row.finding));
-    }
-    return findings.sort();
+    return await gateFindings(client, options);
   } finally {
     await client.end();
   }
 }
+
+/** The same on a connection that is open, so that it sees what its transaction has not committed. */
+export async function gateFindings(client: Client, options: TableGateOptions): Promise<string[]> {
+  const values = [options.controlTables, options.organizationTables ?? [], options.allowed ?? [], servingRoles];
+  const findings: string[] = [];
+  for (const text of tableGateQueries) {
+    const { rows } = await client.query<{ finding: string }>(`${given} ${text}`, values);
+    findings.push(...rows.map((row) => row.finding));
+  }
+  return findings.sort();
+}
+
+/** Every query gets the same four lists, whichever it reads. */
+const given = 'with given as (select $1::text[] as control_tables, $2::text[] as organization_tables, $3::text[] as allowed, $4::text[] as serving_roles)';
