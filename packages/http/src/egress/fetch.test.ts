@@ -1,49 +1,15 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer } from 'node:net';
+import { createServer, type RequestListener } from 'node:http';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
-import { applicationId, type Log, type LogFields, silentLog, systemClock } from '@bulkhead/base';
-import { afterEach, describe, expect, it } from 'vitest';
-import { createEgress, type Egress, type EgressOptions } from './egress.ts';
+import { applicationId, type Log, type LogFields, silentLog } from '@bulkhead/base';
+import { describe, expect, it } from 'vitest';
+import * as harness from './egress.harness.ts';
 import type { EgressRequest } from './fetch.ts';
 
-const open: { close(): unknown }[] = [];
-afterEach(async () => {
-  for (const each of open.splice(0)) await each.close();
-});
-
-async function listen(server: Server | TcpServer): Promise<string> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  open.push({
-    close: () => new Promise((resolve) => ('closeAllConnections' in server && server.closeAllConnections(), server.close(resolve))),
-  });
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-const upstream = (listener: RequestListener): Promise<string> => listen(createServer(listener));
-/** An upstream that answers any request with exactly these bytes. */
-const rawUpstream = (answer: string | Buffer, then: 'close' | 'stay' = 'close'): Promise<string> =>
-  listen(
-    createTcpServer((socket) =>
-      socket.on('error', () => undefined).once('data', () => (then === 'close' ? socket.end(answer) : socket.write(answer))),
-    ),
-  );
-
-function egressWith(options: Partial<EgressOptions> = {}): Egress {
-  const egress = createEgress({ allow: ['127.0.0.0/8'], ownListeners: () => [], log: silentLog, clock: systemClock, ...options });
-  open.unshift(egress);
-  return egress;
-}
 const get = { policy: 'upstream', tenant: null } satisfies EgressRequest;
-const json = (response: ServerResponse, value: unknown): unknown =>
-  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
-const echo: RequestListener = (request, response) => {
-  const chunks: Buffer[] = [];
-  request
-    .on('data', (chunk: Buffer) => chunks.push(chunk))
-    .on('end', () =>
-      json(response, { method: request.method, url: request.url, headers: request.rawHeaders, body: Buffer.concat(chunks).toString() }),
-    );
-};
-const echoed = (body: Buffer): { method: string; url: string; headers: string[]; body: string } => JSON.parse(body.toString());
+const at = async (port: Promise<number>): Promise<string> => `127.0.0.1:${await port}`;
+const upstream = (listener: RequestListener): Promise<string> => at(harness.upstream(listener));
+const rawUpstream = (answer: string | Buffer, then: 'close' | 'stay' = 'close'): Promise<string> => at(harness.answering(answer, then));
+const { closed, echo, echoed, egressWith, listen } = harness;
 
 describe('a buffered call', () => {
   it('sends method, path, headers and body, and brings back status, headers and body', async () => {
@@ -226,8 +192,9 @@ describe('one generic error', () => {
   it('stands for a closed port, and tells nothing but the log which', async () => {
     const lines: LogFields[] = [];
     const log: Log = { ...silentLog, info: (_, fields = {}) => lines.push(fields) as never };
-    const host = await rawUpstream('');
-    await open.pop()?.close();
+    const server = createServer();
+    const host = await at(listen(server));
+    await closed(server);
     const tenant = applicationId.generate();
     const call = egressWith({ log }).fetch(`http://${host}/secret?token=t`, { ...get, tenant });
     await expect(call).rejects.toMatchObject({ code: 'egress.unreachable', publicText: expect.not.stringMatching(/127|ECONN/) as string });
@@ -251,149 +218,4 @@ describe('one generic error', () => {
       });
     },
   );
-});
-
-describe('redirects', () => {
-  const credentials = { Authorization: 'Bearer secret', Cookie: 'a=1', 'X-Api-Key': 'secret', Accept: 'text/plain' };
-  const seen: IncomingMessage[] = [];
-  const to =
-    (location: string, status = 302): RequestListener =>
-    (request, response) => (seen.push(request), response.writeHead(status, { location }).end('moved'));
-  afterEach(() => void seen.splice(0));
-
-  it('are not followed unless asked for', async () => {
-    const target = await upstream(echo);
-    const host = await upstream(to(`http://${target}/`));
-    expect(await egressWith().fetch(`http://${host}/`, get)).toMatchObject({ status: 302, url: `http://${host}/` });
-  });
-
-  it.each([301, 302, 303, 307, 308])('%s is followed on request, without any header that could hold a credential', async (status) => {
-    const target = await upstream(echo);
-    const host = await upstream(to(`http://${target}/next?x`, status));
-    const answer = await egressWith().fetch(`http://${host}/`, { ...get, headers: credentials, redirects: 'follow-safe' });
-    expect(answer.url).toBe(`http://${target}/next?x`);
-    expect(echoed(answer.body).headers.join('|')).not.toMatch(/secret|cookie/i);
-    expect(echoed(answer.body).headers).toContain('text/plain');
-    // Control: the first hop did carry them.
-    expect(seen[0]?.headers).toMatchObject({ authorization: 'Bearer secret', cookie: 'a=1', 'x-api-key': 'secret' });
-  });
-
-  it('lose the credential on the same host too', async () => {
-    const host = await upstream((request, response) =>
-      request.url === '/' ? to('next/../b')(request, response) : echo(request, response),
-    );
-    const answer = await egressWith().fetch(`http://${host}/`, { ...get, headers: credentials, redirects: 'follow-safe' });
-    expect(echoed(answer.body)).toMatchObject({ url: '/b' });
-    expect(echoed(answer.body).headers.join('|')).not.toContain('secret');
-  });
-
-  it.each([
-    ['http://10.0.0.1/', 'egress.refused'],
-    ['https://169.254.169.254/', 'egress.refused'],
-    ['//[::1]/', 'egress.refused'],
-    ['https://localhost:22/', 'egress.refused'],
-    ['http://2852039166/', 'egress.refused'],
-    ['file:///etc/passwd', 'egress.url_invalid'],
-    ['gopher://127.0.0.1/', 'egress.url_invalid'],
-    ['http://user@127.0.0.1/', 'egress.url_invalid'],
-    ['https:127.0.0.1', 'egress.url_invalid'],
-    ['http://\\127.0.0.1/', 'egress.url_invalid'],
-    ['http://[', 'egress.url_invalid'],
-  ])('to %s end in %s', async (location, code) => {
-    const host = await upstream(to(location));
-    await expect(egressWith().fetch(`http://${host}/`, { ...get, redirects: 'follow-safe' })).rejects.toMatchObject({ code });
-  });
-
-  it('to a listener of our own are refused', async () => {
-    const own = await upstream(echo);
-    const host = await upstream(to(`http://${own}/`));
-    const call = (egress: Egress) => egress.fetch(`http://${host}/`, { ...get, redirects: 'follow-safe' });
-    await expect(call(egressWith({ ownListeners: () => [{ host: '127.0.0.1', port: Number(own.split(':')[1]) }] }))).rejects.toMatchObject({
-      code: 'egress.refused',
-    });
-    expect((await call(egressWith())).status).toBe(200);
-  });
-
-  it('of a request with a body or another method than GET and HEAD are returned, not followed', async () => {
-    const host = await upstream(to('/next', 307));
-    const egress = egressWith();
-    expect((await egress.fetch(`http://${host}/`, { ...get, method: 'POST', body: 'x', redirects: 'follow-safe' })).status).toBe(307);
-    expect((await egress.fetch(`http://${host}/`, { ...get, method: 'DELETE', redirects: 'follow-safe' })).status).toBe(307);
-    expect(seen).toHaveLength(2);
-  });
-
-  it('in a circle end after five', async () => {
-    const host = await upstream(to('/again'));
-    await expect(egressWith().fetch(`http://${host}/`, { ...get, redirects: 'follow-safe' })).rejects.toMatchObject({
-      code: 'egress.unreachable',
-    });
-    expect(seen).toHaveLength(6);
-  });
-
-  it('share one time limit', async () => {
-    const last = await rawUpstream('', 'stay');
-    const host = await upstream(to(`http://${last}/`));
-    await expect(egressWith().fetch(`http://${host}/`, { ...get, timeoutMs: 80, redirects: 'follow-safe' })).rejects.toMatchObject({
-      code: 'egress.timeout',
-    });
-  });
-});
-
-describe('a fetch for libraries', () => {
-  it('takes what a library passes and answers with a Response', async () => {
-    const host = await upstream(echo);
-    const fetch = egressWith().customFetch({ policy: 'upstream', tenant: null });
-    const response = await fetch(`http://${host}/token`, {
-      method: 'POST',
-      body: new URLSearchParams({ a: 'b c' }),
-      headers: new Headers({ accept: 'application/json' }),
-      redirect: 'manual',
-    });
-    expect(response).toMatchObject({ status: 200, ok: true, url: `http://${host}/token` });
-    const seen = (await response.json()) as { method: string; headers: string[]; body: string };
-    expect(seen).toMatchObject({ method: 'POST', body: 'a=b+c' });
-    expect(seen.headers).toContain('application/x-www-form-urlencoded;charset=UTF-8');
-  });
-
-  it('takes a Request, and a URL', async () => {
-    const host = await upstream(echo);
-    const fetch = egressWith().customFetch({ policy: 'upstream', tenant: null });
-    expect(await (await fetch(new Request(`http://${host}/x`, { method: 'POST', body: 'hi' }))).json()).toMatchObject({
-      method: 'POST',
-      url: '/x',
-      body: 'hi',
-    });
-    expect(await (await fetch(new URL(`http://${host}/y`))).json()).toMatchObject({ method: 'GET', url: '/y' });
-  });
-
-  it.each([204, 205, 304])('answers %s without a body', async (status) => {
-    const host = await upstream((_, response) => response.writeHead(status).end());
-    const response = await egressWith().customFetch({ policy: 'upstream', tenant: null })(`http://${host}/`);
-    expect([response.status, response.body]).toEqual([status, null]);
-  });
-
-  it('never follows a redirect, and refuses it where the library says so', async () => {
-    const host = await upstream((_, response) => response.writeHead(302, { location: '/other' }).end());
-    const fetch = egressWith().customFetch({ policy: 'upstream', tenant: null });
-    expect((await fetch(`http://${host}/`)).status).toBe(302);
-    expect((await fetch(`http://${host}/`, { redirect: 'follow' })).status).toBe(302);
-    await expect(fetch(`http://${host}/`, { redirect: 'error' })).rejects.toMatchObject({ code: 'egress.unreachable' });
-  });
-
-  it('has the limits it was made with and the rules of every call', async () => {
-    const host = await upstream((_, response) => response.end('x'.repeat(100)));
-    const egress = egressWith();
-    await expect(egress.customFetch({ policy: 'upstream', tenant: null, maxBytes: 99 })(`http://${host}/`)).rejects.toMatchObject({
-      code: 'egress.too_large',
-    });
-    await expect(egress.customFetch({ policy: 'upstream', tenant: null })('https://user@127.0.0.1/')).rejects.toMatchObject({
-      code: 'egress.url_invalid',
-    });
-    await expect(egress.customFetch({ policy: 'upstream', tenant: null })('https://10.0.0.1/')).rejects.toMatchObject({
-      code: 'egress.refused',
-    });
-    await expect(
-      egress.customFetch({ policy: 'upstream', tenant: null })(`http://${host}/`, { signal: AbortSignal.abort() }),
-    ).rejects.toMatchObject({ name: 'AbortError' });
-  });
 });
