@@ -1,15 +1,16 @@
 import { fileURLToPath } from 'node:url';
-import { type Clock, type Log, PlatformError, type Secret } from '@bulkhead/base';
+import { type Clock, type Log, type Secret } from '@bulkhead/base';
 import { type AnyRoute, createEgress, createServer, type Egress, type HttpServer, httpErrors } from '@bulkhead/http';
 import { type Database, sql } from '@bulkhead/postgres';
 import type { RequestContext } from './access/index.ts';
 import { apiKeyAuthenticator, applicationChildRoutes, applicationRoutes } from './applications/index.ts';
-import { ensureFirstOrganization, issueMetaToken, META_SCOPES, metaTokenAuthenticator, registerMetaToken } from './developers/index.ts';
-import { provisioningRoutes } from './provisioning/index.ts';
+import { ensureFirstOrganization, META_SCOPES, metaTokenAuthenticator, registerMetaToken } from './developers/index.ts';
+import { eraseApplicationTask, provisioningRoutes } from './provisioning/index.ts';
 import { healthRoutes } from './surfaces/health-routes.ts';
 import { idempotencyStore } from './surfaces/idempotency-store.ts';
 import { openContext } from './surfaces/open-context.ts';
 import { openApiRoutes } from './surfaces/openapi-routes.ts';
+import { taskWorker } from './tasks/index.ts';
 import { Vault } from './vault/index.ts';
 import { rootKey } from './vault/root-key.ts';
 import { webhookRoutes } from './webhooks/index.ts';
@@ -39,6 +40,8 @@ export interface Platform {
   readonly publicUrl: () => string;
   /** Binds (0 = any free port) and answers the public URL. */
   listen(port: number): Promise<string>;
+  /** Begins to run tasks: what was left to be done after a commit. */
+  startWorker(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -83,6 +86,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     errorPage: async (error, requestId) => ({ status: error.status, body: `${error.publicText} (${requestId})`, headers: { 'content-type': 'text/plain; charset=utf-8' } }),
   });
 
+  const worker = taskWorker({ db, tasks: [eraseApplicationTask(parts)], clock, log });
+
   return {
     db,
     vault,
@@ -95,8 +100,10 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
       listening = { host: options.host === '0.0.0.0' ? '127.0.0.1' : options.host === '::' ? '::1' : options.host, port: bound };
       return publicUrl();
     },
+    startWorker: () => worker.start(),
     async close() {
       await server.close();
+      await worker.close();
       await egress.close();
     },
   };
@@ -121,5 +128,3 @@ export async function prepareFirstOrganization(db: Database, metaToken: Secret |
     return organizationId;
   });
 }
-
-export { issueMetaToken, PlatformError };

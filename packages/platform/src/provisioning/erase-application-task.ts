@@ -1,7 +1,7 @@
 import { type Database, sql, type Tx } from '@bulkhead/postgres';
 import { z } from 'zod';
 import { eraseApplication } from '../applications/index.ts';
-import { type AnyTask, defineTask, TaskDelay, type TaskKind } from '../tasks/index.ts';
+import { type AnyTask, defineTask, type TaskKind } from '../tasks/index.ts';
 import type { Vault } from '../vault/index.ts';
 
 const WAIT_MS = 2_000;
@@ -18,11 +18,14 @@ export const eraseApplicationKind: TaskKind<z.output<typeof payload>> = { name: 
 export function eraseApplicationTask({ db, vault }: { db: Database; vault: Vault }): AnyTask {
   return defineTask(eraseApplicationKind.name, eraseApplicationKind.schema, async ({ applicationId, payload: { deleted_at }, now }) => {
     const waiting = now.getTime() - Date.parse(deleted_at) < WAITS_MAX_MS;
-    await db.withTenant(applicationId, async (tx) => {
-      if (waiting && (await hasOtherTasks(tx, applicationId))) throw new TaskDelay(new Date(now.getTime() + WAIT_MS));
+    const erased = await db.withTenant(applicationId, async (tx) => {
+      if (waiting && (await hasOtherTasks(tx, applicationId))) return false;
       await eraseApplication(tx, applicationId);
+      return true;
     });
+    if (!erased) return { runAgainAt: new Date(now.getTime() + WAIT_MS) };
     vault.forget(applicationId);
+    return undefined;
   });
 }
 

@@ -1,0 +1,2 @@
+export { type Bulkhead, type StartOptions, startBulkhead } from './bulkhead.ts';
+export { pinoLog } from './pino-log.ts';
