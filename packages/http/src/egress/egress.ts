@@ -5,6 +5,7 @@ import { type Destination, type EgressPolicy, parseDestination } from './destina
 import { asEgressError, egressErrors } from './egress-errors.ts';
 import { checkedMethod, type EgressRequest, type EgressResponse, guardedFetch } from './fetch.ts';
 import { createGuard, type ListenerAddress } from './guard.ts';
+import { limits } from './limits.ts';
 import { Pools } from './pools.ts';
 import { type Resolve, systemResolve } from './resolve.ts';
 import { type StreamOutcome, type StreamRequest, type StreamSink, streamThrough } from './stream.ts';
@@ -60,6 +61,19 @@ export function createEgress(options: EgressOptions): Egress {
     return destination;
   };
 
+  // A pass-through calls the same few base URLs again and again. What is kept is that the form was good; the address is
+  // checked at every connect, and with it our own listeners, should they change.
+  const admittedBefore = new Map<string, Destination>();
+  const admitBase = (url: string | URL, policy: EgressPolicy): Destination => {
+    const key = `${policy} ${String(url)}`;
+    const known = admittedBefore.get(key);
+    if (known) return known;
+    const destination = admit(url, policy);
+    if (admittedBefore.size >= limits.poolsMax) admittedBefore.clear();
+    admittedBefore.set(key, destination);
+    return destination;
+  };
+
   /** Runs a call and logs its failure; the host is logged, path and query may hold secrets and are not. */
   const logged = async <Result>(
     url: string | URL,
@@ -95,7 +109,7 @@ export function createEgress(options: EgressOptions): Egress {
     stream: (request, sink) =>
       logged(request.url, request, async () => {
         checkedMethod(request.method);
-        const destination = admit(request.url, request.policy);
+        const destination = request.target === undefined ? admit(request.url, request.policy) : admitBase(request.url, request.policy);
         const outcome = await streamThrough(
           pools.get(request.tenant, destination),
           checkedTarget(request.target ?? destination.target),

@@ -52,10 +52,15 @@ const ACTS_ON_ORIGIN = new Set([
   'service-worker-allowed',
 ]);
 
-/** Says where a caller came from: for us to know, not for the upstream. */
-function isTrace(name: string): boolean {
-  return name.startsWith('x-forwarded-') || name === 'forwarded' || name === 'via' || name === 'x-real-ip';
-}
+/** Say where a caller came from: for us to know, not for the upstream. `x-forwarded-*` too. */
+const TRACES = ['forwarded', 'via', 'x-real-ip'];
+
+// One set for each direction: these run on every request, and one look-up is cheaper than four.
+const NOT_FORWARDED = new Set([...HOP_BY_HOP, ...OURS, ...CALLERS, ...TRACES]);
+const NOT_SENT = new Set([...HOP_BY_HOP, ...OURS]);
+// Trailer: whether trailers can be sent depends on the caller's connection, and they need no announcement.
+const NOT_RETURNED = new Set([...HOP_BY_HOP, ...ACTS_ON_ORIGIN, 'trailer']);
+const NOT_TRAILED = new Set([...NOT_FORWARDED, ...NOT_RETURNED]);
 
 /** What Connection names, if anything, apart from the fields it may not name. */
 function namedByConnection(headers: RawHeaders): ReadonlySet<string> | null {
@@ -71,41 +76,36 @@ function namedByConnection(headers: RawHeaders): ReadonlySet<string> | null {
   return named;
 }
 
-function without(headers: RawHeaders, drops: (name: string) => boolean): string[] {
+function without(headers: RawHeaders, drop: ReadonlySet<string>, dropPrefix?: string): string[] {
   const named = namedByConnection(headers);
   const kept: string[] = [];
   for (let index = 0; index + 1 < headers.length; index += 2) {
     const name = headers[index]!;
     const lower = name.toLowerCase();
-    if (!HOP_BY_HOP.has(lower) && !named?.has(lower) && !drops(lower)) kept.push(name, headers[index + 1]!);
+    if (drop.has(lower) || named?.has(lower) || (dropPrefix !== undefined && lower.startsWith(dropPrefix))) continue;
+    kept.push(name, headers[index + 1]!);
   }
   return kept;
 }
 
 /** What of a caller's request may go to an upstream: no hop-by-hop field, no credential, no trace of the caller. */
 export function forwardableRequestHeaders(headers: RawHeaders): string[] {
-  return without(headers, (name) => OURS.has(name) || CALLERS.has(name) || isTrace(name));
+  return without(headers, NOT_FORWARDED, 'x-forwarded-');
 }
 
 /** The last gate before the wire: what must not be sent whoever wrote it. */
 export function outgoingHeaders(headers: RawHeaders): string[] {
-  return without(headers, (name) => OURS.has(name));
+  return without(headers, NOT_SENT);
 }
 
-/**
- * What of an upstream's answer may go to a caller: no hop-by-hop field, nothing that would act on our own origin.
- * Nor Trailer: whether trailers can be sent depends on the caller's connection, and they need no announcement.
- */
+/** What of an upstream's answer may go to a caller: no hop-by-hop field, nothing that would act on our own origin. */
 export function forwardableResponseHeaders(headers: RawHeaders): string[] {
-  return without(headers, (name) => ACTS_ON_ORIGIN.has(name) || name === 'trailer');
+  return without(headers, NOT_RETURNED);
 }
 
 /** Trailers that may pass: none that frame, route or authenticate (RFC 9110 §6.5.1). */
 export function forwardableTrailers(trailers: RawHeaders): string[] {
-  return without(
-    trailers,
-    (name) => OURS.has(name) || CALLERS.has(name) || ACTS_ON_ORIGIN.has(name) || name.startsWith('content-') || name === 'trailer',
-  );
+  return without(trailers, NOT_TRAILED, 'content-');
 }
 
 /** undici hands headers over as bytes; HTTP/1 fields are Latin-1 (RFC 9110 §5.5). */
