@@ -18,12 +18,18 @@ export function ask(url: string, { method = 'GET', headers = {}, body }: Asked =
   const text = body?.toString();
   const type = body instanceof URLSearchParams ? { 'content-type': 'application/x-www-form-urlencoded' } : {};
   return new Promise((resolve, reject) => {
-    const outgoing = send(url, { method, headers: { ...type, ...(text === undefined ? {} : { 'content-length': String(Buffer.byteLength(text)) }), ...headers } }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(chunks).toString() }));
-    });
+    const outgoing = send(
+      url,
+      { method, headers: { ...type, ...(text === undefined ? {} : { 'content-length': String(Buffer.byteLength(text)) }), ...headers } },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(chunks).toString() }),
+        );
+      },
+    );
     outgoing.on('error', reject);
     outgoing.end(text);
   });

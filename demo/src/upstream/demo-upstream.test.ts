@@ -19,18 +19,32 @@ interface Tokens {
 }
 
 function authorizeUrl(challenge: string | null, change: Record<string, string> = {}): string {
-  const params = { client_id: upstream.client.client_id, response_type: 'code', redirect_uri: callback, scope: 'files:read files:write', state: 'st', ...(challenge === null ? {} : { code_challenge: challenge, code_challenge_method: 'S256' }), ...change };
-  return `${upstream.issuer}/auth?${new URLSearchParams(params)}`;
+  const params = {
+    client_id: upstream.client.client_id,
+    response_type: 'code',
+    redirect_uri: callback,
+    scope: 'files:read files:write',
+    state: 'st',
+    ...(challenge === null ? {} : { code_challenge: challenge, code_challenge_method: 'S256' }),
+    ...change,
+  };
+  return `${upstream.issuer}/auth?${new URLSearchParams(params).toString()}`;
 }
 
-const basic = () => ({ authorization: `Basic ${Buffer.from(`${upstream.client.client_id}:${upstream.client.client_secret}`).toString('base64')}` });
+const basic = () => ({
+  authorization: `Basic ${Buffer.from(`${upstream.client.client_id}:${upstream.client.client_secret}`).toString('base64')}`,
+});
 
 function post(path: string, form: Record<string, string>, headers: Record<string, string> = basic()) {
   return ask(upstream.issuer + path, { method: 'POST', headers, body: new URLSearchParams(form) });
 }
 
 /** Sign-in by the page, as a person would: open, choose, come back. */
-async function comeBack(person: string, verifierOf = pkce(), change: Record<string, string> = {}): Promise<{ params: URLSearchParams; verifier: string }> {
+async function comeBack(
+  person: string,
+  verifierOf = pkce(),
+  change: Record<string, string> = {},
+): Promise<{ params: URLSearchParams; verifier: string }> {
   const browser = new Browser();
   const page = await browser.go(authorizeUrl(verifierOf.challenge, change));
   expect(page.status).toBe(200);
@@ -41,17 +55,27 @@ async function comeBack(person: string, verifierOf = pkce(), change: Record<stri
 
 async function connect(person: string, change: Record<string, string> = {}): Promise<Tokens> {
   const { params, verifier } = await comeBack(person, pkce(), change);
-  const answer = await post('/token', { grant_type: 'authorization_code', code: params.get('code') ?? '', redirect_uri: callback, code_verifier: verifier });
+  const answer = await post('/token', {
+    grant_type: 'authorization_code',
+    code: params.get('code') ?? '',
+    redirect_uri: callback,
+    code_verifier: verifier,
+  });
   expect(answer.status).toBe(200);
   return JSON.parse(answer.text) as Tokens;
 }
 
-const api = (path: string, token: string, asked: Parameters<typeof ask>[1] = {}) => ask(upstream.apiBaseUrl + path, { ...asked, headers: { authorization: `Bearer ${token}`, ...asked.headers } });
+const api = (path: string, token: string, asked: Parameters<typeof ask>[1] = {}) =>
+  ask(upstream.apiBaseUrl + path, { ...asked, headers: { authorization: `Bearer ${token}`, ...asked.headers } });
 
 describe('signing in at Harbour Files', () => {
   it('the metadata promises iss and PKCE with S256 alone', async () => {
     const metadata = JSON.parse((await ask(`${upstream.issuer}/.well-known/openid-configuration`)).text) as Record<string, unknown>;
-    expect(metadata).toMatchObject({ issuer: upstream.issuer, authorization_response_iss_parameter_supported: true, code_challenge_methods_supported: ['S256'] });
+    expect(metadata).toMatchObject({
+      issuer: upstream.issuer,
+      authorization_response_iss_parameter_supported: true,
+      code_challenge_methods_supported: ['S256'],
+    });
     expect(metadata['revocation_endpoint']).toBeTypeOf('string');
     expect(metadata['introspection_endpoint']).toBeTypeOf('string');
   });
@@ -59,7 +83,8 @@ describe('signing in at Harbour Files', () => {
   it('the page names the client, what it wants, and one button per person, grouped by customer', async () => {
     const page = await new Browser().go(authorizeUrl(pkce().challenge));
     expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
-    for (const text of ['Bulkhead demo', 'See your files', 'Allow as Ada Alder', 'Allow as Ben Birch', 'Alder Logistics', 'Cancel']) expect(page.text).toContain(text);
+    for (const text of ['Bulkhead demo', 'See your files', 'Allow as Ada Alder', 'Allow as Ben Birch', 'Alder Logistics', 'Cancel'])
+      expect(page.text).toContain(text);
     expect(page.headers['content-security-policy']).toContain("default-src 'none'");
     expect(page.text).not.toContain('<script');
   });
@@ -94,7 +119,12 @@ describe('signing in at Harbour Files', () => {
       const page = await browser.go(authorizeUrl(proof.challenge));
       expect(page.text).toContain('Allow as');
       const left = await browser.go(page.url, { method: 'POST', body: new URLSearchParams({ person }) });
-      const answer = await post('/token', { grant_type: 'authorization_code', code: new URL(left.url).searchParams.get('code') ?? '', redirect_uri: callback, code_verifier: proof.verifier });
+      const answer = await post('/token', {
+        grant_type: 'authorization_code',
+        code: new URL(left.url).searchParams.get('code') ?? '',
+        redirect_uri: callback,
+        code_verifier: proof.verifier,
+      });
       const me = JSON.parse((await api('/me', (JSON.parse(answer.text) as Tokens).access_token)).text) as { id: string };
       expect(me.id).toBe(person);
     }
@@ -129,7 +159,13 @@ describe('tokens of Harbour Files', () => {
     const { params, verifier } = await comeBack('ada');
     const form = { grant_type: 'authorization_code', code: params.get('code') ?? '', redirect_uri: callback, code_verifier: verifier };
     const first = await post('/token', form);
-    expect(JSON.parse(first.text)).toMatchObject({ token_type: 'Bearer', expires_in: 300, scope: 'files:read files:write', access_token: expect.stringMatching(/^[\w-]{20,}$/), refresh_token: expect.any(String) });
+    expect(JSON.parse(first.text)).toMatchObject({
+      token_type: 'Bearer',
+      expires_in: 300,
+      scope: 'files:read files:write',
+      access_token: expect.stringMatching(/^[\w-]{20,}$/),
+      refresh_token: expect.any(String),
+    });
     const second = await post('/token', form);
     expect([second.status, JSON.parse(second.text)]).toMatchObject([400, { error: 'invalid_grant' }]);
   });
@@ -140,7 +176,11 @@ describe('tokens of Harbour Files', () => {
     ['a wrong secret', {}, { authorization: `Basic ${Buffer.from('bulkhead-demo:wrong').toString('base64')}` }],
   ])('%s is refused', async (_title, change, headers) => {
     const { params, verifier } = await comeBack('ada');
-    const answer = await post('/token', { grant_type: 'authorization_code', code: params.get('code') ?? '', redirect_uri: callback, code_verifier: verifier, ...change }, headers ?? basic());
+    const answer = await post(
+      '/token',
+      { grant_type: 'authorization_code', code: params.get('code') ?? '', redirect_uri: callback, code_verifier: verifier, ...change },
+      headers ?? basic(),
+    );
     expect([400, 401]).toContain(answer.status);
   });
 
@@ -151,7 +191,9 @@ describe('tokens of Harbour Files', () => {
     expect(renewed.refresh_token).not.toBe(tokens.refresh_token);
     expect(upstream.counts().refreshes).toBe(before + 1);
     expect((await api('/me', renewed.access_token)).status).toBe(200);
-    expect(JSON.parse((await post('/token', { grant_type: 'refresh_token', refresh_token: tokens.refresh_token })).text)).toMatchObject({ error: 'invalid_grant' });
+    expect(JSON.parse((await post('/token', { grant_type: 'refresh_token', refresh_token: tokens.refresh_token })).text)).toMatchObject({
+      error: 'invalid_grant',
+    });
     expect((await api('/me', renewed.access_token)).status).toBe(401);
   });
 
@@ -208,7 +250,8 @@ describe('clients', () => {
 describe('the file API', () => {
   it('each person sees their own files only', async () => {
     const [ada, bea] = await Promise.all([connect('ada'), connect('bea')]);
-    const list = async (tokens: Tokens) => (JSON.parse((await api('/files', tokens.access_token)).text) as { files: { id: string; name: string }[] }).files;
+    const list = async (tokens: Tokens) =>
+      (JSON.parse((await api('/files', tokens.access_token)).text) as { files: { id: string; name: string }[] }).files;
     const mine = await list(ada);
     expect(mine.map(({ name }) => name)).toContain('Welcome.md');
     expect((await list(bea)).map(({ id }) => id)).not.toContain(mine[0]!.id);
@@ -218,7 +261,11 @@ describe('the file API', () => {
 
   it('a file can be added, read back byte by byte and deleted', async () => {
     const { access_token: token } = await connect('ben');
-    const added = await api('/files?name=plan.txt', token, { method: 'POST', headers: { 'content-type': 'text/plain' }, body: 'Zeile\u0000 ü' });
+    const added = await api('/files?name=plan.txt', token, {
+      method: 'POST',
+      headers: { 'content-type': 'text/plain' },
+      body: 'Zeile\u0000 ü',
+    });
     const file = JSON.parse(added.text) as { id: string };
     expect([added.status, file]).toMatchObject([201, { name: 'plan.txt', size: 9, mime_type: 'text/plain' }]);
     expect((await api(`/files/${file.id}/content`, token)).text).toBe('Zeile\u0000 ü');
@@ -249,20 +296,27 @@ describe('the file API', () => {
 });
 
 describe('Lantern Notes', () => {
-  it('opens with the customer\'s key and shows that customer\'s notes', async () => {
+  it("opens with the customer's key and shows that customer's notes", async () => {
     const [alder, birch] = upstream.notesAccounts;
     const notes = (key: string) => ask(`${upstream.notesBaseUrl}/notes`, { headers: { 'x-api-key': key } });
     expect((await notes(alder!.key)).text).toContain('Alder Logistics');
     expect((await notes(birch!.key)).text).not.toContain('Alder');
   });
-  it.each([{}, { 'x-api-key': 'wrong' }, { 'x-api-key': '' }, { authorization: 'Bearer lantern-demo-key-alder' }])('stays shut for %j', async (headers: Record<string, string>) => {
-    expect((await ask(`${upstream.notesBaseUrl}/notes`, { headers })).status).toBe(401);
-  });
+  it.each([{}, { 'x-api-key': 'wrong' }, { 'x-api-key': '' }, { authorization: 'Bearer lantern-demo-key-alder' }])(
+    'stays shut for %j',
+    async (headers: Record<string, string>) => {
+      expect((await ask(`${upstream.notesBaseUrl}/notes`, { headers })).status).toBe(401);
+    },
+  );
 });
 
 describe('the demo as services', () => {
   it('both describe themselves as custom services of this very instance', () => {
-    expect(harbourService(upstream)).toMatchObject({ id: 'harbour', auth: { issuer: upstream.issuer }, api: { base_url: upstream.apiBaseUrl } });
+    expect(harbourService(upstream)).toMatchObject({
+      id: 'harbour',
+      auth: { issuer: upstream.issuer },
+      api: { base_url: upstream.apiBaseUrl },
+    });
     expect(lanternService(upstream)).toMatchObject({ id: 'lantern', api: { base_url: upstream.notesBaseUrl } });
     expect(upstream.addresses).toEqual([new URL(upstream.issuer).host, new URL(upstream.notesBaseUrl).host]);
   });

@@ -85,35 +85,61 @@ function forgetSession(request: IncomingMessage): void {
   request.headers.cookie = cookies.join('; ');
 }
 
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
 /** Sign-in and consent: shows the page, and on the answer tells the provider who allowed what. */
 function createInteraction(provider: Provider, people: People) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const details = await provider.interactionDetails(request, response);
-    const clientId = String(details.params['client_id']);
+    const clientId = text(details.params['client_id']);
     const client = await provider.Client.find(clientId);
-    const scopes = String(details.params['scope'] ?? '').split(' ').filter((scope) => scope !== '');
+    const scopes = text(details.params['scope'])
+      .split(' ')
+      .filter((scope) => scope !== '');
     const show = (status: number, problem?: string) => {
       const nonce = randomBytes(12).toString('base64');
-      const hint = String(details.params['login_hint'] ?? '').slice(0, 60);
+      const hint = text(details.params['login_hint']).slice(0, 60);
       response.writeHead(status, {
         'content-type': 'text/html; charset=utf-8',
         'cache-control': 'no-store',
         'referrer-policy': 'no-referrer',
         'content-security-policy': `default-src 'none'; style-src 'nonce-${nonce}'; frame-ancestors 'none'; base-uri 'none'`,
       });
-      response.end(renderSignInPage({ uid: details.uid, nonce, clientName: client?.clientName ?? clientId, scopes, people: people.list(), hint, ...(problem === undefined ? {} : { problem }) }));
+      response.end(
+        renderSignInPage({
+          uid: details.uid,
+          nonce,
+          clientName: client?.clientName ?? clientId,
+          scopes,
+          people: people.list(),
+          hint,
+          ...(problem === undefined ? {} : { problem }),
+        }),
+      );
     };
     if (request.method === 'GET') return show(200);
 
     const answer = new URLSearchParams((await readBody(request, 4096))?.toString() ?? '');
     if (answer.has('cancel')) {
-      return provider.interactionFinished(request, response, { error: 'access_denied', error_description: 'The person said no.' }, { mergeWithLastSubmission: false });
+      return provider.interactionFinished(
+        request,
+        response,
+        { error: 'access_denied', error_description: 'The person said no.' },
+        { mergeWithLastSubmission: false },
+      );
     }
     const person = people.findOrInvite(answer.get('person') ?? '');
     if (person === null) return show(400, 'Type a name, please.');
     const grant = new provider.Grant({ accountId: person.id, clientId });
     grant.addOIDCScope(scopes.join(' '));
-    return provider.interactionFinished(request, response, { login: { accountId: person.id, remember: false }, consent: { grantId: await grant.save() } }, { mergeWithLastSubmission: false });
+    return provider.interactionFinished(
+      request,
+      response,
+      { login: { accountId: person.id, remember: false }, consent: { grantId: await grant.save() } },
+      { mergeWithLastSubmission: false },
+    );
   };
 }
 
@@ -166,7 +192,10 @@ export async function startDemoUpstream(options: DemoUpstreamOptions = {}): Prom
     answer(request, response).catch((error: unknown) => {
       if (response.headersSent) return response.destroy();
       const expired = error instanceof Error && error.name === 'SessionNotFound';
-      return sendJson(response, expired ? 400 : 500, { error: expired ? 'expired' : 'server_error', message: expired ? 'This sign-in has ended. Start again.' : 'Harbour Files is out of order.' });
+      return sendJson(response, expired ? 400 : 500, {
+        error: expired ? 'expired' : 'server_error',
+        message: expired ? 'This sign-in has ended. Start again.' : 'Harbour Files is out of order.',
+      });
     });
   });
 
@@ -205,7 +234,13 @@ export function harbourService({ issuer, apiBaseUrl }: Pick<DemoUpstream, 'issue
     id: 'harbour',
     friendly_name: 'Harbour Files',
     apis: ['raw'],
-    auth: { type: 'oauth2', issuer, scopes: ['openid', 'files:read', 'files:write', 'offline_access'], pkce: true, token_endpoint_auth_method: 'client_secret_basic' },
+    auth: {
+      type: 'oauth2',
+      issuer,
+      scopes: ['openid', 'files:read', 'files:write'],
+      pkce: true,
+      token_endpoint_auth_method: 'client_secret_basic',
+    },
     api: { base_url: apiBaseUrl },
     identity: { url: `${apiBaseUrl}/me`, id: '/id', name: '/name' },
   };

@@ -20,9 +20,16 @@ function bearerToken(request: IncomingMessage): string | null {
   return /^Bearer +([\x21-\x7e]+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? null;
 }
 
-async function upload(request: IncomingMessage, response: ServerResponse, files: FileStore, person: Person, query: URLSearchParams): Promise<void> {
+async function upload(
+  request: IncomingMessage,
+  response: ServerResponse,
+  files: FileStore,
+  person: Person,
+  query: URLSearchParams,
+): Promise<void> {
   const body = await readBody(request, UPLOAD_BYTES_MAX);
-  if (body === null) return sendJson(response, 413, { error: 'too_large', message: 'A file holds at most 10 MiB.' }, { connection: 'close' });
+  if (body === null)
+    return sendJson(response, 413, { error: 'too_large', message: 'A file holds at most 10 MiB.' }, { connection: 'close' });
   const named = query.get('name') ?? request.headers['x-file-name'];
   const name = (typeof named === 'string' ? named : '').replace(/\p{C}/gu, '').trim().slice(0, 200) || 'Untitled';
   const mimeType = request.headers['content-type'] ?? 'application/octet-stream';
@@ -41,14 +48,25 @@ export function createFileApi(files: FileStore, verify: (token: string) => Promi
     const bearer = token === null ? null : await verify(token);
     if (bearer === null) {
       const challenge = token === null ? 'Bearer realm="harbour"' : 'Bearer realm="harbour", error="invalid_token"';
-      return sendJson(response, 401, { error: 'invalid_token', message: 'The access token is missing, wrong or expired.' }, { 'www-authenticate': challenge });
+      return sendJson(
+        response,
+        401,
+        { error: 'invalid_token', message: 'The access token is missing, wrong or expired.' },
+        { 'www-authenticate': challenge },
+      );
     }
     const { person, scopes } = bearer;
     const method = request.method ?? 'GET';
     const needs = method === 'GET' || method === 'HEAD' ? 'files:read' : 'files:write';
-    if (path === '/me' && method === 'GET') return sendJson(response, 200, { id: person.id, name: person.name, email: person.email, company: { name: person.customer } });
+    if (path === '/me' && method === 'GET')
+      return sendJson(response, 200, { id: person.id, name: person.name, email: person.email, company: { name: person.customer } });
     if (!scopes.has(needs)) {
-      return sendJson(response, 403, { error: 'insufficient_scope', message: `This needs ${needs}.` }, { 'www-authenticate': `Bearer realm="harbour", error="insufficient_scope", scope="${needs}"` });
+      return sendJson(
+        response,
+        403,
+        { error: 'insufficient_scope', message: `This needs ${needs}.` },
+        { 'www-authenticate': `Bearer realm="harbour", error="insufficient_scope", scope="${needs}"` },
+      );
     }
 
     if (path === '/files' && method === 'GET') {
@@ -62,7 +80,12 @@ export function createFileApi(files: FileStore, verify: (token: string) => Promi
     const file = id === '' ? null : files.find(person, id);
     if (file === null) return sendJson(response, 404, { error: 'not_found', message: 'There is nothing here.' });
     if (part === '/content' && (method === 'GET' || method === 'HEAD')) {
-      response.writeHead(200, { 'content-type': file.mimeType, 'content-length': file.content.byteLength, etag: `"${file.id}"`, 'x-content-type-options': 'nosniff' });
+      response.writeHead(200, {
+        'content-type': file.mimeType,
+        'content-length': file.content.byteLength,
+        etag: `"${file.id}"`,
+        'x-content-type-options': 'nosniff',
+      });
       response.end(method === 'HEAD' ? undefined : file.content);
       return;
     }

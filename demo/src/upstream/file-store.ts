@@ -20,7 +20,12 @@ function seed(person: Person): StoredFile[] {
   });
   return [
     file('Welcome.md', 'text/markdown; charset=utf-8', `# Welcome, ${person.name}\n\nThese are your files at Harbour Files.\n`, 1),
-    file(`${person.customer} – budget.csv`, 'text/csv; charset=utf-8', `month,amount\nJanuary,${1000 + person.name.length}\nFebruary,${900 + person.name.length}\n`, 2),
+    file(
+      `${person.customer} – budget.csv`,
+      'text/csv; charset=utf-8',
+      `month,amount\nJanuary,${1000 + person.name.length}\nFebruary,${900 + person.name.length}\n`,
+      2,
+    ),
     file('Private note.txt', 'text/plain; charset=utf-8', `Only ${person.name} may read this.\n`, 3),
   ];
 }

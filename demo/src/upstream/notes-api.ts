@@ -29,7 +29,10 @@ export function createNotesServer(accounts: readonly NotesAccount[]): Server {
     if (request.method !== 'GET') return sendJson(response, 405, { error: 'method_not_allowed' }, { allow: 'GET' });
     if (path === '/me') return sendJson(response, 200, { id: account.id, name: account.name });
     if (path === '/notes') {
-      const notes = ['Call the supplier', 'Renew the lease'].map((text, index) => ({ id: `${account.id}-${index + 1}`, text: `${text} (${account.name})` }));
+      const notes = ['Call the supplier', 'Renew the lease'].map((text, index) => ({
+        id: `${account.id}-${index + 1}`,
+        text: `${text} (${account.name})`,
+      }));
       return sendJson(response, 200, { notes });
     }
     return sendJson(response, 404, { error: 'not_found' });

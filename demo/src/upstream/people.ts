@@ -35,7 +35,10 @@ export class People {
     const name = typed.normalize('NFC').replace(/\p{C}/gu, '').trim().slice(0, 60);
     const known = this.find(name) ?? this.list().find((person) => person.name.toLowerCase() === name.toLowerCase());
     if (known) return known;
-    const id = name.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '');
+    const id = name
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .replace(/^-+|-+$/g, '');
     if (id === '') return null;
     const person = this.find(id) ?? { id, name, email: `${id}@guest.example`, customer: 'Guests' };
     this.#byId.set(id, person);

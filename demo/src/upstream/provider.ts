@@ -41,7 +41,8 @@ function createAdapter(clients: ReadonlyMap<string, ClientMetadata>): (name: str
         return find(id);
       },
       async findByUid(uid) {
-        for (const [name, { payload, expiresAt }] of entries) if (name.startsWith(`${model}:`) && payload.uid === uid && expiresAt > Date.now()) return payload;
+        for (const [name, { payload, expiresAt }] of entries)
+          if (name.startsWith(`${model}:`) && payload.uid === uid && expiresAt > Date.now()) return payload;
         return undefined;
       },
       async findByUserCode() {
@@ -63,7 +64,8 @@ function createAdapter(clients: ReadonlyMap<string, ClientMetadata>): (name: str
 }
 
 /** A client asks about and revokes its own tokens only (RFC 7009 §2.1, RFC 7662 §4). */
-const ownToken = async (_context: unknown, client: { clientId: string }, token: { clientId?: string | undefined }) => token.clientId === client.clientId;
+const ownToken = async (_context: unknown, client: { clientId: string }, token: { clientId?: string | undefined }) =>
+  token.clientId === client.clientId;
 
 /** The authorization server of Harbour Files: PKCE demanded, `iss` in every response, opaque access tokens, refresh tokens rotated. */
 export function createProvider(issuer: string, { accessTokenSeconds, people, clients }: ProviderOptions): Provider {
@@ -75,12 +77,26 @@ export function createProvider(issuer: string, { accessTokenSeconds, people, cli
     scopes: [...HARBOUR_SCOPES],
     claims: { openid: ['sub'], profile: ['name'], email: ['email'] },
     conformIdTokenClaims: false,
-    features: { devInteractions: { enabled: false }, introspection: { enabled: true, allowedPolicy: ownToken }, revocation: { enabled: true, allowedPolicy: ownToken }, rpInitiatedLogout: { enabled: false }, resourceIndicators: { enabled: false } },
+    features: {
+      devInteractions: { enabled: false },
+      introspection: { enabled: true, allowedPolicy: ownToken },
+      revocation: { enabled: true, allowedPolicy: ownToken },
+      rpInitiatedLogout: { enabled: false },
+      resourceIndicators: { enabled: false },
+    },
     pkce: { required: () => true },
     rotateRefreshToken: true,
     issueRefreshToken: async (_context, client) => client.grantTypeAllowed('refresh_token'),
     expiresWithSession: async () => false,
-    ttl: { AccessToken: accessTokenSeconds, AuthorizationCode: 60, IdToken: 300, RefreshToken: 14 * 86_400, Interaction: 900, Session: 3600, Grant: 14 * 86_400 },
+    ttl: {
+      AccessToken: accessTokenSeconds,
+      AuthorizationCode: 60,
+      IdToken: 300,
+      RefreshToken: 14 * 86_400,
+      Interaction: 900,
+      Session: 3600,
+      Grant: 14 * 86_400,
+    },
     interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
     findAccount: async (_context, id) => {
       const person = people.find(id);

@@ -40,8 +40,15 @@ small{opacity:.8}[role=alert]{border-left:4px solid #c0392b;padding-left:.8rem}`
 /** Sign-in and consent in one page, without script: a button per person, a field for any other name, and a way out. */
 export function renderSignInPage(page: SignInPage): string {
   const customers = [...new Set(page.people.map(({ customer }) => customer))];
-  const button = ({ id, name, email }: Person) => `<button name="person" value="${escape(id)}">Allow as ${escape(name)}<br><small>${escape(email)}</small></button>`;
-  const groups = customers.map((customer) => `<h2>${escape(customer)}</h2>${page.people.filter((person) => person.customer === customer).map(button).join('')}`);
+  const button = ({ id, name, email }: Person) =>
+    `<button name="person" value="${escape(id)}">Allow as ${escape(name)}<br><small>${escape(email)}</small></button>`;
+  const groups = customers.map(
+    (customer) =>
+      `<h2>${escape(customer)}</h2>${page.people
+        .filter((person) => person.customer === customer)
+        .map(button)
+        .join('')}`,
+  );
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>Sign in · Harbour Files</title><style nonce="${page.nonce}">${style}</style></head>
 <body><main><h1>Harbour Files</h1>

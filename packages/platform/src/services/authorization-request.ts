@@ -32,7 +32,8 @@ export function buildAuthorizationUrl(input: AuthorizationUrlInput): string {
   const { auth } = service.definition;
   if (auth.type !== 'oauth2') throw new TypeError(`service ${service.definition.id} has no authorization server`);
   const url = new URL(server.authorizationEndpoint);
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw servicesErrors('upstream.discovery_failed', { params: { problem: 'authorization_endpoint: expected http or https' } });
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    throw servicesErrors('upstream.discovery_failed', { params: { problem: 'authorization_endpoint: expected http or https' } });
   for (const params of [auth.extra_authorize_params ?? {}, input.extraParams ?? {}]) {
     for (const [name, value] of Object.entries(params)) if (!isReservedAuthorizeParam(name)) url.searchParams.set(name, value);
   }

@@ -27,7 +27,8 @@ function withPrefix(name: string, prefix: string, key: string): string {
  */
 export function placeCredential(service: UpstreamService, credential: UpstreamCredential, url: string): PlacedCredential {
   const { auth } = service.definition;
-  if (auth.type === 'oauth2' && credential.type === 'oauth2') return { url, headers: { authorization: `Bearer ${credential.accessToken.reveal()}` } };
+  if (auth.type === 'oauth2' && credential.type === 'oauth2')
+    return { url, headers: { authorization: `Bearer ${credential.accessToken.reveal()}` } };
   if (auth.type === 'basic' && credential.type === 'basic') {
     const pair = Buffer.from(`${credential.username}:${credential.password.reveal()}`, 'utf8').toString('base64');
     return { url, headers: { authorization: `Basic ${pair}` } };

@@ -3,7 +3,15 @@ export { catalogue, catalogueEntries, type CatalogueEntry, findCatalogueEntry, u
 export { isHeaderSafe, type PlacedCredential, placeCredential, type UpstreamCredential } from './credential-placement.ts';
 export { effectiveScope, matchServices, missingScopes, narrows, resolveScope, upstreamScopes } from './scope.ts';
 export { formatScope, parseScope, type Scope, type ScopeRole, type ScopeToken } from './scope-text.ts';
-export { endpointsFingerprint, type OAuth2Auth, parseServiceDefinition, type ServiceDefinition, type ServiceDefinitionInput, serviceDefinitionSchema, serviceIdSchema } from './service-definition.ts';
+export {
+  endpointsFingerprint,
+  type OAuth2Auth,
+  parseServiceDefinition,
+  type ServiceDefinition,
+  type ServiceDefinitionInput,
+  serviceDefinitionSchema,
+  serviceIdSchema,
+} from './service-definition.ts';
 export { apiBaseUrl, customService, type RevocationStyle, type ScopeMap, type ServiceQuirks, type UpstreamService } from './service.ts';
 export { servicesErrors } from './services-errors.ts';
 export type { UpstreamCall, UpstreamFetch } from './upstream-http.ts';

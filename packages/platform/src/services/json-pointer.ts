@@ -26,7 +26,6 @@ export function readJsonPointer(document: unknown, pointer: string): unknown {
 export function readScalar(document: unknown, pointer: string, lengthMax = 255): string | undefined {
   const value = readJsonPointer(document, pointer);
   const text = typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value;
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (typeof text !== 'string' || text === '' || text.length > lengthMax || /[\u0000-\u001f\u007f]/.test(text)) return undefined;
   return text;
 }

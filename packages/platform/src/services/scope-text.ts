@@ -50,7 +50,8 @@ function parsePermission(text: string, token: string): ScopeToken['permission'] 
   const content = quoted ?? bare;
   if (kind === 'raw') {
     const values = content.split(' ').filter((value) => value !== '');
-    if (values.length === 0 || !values.every((value) => UPSTREAM_SCOPE_VALUE.test(value))) return refuse(`${quote(token)} has no valid upstream scope`);
+    if (values.length === 0 || !values.every((value) => UPSTREAM_SCOPE_VALUE.test(value)))
+      return refuse(`${quote(token)} has no valid upstream scope`);
     return { kind: 'raw', values: [...new Set(values)] };
   }
   if (!isWord(content)) return refuse(`${quote(token)} has no valid permission`);
@@ -64,7 +65,12 @@ function parseToken(token: string): ScopeToken {
   if (!isWord(selector)) return refuse(`${quote(token)} does not begin with a service or category`);
   if (!ROLES.has(role)) return refuse(`${quote(token)} has an unknown role`);
   if (!isWord(api)) return refuse(`${quote(token)} has no valid API`);
-  return { selector, role: role as ScopeRole, api, permission: permission === undefined ? { kind: 'kloudless', word: 'default' } : parsePermission(permission, token) };
+  return {
+    selector,
+    role: role as ScopeRole,
+    api,
+    permission: permission === undefined ? { kind: 'kloudless', word: 'default' } : parsePermission(permission, token),
+  };
 }
 
 /**

@@ -16,7 +16,12 @@ const harbour = customService(
   }),
 );
 const lantern = customService(
-  parseServiceDefinition({ id: 'lantern', friendly_name: 'Lantern', auth: { type: 'api_key', in: 'header', name: 'X-Api-Key' }, api: { base_url: 'https://lantern.example' } }),
+  parseServiceDefinition({
+    id: 'lantern',
+    friendly_name: 'Lantern',
+    auth: { type: 'api_key', in: 'header', name: 'X-Api-Key' },
+    api: { base_url: 'https://lantern.example' },
+  }),
 );
 const services = [...catalogueEntries, harbour, lantern];
 const named = (text: string) => matchServices(parseScope(text), services).map(({ definition }) => definition.id);
@@ -40,11 +45,41 @@ describe('the scope grammar', () => {
     expect(formatScope(parseScope(text))).toBe(full);
   });
 
-  it.each([
-    '', '   ', '"', 'gdrive.storage."read', '.storage', 'gdrive.', 'gdrive..read', 'gdrive:', 'gdrive:root', 'gdrive:normal:admin', 'Gdrive', 'gdrive storage.\tread',
-    'gdrive\nbox', 'gdrive.storage.read:cooked', 'gdrive.storage."":raw', 'gdrive.storage." ":raw', 'gdrive.storage."a\\b":raw', 'gdrive.storage."two words"', 'gdrive.storage.read:kloudless.x',
-    'gdrive.Storage', '1drive', 'gdrive"x"', '"gdrive"', 'göogle', 'gdrive.storage.re ad', `${'a'.repeat(64)}`, Array.from({ length: 51 }, () => 'box').join(' '), 'x'.repeat(5000), '<script>', '__proto__', 'any;all',
-  ].filter((text) => text !== 'gdrive.storage.re ad'))('%j is refused as scope.invalid', (text) => {
+  it.each(
+    [
+      '',
+      '   ',
+      '"',
+      'gdrive.storage."read',
+      '.storage',
+      'gdrive.',
+      'gdrive..read',
+      'gdrive:',
+      'gdrive:root',
+      'gdrive:normal:admin',
+      'Gdrive',
+      'gdrive storage.\tread',
+      'gdrive\nbox',
+      'gdrive.storage.read:cooked',
+      'gdrive.storage."":raw',
+      'gdrive.storage." ":raw',
+      'gdrive.storage."a\\b":raw',
+      'gdrive.storage."two words"',
+      'gdrive.storage.read:kloudless.x',
+      'gdrive.Storage',
+      '1drive',
+      'gdrive"x"',
+      '"gdrive"',
+      'göogle',
+      'gdrive.storage.re ad',
+      `${'a'.repeat(64)}`,
+      Array.from({ length: 51 }, () => 'box').join(' '),
+      'x'.repeat(5000),
+      '<script>',
+      '__proto__',
+      'any;all',
+    ].filter((text) => text !== 'gdrive.storage.re ad'),
+  )('%j is refused as scope.invalid', (text) => {
     expect(() => parseScope(text)).toThrow(expect.objectContaining({ code: 'scope.invalid', oauth: 'invalid_scope', field: 'scope' }));
   });
 
@@ -59,19 +94,25 @@ describe('the scope grammar', () => {
   });
 
   it('whatever is read can be written and read again', () => {
-    fc.assert(fc.property(anyScope, (scope) => {
-      expect(parseScope(formatScope(scope)).map((token) => formatScope([token]))).toEqual([...new Set(scope.map((token) => formatScope([token])))]);
-    }));
+    fc.assert(
+      fc.property(anyScope, (scope) => {
+        expect(parseScope(formatScope(scope)).map((token) => formatScope([token]))).toEqual([
+          ...new Set(scope.map((token) => formatScope([token]))),
+        ]);
+      }),
+    );
   });
 
   it('junk never throws anything but scope.invalid', () => {
-    fc.assert(fc.property(fc.string({ unit: fc.constantFrom(...'ab:."  rawkloudess\t\\') }), (text) => {
-      try {
-        parseScope(text);
-      } catch (error) {
-        expect(error).toMatchObject({ code: 'scope.invalid' });
-      }
-    }));
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom(...'ab:."  rawkloudess\t\\') }), (text) => {
+        try {
+          parseScope(text);
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'scope.invalid' });
+        }
+      }),
+    );
   });
 });
 
@@ -122,14 +163,16 @@ describe('upstream scopes', () => {
     const scopes = ask(gdrive, 'gdrive gdrive.storage gdrive.storage."openid":raw');
     expect(scopes).toEqual(['openid', 'email', 'https://www.googleapis.com/auth/drive', 'https://www.googleapis.com/auth/calendar']);
   });
-  it('read asks for less than default', () => expect(ask(gdrive, 'gdrive.storage.read')).toEqual(['openid', 'email', 'https://www.googleapis.com/auth/drive.readonly']));
+  it('read asks for less than default', () =>
+    expect(ask(gdrive, 'gdrive.storage.read')).toEqual(['openid', 'email', 'https://www.googleapis.com/auth/drive.readonly']));
   it('basic asks for identity alone', () => expect(ask(gdrive, 'gdrive.basic')).toEqual(['openid', 'email']));
   it('a custom service asks for what its definition lists', () => expect(ask(harbour, 'any')).toEqual(['files:read', 'files:write']));
   it('scopes on the OAuth key replace our choice, not those the caller wrote out', () => {
     expect(ask(harbour, 'harbour', ['files:read'])).toEqual(['files:read']);
     expect(ask(harbour, 'harbour harbour.raw."files:share":raw', ['files:read'])).toEqual(['files:read', 'files:share']);
   });
-  it('written-out scopes alone are asked for alone', () => expect(ask(harbour, 'harbour.raw."files:share":raw', ['files:read'])).toEqual(['files:share']));
+  it('written-out scopes alone are asked for alone', () =>
+    expect(ask(harbour, 'harbour.raw."files:share":raw', ['files:read'])).toEqual(['files:share']));
   it('a service without OAuth is asked for none', () => expect(ask(lantern, 'any')).toEqual([]));
   it('what the upstream withheld is listed; aliases and silence are no loss', () => {
     const asked = ['openid', 'email', 'x'];
@@ -159,12 +202,21 @@ interface Right {
   right: string;
 }
 const rights: Right[] = ['storage', 'gdrive', 'google', 'box', 'harbour', 'nobody'].flatMap((selector) =>
-  ['normal', 'admin'].flatMap((role) => ['storage', 'calendar', 'raw'].flatMap((api) => ['default', 'read', 'paint', 'raw:x', 'raw:y', 'raw:z'].map((right) => ({ selector, role, api, right })))),
+  ['normal', 'admin'].flatMap((role) =>
+    ['storage', 'calendar', 'raw'].flatMap((api) =>
+      ['default', 'read', 'paint', 'raw:x', 'raw:y', 'raw:z'].map((right) => ({ selector, role, api, right })),
+    ),
+  ),
 );
 function grants(scope: Scope, { selector, role, api, right }: Right): boolean {
   const top = (value: string) => value === 'any' || value === 'all';
   return scope.some((token) => {
-    if (!(top(token.selector) || token.selector === selector) || !(top(token.role) || token.role === role) || !(top(token.api) || token.api === api)) return false;
+    if (
+      !(top(token.selector) || token.selector === selector) ||
+      !(top(token.role) || token.role === role) ||
+      !(top(token.api) || token.api === api)
+    )
+      return false;
     if (token.permission.kind === 'raw') return token.permission.values.some((value) => right === `raw:${value}`);
     const ours = token.permission.word;
     return !right.startsWith('raw:') && (ours === 'all' || ours === right || (ours === 'default' && right === 'read'));
@@ -173,9 +225,11 @@ function grants(scope: Scope, { selector, role, api, right }: Right): boolean {
 
 describe('narrowing (RFC 8693 §2.1)', () => {
   it('a scope lies within itself', () => {
-    fc.assert(fc.property(anyScope, (scope) => {
-      expect(narrows(scope, scope)).toBe(true);
-    }));
+    fc.assert(
+      fc.property(anyScope, (scope) => {
+        expect(narrows(scope, scope)).toBe(true);
+      }),
+    );
   });
   it('a child that lies within grants no right its parent lacks', () => {
     fc.assert(

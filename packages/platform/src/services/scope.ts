@@ -23,8 +23,14 @@ function selects(token: ScopeToken, service: UpstreamService): boolean {
 function fits(token: ScopeToken, service: UpstreamService): boolean {
   if (!selects(token, service) || token.role === 'admin') return false;
   const { api, permission } = token;
-  if (permission.kind === 'raw') return service.definition.auth.type === 'oauth2' && (TOP.has(api) || api === 'basic' || apisOf(service).includes(api));
-  if (api === 'basic' || TOP.has(api)) return permission.word === 'default' || permission.word === 'all' || Object.values(service.scopes).some((words) => Object.hasOwn(words, permission.word));
+  if (permission.kind === 'raw')
+    return service.definition.auth.type === 'oauth2' && (TOP.has(api) || api === 'basic' || apisOf(service).includes(api));
+  if (api === 'basic' || TOP.has(api))
+    return (
+      permission.word === 'default' ||
+      permission.word === 'all' ||
+      Object.values(service.scopes).some((words) => Object.hasOwn(words, permission.word))
+    );
   if (!apisOf(service).includes(api)) return false;
   return permission.word === 'default' || permission.word === 'all' || Object.hasOwn(service.scopes[api] ?? {}, permission.word);
 }
@@ -114,7 +120,9 @@ function covers(parent: ScopeToken, child: ScopeToken): boolean {
 
 function split(token: ScopeToken): ScopeToken[] {
   const { permission } = token;
-  return permission.kind === 'raw' ? permission.values.map((value) => ({ ...token, permission: { kind: 'raw', values: [value] } })) : [token];
+  return permission.kind === 'raw'
+    ? permission.values.map((value) => ({ ...token, permission: { kind: 'raw', values: [value] } }))
+    : [token];
 }
 
 /**
@@ -123,7 +131,8 @@ function split(token: ScopeToken): ScopeToken[] {
  * compared as it resolves there, so that `gdrive.storage` lies within `storage`; without, both must be written alike.
  */
 export function narrows(child: Scope, parent: Scope, services: readonly UpstreamService[] = []): boolean {
-  const within = (wanted: Scope, granted: Scope) => wanted.flatMap(split).every((part) => granted.flatMap(split).some((token) => covers(token, part)));
+  const within = (wanted: Scope, granted: Scope) =>
+    wanted.flatMap(split).every((part) => granted.flatMap(split).some((token) => covers(token, part)));
   return child.every((token) => {
     if (within([token], parent)) return true;
     // Only a named service and plain rights: a category or `:all` may come to mean more, and a child must not grow.
@@ -135,7 +144,11 @@ export function narrows(child: Scope, parent: Scope, services: readonly Upstream
 }
 
 /** The upstream scopes asked for and not granted, so that shrinkage can be shown. Nothing is missing where the upstream was silent. */
-export function missingScopes(service: UpstreamService, requested: readonly string[], granted: readonly string[] | undefined): readonly string[] {
+export function missingScopes(
+  service: UpstreamService,
+  requested: readonly string[],
+  granted: readonly string[] | undefined,
+): readonly string[] {
   if (granted === undefined) return [];
   const has = new Set(granted);
   return requested.filter((scope) => !has.has(scope) && !has.has(service.quirks.scopeAliases?.[scope] ?? scope));

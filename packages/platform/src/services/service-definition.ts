@@ -7,22 +7,73 @@ import { servicesErrors } from './services-errors.ts';
 
 /** Words the scope grammar keeps for itself: a service named like one could not be asked for. */
 export const RESERVED_SERVICE_IDS: ReadonlySet<string> = new Set([
-  'any', 'all', 'basic', 'raw', 'normal', 'admin', 'default', 'me', 'services', 'callback',
-  'storage', 'calendar', 'email', 'crm', 'messaging', 'itsm', 'helpdesk', 'chat', 'team', 'development', 'custom',
+  'any',
+  'all',
+  'basic',
+  'raw',
+  'normal',
+  'admin',
+  'default',
+  'me',
+  'services',
+  'callback',
+  'storage',
+  'calendar',
+  'email',
+  'crm',
+  'messaging',
+  'itsm',
+  'helpdesk',
+  'chat',
+  'team',
+  'development',
+  'custom',
   // Other names of services in the catalogue.
-  'google', 'onedrivebiz', 'skydrive', 'microsoft', 'jira', 'confluence',
+  'google',
+  'onedrivebiz',
+  'skydrive',
+  'microsoft',
+  'jira',
+  'confluence',
 ]);
 
 /** Parameters that we set ourselves: an extra one may not replace them, nor change how the answer comes back. */
 const RESERVED_AUTHORIZE_PARAMS: ReadonlySet<string> = new Set([
-  'client_id', 'client_secret', 'redirect_uri', 'response_type', 'response_mode', 'state', 'scope', 'nonce',
-  'code_challenge', 'code_challenge_method', 'code_verifier', 'request', 'request_uri', 'dpop_jkt',
+  'client_id',
+  'client_secret',
+  'redirect_uri',
+  'response_type',
+  'response_mode',
+  'state',
+  'scope',
+  'nonce',
+  'code_challenge',
+  'code_challenge_method',
+  'code_verifier',
+  'request',
+  'request_uri',
+  'dpop_jkt',
 ]);
 
 /** Headers that steer the connection or that we set: a key may not be put there. */
 const RESERVED_HEADERS: ReadonlySet<string> = new Set([
-  'host', 'connection', 'content-length', 'content-type', 'transfer-encoding', 'te', 'trailer', 'upgrade', 'keep-alive',
-  'proxy-authorization', 'proxy-connection', 'proxy-authenticate', 'expect', 'cookie', 'set-cookie', 'forwarded', 'via',
+  'host',
+  'connection',
+  'content-length',
+  'content-type',
+  'transfer-encoding',
+  'te',
+  'trailer',
+  'upgrade',
+  'keep-alive',
+  'proxy-authorization',
+  'proxy-connection',
+  'proxy-authenticate',
+  'expect',
+  'cookie',
+  'set-cookie',
+  'forwarded',
+  'via',
 ]);
 
 export function isReservedAuthorizeParam(name: string): boolean {
@@ -30,20 +81,47 @@ export function isReservedAuthorizeParam(name: string): boolean {
 }
 
 const visibleText = (lengthMax: number) =>
-  z.string().min(1).max(lengthMax).regex(/^[^\p{Cc}\p{Cs}]*$/u, 'control characters are not allowed').refine((text) => text.trim() !== '', 'expected some text');
+  z
+    .string()
+    .min(1)
+    .max(lengthMax)
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'control characters are not allowed')
+    .refine((text) => text.trim() !== '', 'expected some text');
 
-const jsonPointer = z.string().max(256).refine((text) => text !== '' && isJsonPointer(text), 'expected a JSON pointer such as "/user/id" (RFC 6901)');
+const jsonPointer = z
+  .string()
+  .max(256)
+  .refine((text) => text !== '' && isJsonPointer(text), 'expected a JSON pointer such as "/user/id" (RFC 6901)');
 
-const upstreamScope = z.string().min(1).max(255).regex(UPSTREAM_SCOPE_VALUE, 'expected a scope without spaces, quotes or backslashes (RFC 6749 §3.3)');
+const upstreamScope = z
+  .string()
+  .min(1)
+  .max(255)
+  .regex(UPSTREAM_SCOPE_VALUE, 'expected a scope without spaces, quotes or backslashes (RFC 6749 §3.3)');
 
 /** A list, or the list written as one text with spaces. */
-const upstreamScopes = z.union([z.array(upstreamScope).max(100), z.string().max(8192).transform((text) => text.split(' ').filter((part) => part !== '')).pipe(z.array(upstreamScope).max(100))], {
-  error: 'expected a list of scopes (RFC 6749 §3.3)',
-});
+const upstreamScopes = z.union(
+  [
+    z.array(upstreamScope).max(100),
+    z
+      .string()
+      .max(8192)
+      .transform((text) => text.split(' ').filter((part) => part !== ''))
+      .pipe(z.array(upstreamScope).max(100)),
+  ],
+  {
+    error: 'expected a list of scopes (RFC 6749 §3.3)',
+  },
+);
 
 const extraAuthorizeParams = z
   .record(
-    z.string().min(1).max(64).regex(/^[A-Za-z0-9_.\-[\]]+$/, 'expected a parameter name').refine((name) => !RESERVED_AUTHORIZE_PARAMS.has(name), 'this parameter is set by the platform'),
+    z
+      .string()
+      .min(1)
+      .max(64)
+      .regex(/^[A-Za-z0-9_.\-[\]]+$/, 'expected a parameter name')
+      .refine((name) => !RESERVED_AUTHORIZE_PARAMS.has(name), 'this parameter is set by the platform'),
     z.string().max(1024),
   )
   .refine((params) => Object.keys(params).length <= 20, 'at most 20 parameters');
@@ -72,8 +150,16 @@ const apiKeyAuth = z
   .strictObject({
     type: z.literal('api_key'),
     in: z.enum(['header', 'query']),
-    name: z.string().min(1).max(64).regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'expected a header or parameter name'),
-    prefix: z.string().max(64).regex(/^[\x20-\x7e]*$/, 'expected printable ASCII').optional(),
+    name: z
+      .string()
+      .min(1)
+      .max(64)
+      .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'expected a header or parameter name'),
+    prefix: z
+      .string()
+      .max(64)
+      .regex(/^[\x20-\x7e]*$/, 'expected printable ASCII')
+      .optional(),
   })
   .superRefine((auth, context) => {
     if (auth.in === 'header' && RESERVED_HEADERS.has(auth.name.toLowerCase())) {
@@ -107,8 +193,16 @@ export const serviceDefinitionSchema = z
     identity: z.strictObject({ url: identityUrl.optional(), id: jsonPointer, name: jsonPointer.optional() }).optional(),
   })
   .superRefine((service, context) => {
-    if (service.identity !== undefined && service.identity.url === undefined && (service.auth.type !== 'oauth2' || service.auth.issuer === undefined)) {
-      context.addIssue({ code: 'custom', path: ['identity', 'url'], message: 'required where there is no issuer whose ID token would tell' });
+    if (
+      service.identity !== undefined &&
+      service.identity.url === undefined &&
+      (service.auth.type !== 'oauth2' || service.auth.issuer === undefined)
+    ) {
+      context.addIssue({
+        code: 'custom',
+        path: ['identity', 'url'],
+        message: 'required where there is no issuer whose ID token would tell',
+      });
     }
   });
 
@@ -124,7 +218,10 @@ export function parseServiceDefinition(input: unknown): ServiceDefinition {
   const unknown = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
   const field = [...issue.path, ...unknown].map(String).join('.');
   const problem = issue.code === 'unrecognized_keys' ? 'unknown field' : issue.message;
-  throw servicesErrors('service.invalid', { params: { problem: field === '' ? problem : `${field}: ${problem}` }, ...(field === '' ? {} : { field }) });
+  throw servicesErrors('service.invalid', {
+    params: { problem: field === '' ? problem : `${field}: ${problem}` },
+    ...(field === '' ? {} : { field }),
+  });
 }
 
 /**

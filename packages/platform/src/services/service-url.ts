@@ -6,15 +6,24 @@ const LENGTH_MAX = 2048;
 export function urlProblem(text: string, { allowQuery = true } = {}): string | null {
   if (text.length > LENGTH_MAX) return `at most ${LENGTH_MAX} characters`;
   if (!/^https?:\/\/[^/]/i.test(text)) return 'expected an absolute http or https URL';
-  if (!/^[\x21-\x7e]+$/.test(text) || text.includes('\\')) return 'expected a URL without spaces, control characters, backslashes or non-ASCII characters';
+  if (!/^[\x21-\x7e]+$/.test(text) || text.includes('\\'))
+    return 'expected a URL without spaces, control characters, backslashes or non-ASCII characters';
   const url = URL.parse(text);
   if (url === null) return 'expected an absolute http or https URL';
-  if (url.username !== '' || url.password !== '' || text.slice(text.indexOf('//') + 2).split(/[/?#]/, 1)[0]!.includes('@')) {
+  if (
+    url.username !== '' ||
+    url.password !== '' ||
+    text
+      .slice(text.indexOf('//') + 2)
+      .split(/[/?#]/, 1)[0]!
+      .includes('@')
+  ) {
     return 'a user name or password in the URL is not allowed';
   }
   if (text.includes('#')) return 'a fragment is not allowed';
   if (!allowQuery && text.includes('?')) return 'a query is not allowed';
-  if (/(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i.test(text.slice(text.indexOf('//') + 2).split(/[?#]/, 1)[0]!)) return 'dot segments are not allowed';
+  if (/(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i.test(text.slice(text.indexOf('//') + 2).split(/[?#]/, 1)[0]!))
+    return 'dot segments are not allowed';
   return null;
 }
 

@@ -71,7 +71,13 @@ export function apiBaseUrl(service: UpstreamService, kept: Readonly<Record<strin
   const text = kept[rule.kept];
   if (text === undefined) throw servicesErrors('service.base_url_unknown', { detail: `"${rule.kept}" was not kept` });
   const url = URL.parse(text);
-  const fits = url !== null && url.protocol === 'https:' && url.port === '' && url.username === '' && url.password === '' && rule.hosts.some((pattern) => hostFits(url.hostname, pattern));
+  const fits =
+    url !== null &&
+    url.protocol === 'https:' &&
+    url.port === '' &&
+    url.username === '' &&
+    url.password === '' &&
+    rule.hosts.some((pattern) => hostFits(url.hostname, pattern));
   if (!fits) throw servicesErrors('service.base_url_unknown', { detail: `"${rule.kept}" names an address outside the service's hosts` });
   return url.origin + rule.path;
 }

@@ -6,7 +6,7 @@ export const servicesErrors = defineErrors({
   'service.base_url_unknown': {
     status: 409,
     wire: 'conflict',
-    text: 'The address of this account\'s API is not known. Reconnect the account.',
+    text: "The address of this account's API is not known. Reconnect the account.",
   },
 
   'scope.invalid': { status: 400, wire: 'invalid_parameters', oauth: 'invalid_scope', text: 'The scope is not valid: {problem}' },

@@ -59,10 +59,11 @@ function isTimeout(error: unknown): boolean {
 }
 
 /** What went wrong on the way, as one of our errors. The cause is left out: it may quote the request, secrets included. */
-export function toCallError(error: unknown): PlatformError {
+function toCallError(error: unknown): PlatformError {
   if (error instanceof PlatformError) return error;
   if (isTimeout(error)) return servicesErrors('upstream.timeout');
-  return servicesErrors('upstream.unavailable', { detail: error instanceof Error ? `${error.name}: ${(error as { code?: unknown }).code ?? 'no code'}` : 'unknown' });
+  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined;
+  return servicesErrors('upstream.unavailable', { detail: typeof code === 'string' ? code : 'no code' });
 }
 
 /**

@@ -27,8 +27,11 @@ function readIdentity(service: UpstreamService, document: Readonly<Record<string
   const { identityQualifier } = service.quirks;
   const qualifier = identityQualifier === undefined ? undefined : readScalar(document, identityQualifier);
   if (identityQualifier !== undefined && qualifier === undefined) throw missing(`nothing usable at ${identityQualifier}`);
-  const namePointers = service.definition.identity === undefined ? ['/email', '/preferred_username', '/name'] : [service.definition.identity.name];
-  const name = namePointers.map((pointer) => (pointer === undefined ? undefined : readScalar(document, pointer))).find((text) => text !== undefined);
+  const namePointers =
+    service.definition.identity === undefined ? ['/email', '/preferred_username', '/name'] : [service.definition.identity.name];
+  const name = namePointers
+    .map((pointer) => (pointer === undefined ? undefined : readScalar(document, pointer)))
+    .find((text) => text !== undefined);
   return { id: qualifier === undefined ? id : `${qualifier}/${id}`, name: name ?? id };
 }
 
@@ -46,9 +49,19 @@ export async function fetchIdentity({ service, credential, kept, idTokenClaims, 
   const target = identity.url.startsWith('/') ? resolveUnderBase(apiBaseUrl(service, kept), identity.url) : identity.url;
   const placed = placeCredential(service, credential, target);
   const method = service.quirks.identityByPost ? 'POST' : 'GET';
-  const answer = await callUpstream(call, placed.url, { method, headers: { accept: 'application/json', 'user-agent': 'bulkhead', ...placed.headers } }, IDENTITY_BYTES_MAX);
-  if (answer.status === 401 || answer.status === 403) throw servicesErrors('upstream.identity_refused', { detail: `status ${answer.status}` });
-  if (answer.status === 429) throw servicesErrors('upstream.rate_limited', answer.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: answer.retryAfterSeconds });
+  const answer = await callUpstream(
+    call,
+    placed.url,
+    { method, headers: { accept: 'application/json', 'user-agent': 'bulkhead', ...placed.headers } },
+    IDENTITY_BYTES_MAX,
+  );
+  if (answer.status === 401 || answer.status === 403)
+    throw servicesErrors('upstream.identity_refused', { detail: `status ${answer.status}` });
+  if (answer.status === 429)
+    throw servicesErrors(
+      'upstream.rate_limited',
+      answer.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: answer.retryAfterSeconds },
+    );
   if (answer.status >= 500) throw servicesErrors('upstream.unavailable', { detail: `status ${answer.status}` });
   const document = answer.status === 200 ? parseJsonObject(answer.text) : undefined;
   if (document === undefined) throw missing(answer.status === 200 ? 'the answer is not a JSON object' : `status ${answer.status}`);

@@ -1,11 +1,11 @@
 import * as oauth from 'oauth4webapi';
-import { type Clock, epochSeconds, PlatformError, Secret } from '@bulkhead/base';
+import { type Clock, epochSeconds, PlatformError, Secret, systemClock } from '@bulkhead/base';
 import { readScalar } from './json-pointer.ts';
 import type { OAuth2Auth } from './service-definition.ts';
 import type { UpstreamService } from './service.ts';
 import { servicesErrors } from './services-errors.ts';
 import { plainErrorCode, readTokenAnswer, type TokenBody } from './token-answer.ts';
-import { callUpstream, toCallError, type UpstreamAnswer, type UpstreamCall } from './upstream-http.ts';
+import { callUpstream, type UpstreamAnswer, type UpstreamCall } from './upstream-http.ts';
 import type { UpstreamServer } from './upstream-server.ts';
 import type { RefreshResult, UpstreamClient, UpstreamTokens } from './upstream-tokens.ts';
 
@@ -77,12 +77,16 @@ interface Seen {
 
 /** A fetch for oauth4webapi that hands it the answer in the form of RFC 6749 §5 and remembers what came. */
 function tolerantFetch(exchange: UpstreamExchange, seen: Seen) {
-  return async (url: string, init: { method: string; headers: Record<string, string>; body?: unknown; signal?: AbortSignal | undefined }): Promise<Response> => {
+  return async (
+    url: string,
+    init: { method: string; headers: Record<string, string>; body?: unknown; signal?: AbortSignal | undefined },
+  ): Promise<Response> => {
     const body = init.body instanceof URLSearchParams ? init.body.toString() : null;
     const answer = await callUpstream(exchange.call, url, { method: init.method, headers: init.headers, body }, TOKEN_ANSWER_BYTES_MAX);
     seen.answer = answer;
     const read = readTokenAnswer(answer, exchange.service.quirks);
-    const json = (status: number, value: unknown) => new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } });
+    const json = (status: number, value: unknown) =>
+      new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } });
     if (read.kind === 'junk') {
       seen.junk = read.problem;
       return json(502, {});
@@ -113,33 +117,52 @@ function oauthOptions(exchange: UpstreamExchange, seen: Seen) {
 function oauthClient({ client, clock }: UpstreamExchange): oauth.Client {
   return {
     client_id: client.clientId,
-    [oauth.clockSkew]: epochSeconds(clock) - Math.floor(Date.now() / 1000),
+    [oauth.clockSkew]: epochSeconds(clock) - epochSeconds(systemClock), // oauth4webapi reads the system's
     [oauth.clockTolerance]: 60,
   };
 }
 
 const CLIENT_ERRORS: ReadonlySet<string> = new Set([
-  'invalid_client', 'unauthorized_client', 'invalid_client_id', 'bad_client_secret', 'incorrect_client_credentials', 'redirect_uri_mismatch', 'bad_redirect_uri',
+  'invalid_client',
+  'unauthorized_client',
+  'invalid_client_id',
+  'bad_client_secret',
+  'incorrect_client_credentials',
+  'redirect_uri_mismatch',
+  'bad_redirect_uri',
 ]);
-const GRANT_ERRORS: ReadonlySet<string> = new Set(['invalid_grant', 'access_denied', 'invalid_scope', 'unsupported_grant_type', 'consent_required', 'interaction_required', 'login_required']);
+const GRANT_ERRORS: ReadonlySet<string> = new Set([
+  'invalid_grant',
+  'access_denied',
+  'invalid_scope',
+  'unsupported_grant_type',
+  'consent_required',
+  'interaction_required',
+  'login_required',
+]);
 
 function answerError(seen: Seen): PlatformError {
   const { answer, error, junk } = seen;
   const retry = answer?.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: answer.retryAfterSeconds };
   if (answer !== undefined && answer.status === 429) return servicesErrors('upstream.rate_limited', retry);
   if (error !== undefined && CLIENT_ERRORS.has(error)) return servicesErrors('upstream.client_refused', { params: { error } });
-  if (answer !== undefined && answer.status >= 500) return servicesErrors('upstream.unavailable', { ...retry, detail: `status ${answer.status}` });
+  if (answer !== undefined && answer.status >= 500)
+    return servicesErrors('upstream.unavailable', { ...retry, detail: `status ${answer.status}` });
   if (error !== undefined) return servicesErrors('upstream.code_refused', { params: { error } });
   return servicesErrors('upstream.answer_malformed', { params: { problem: junk ?? 'it does not follow RFC 6749 §5.1' } });
 }
 
-function toExchangeError(error: unknown, seen: Seen): PlatformError {
+/** What to throw for a failed exchange. What is neither the upstream's doing nor the way's is a fault of ours and stays as it is. */
+function toExchangeError(error: unknown, seen: Seen): unknown {
   if (seen.error !== undefined || seen.junk !== undefined) return answerError(seen);
   if (error instanceof oauth.OperationProcessingError || error instanceof oauth.UnsupportedOperationError) {
     // Its messages are fixed texts; its cause quotes the answer and is left behind.
-    return servicesErrors('upstream.answer_malformed', { params: { problem: 'its ID token or token response is not valid' }, detail: error.message });
+    return servicesErrors('upstream.answer_malformed', {
+      params: { problem: 'its ID token or token response is not valid' },
+      detail: error.message,
+    });
   }
-  return toCallError(error);
+  return error;
 }
 
 function splitScopes(scope: string): readonly string[] {
@@ -166,22 +189,32 @@ function toTokens(exchange: UpstreamExchange, seen: Seen, body: oauth.TokenEndpo
  * Checks the authorization response before anything is sent: one value per parameter, `iss` as promised and as asked (RFC 9207 §2.4),
  * `state`, then the error it may carry (RFC 6749 §4.1.2.1), then the code.
  */
-export function checkAuthorizationResponse({ service, server, client, parameters, expectedState }: Pick<RedeemInput, 'service' | 'server' | 'client' | 'parameters' | 'expectedState'>): URLSearchParams {
+export function checkAuthorizationResponse({
+  service,
+  server,
+  client,
+  parameters,
+  expectedState,
+}: Pick<RedeemInput, 'service' | 'server' | 'client' | 'parameters' | 'expectedState'>): URLSearchParams {
   oauth2(service);
   const checked = new URLSearchParams();
   for (const name of ['iss', 'state', 'code', 'error', 'response', 'id_token'] as const) {
     const values = parameters.getAll(name);
     if (values.length > 1) throw servicesErrors('upstream.callback_malformed', { detail: `"${name}" occurs ${values.length} times` });
-    if (values[0] !== undefined && values[0].length > 4096) throw servicesErrors('upstream.callback_malformed', { detail: `"${name}" is too long` });
+    if (values[0] !== undefined && values[0].length > 4096)
+      throw servicesErrors('upstream.callback_malformed', { detail: `"${name}" is too long` });
     if (values[0] !== undefined) checked.set(name, values[0]);
   }
   const iss = checked.get('iss');
-  if (iss === null ? server.issPromised : server.issuer !== null && iss !== server.issuer) throw servicesErrors('upstream.issuer_mismatch', { detail: iss === null ? 'iss is missing' : 'iss differs' });
+  if (iss === null ? server.issPromised : server.issuer !== null && iss !== server.issuer)
+    throw servicesErrors('upstream.issuer_mismatch', { detail: iss === null ? 'iss is missing' : 'iss differs' });
   if (iss !== null && server.issuer === null) checked.delete('iss');
   if (expectedState !== undefined && checked.get('state') !== expectedState) throw servicesErrors('upstream.state_mismatch');
   const error = checked.get('error');
-  if (error === 'access_denied' || error === 'user_cancelled_login' || error === 'user_cancelled_authorize') throw servicesErrors('upstream.access_denied');
-  if (error !== null) throw servicesErrors('upstream.authorization_failed', { params: { error: plainErrorCode(error) ?? 'unknown_error' } });
+  if (error === 'access_denied' || error === 'user_cancelled_login' || error === 'user_cancelled_authorize')
+    throw servicesErrors('upstream.access_denied');
+  if (error !== null)
+    throw servicesErrors('upstream.authorization_failed', { params: { error: plainErrorCode(error) ?? 'unknown_error' } });
   if (!checked.get('code')) throw servicesErrors('upstream.callback_malformed', { detail: 'there is no code' });
   try {
     return oauth.validateAuthResponse(metadataOf(server), { client_id: client.clientId }, checked, oauth.skipStateCheck);
@@ -201,7 +234,15 @@ export async function redeemCode(input: RedeemInput): Promise<UpstreamTokens> {
   const server = metadataOf(input.server);
   const client = oauthClient(input);
   try {
-    const answer = await oauth.authorizationCodeGrantRequest(server, client, clientAuthentication(auth, input.client), response, input.redirectUri, auth.pkce ? input.codeVerifier.reveal() : oauth.nopkce, oauthOptions(input, seen));
+    const answer = await oauth.authorizationCodeGrantRequest(
+      server,
+      client,
+      clientAuthentication(auth, input.client),
+      response,
+      input.redirectUri,
+      auth.pkce ? input.codeVerifier.reveal() : oauth.nopkce,
+      oauthOptions(input, seen),
+    );
     const tokens = toTokens(input, seen, await oauth.processAuthorizationCodeResponse(server, client, answer));
     return tokens.grantedScopes === undefined ? { ...tokens, grantedScopes: input.requestedScopes } : tokens;
   } catch (error) {
@@ -228,7 +269,13 @@ export async function refresh(exchange: UpstreamExchange & { readonly refreshTok
   const server = metadataOf(exchange.server);
   const client = oauthClient(exchange);
   try {
-    const answer = await oauth.refreshTokenGrantRequest(server, client, clientAuthentication(auth, exchange.client), exchange.refreshToken.reveal(), oauthOptions(exchange, seen));
+    const answer = await oauth.refreshTokenGrantRequest(
+      server,
+      client,
+      clientAuthentication(auth, exchange.client),
+      exchange.refreshToken.reveal(),
+      oauthOptions(exchange, seen),
+    );
     // An ID token that comes with a refresh has nothing to tell us: the account is known.
     const { id_token: _unused, ...body } = (await answer.json()) as Record<string, unknown>;
     const clean = new Response(JSON.stringify(body), { status: answer.status, headers: { 'content-type': 'application/json' } });
@@ -238,8 +285,9 @@ export async function refresh(exchange: UpstreamExchange & { readonly refreshTok
   } catch (error) {
     const refused = refusal(exchange, seen);
     if (refused !== null) return refused;
-    const { code } = toExchangeError(error, seen);
+    const known = toExchangeError(error, seen);
+    if (!(known instanceof PlatformError)) throw known;
     const retryAfterSeconds = seen.answer?.retryAfterSeconds;
-    return { kind: 'transient', error: seen.error ?? code, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) };
+    return { kind: 'transient', error: seen.error ?? known.code, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) };
   }
 }

@@ -1,6 +1,6 @@
-import type { Clock } from '@bulkhead/base';
+import { type Clock, PlatformError } from '@bulkhead/base';
 import { plainErrorCode } from './token-answer.ts';
-import { callUpstream, parseJsonObject, toCallError, type UpstreamAnswer } from './upstream-http.ts';
+import { callUpstream, parseJsonObject, type UpstreamAnswer } from './upstream-http.ts';
 import { clientAuthentication, type UpstreamExchange } from './upstream-oauth.ts';
 import type { RevokeResult, UpstreamTokens } from './upstream-tokens.ts';
 
@@ -18,7 +18,10 @@ const form = { 'content-type': 'application/x-www-form-urlencoded', accept: 'app
 /** RFC 7009 §2.1. The refresh token where there is one: with it the whole grant ends. */
 function revocationBody({ tokens }: RevokeInput): URLSearchParams {
   const { refreshToken, accessToken } = tokens;
-  return new URLSearchParams({ token: (refreshToken ?? accessToken).reveal(), token_type_hint: refreshToken ? 'refresh_token' : 'access_token' });
+  return new URLSearchParams({
+    token: (refreshToken ?? accessToken).reveal(),
+    token_type_hint: refreshToken ? 'refresh_token' : 'access_token',
+  });
 }
 
 const rfc7009: Send = async (input, endpoint) => {
@@ -27,13 +30,24 @@ const rfc7009: Send = async (input, endpoint) => {
   const body = revocationBody(input);
   const headers = new Headers(form);
   await clientAuthentication(auth, input.client)({ issuer: '' }, { client_id: input.client.clientId }, body, headers);
-  return callUpstream(input.call, endpoint, { method: 'POST', headers: Object.fromEntries(headers), body: body.toString() }, ANSWER_BYTES_MAX);
+  return callUpstream(
+    input.call,
+    endpoint,
+    { method: 'POST', headers: Object.fromEntries(headers), body: body.toString() },
+    ANSWER_BYTES_MAX,
+  );
 };
 
-const tokenOnly: Send = (input, endpoint) => callUpstream(input.call, endpoint, { method: 'POST', headers: form, body: revocationBody(input).toString() }, ANSWER_BYTES_MAX);
+const tokenOnly: Send = (input, endpoint) =>
+  callUpstream(input.call, endpoint, { method: 'POST', headers: form, body: revocationBody(input).toString() }, ANSWER_BYTES_MAX);
 
 const bearer: Send = ({ call, tokens }, endpoint) =>
-  callUpstream(call, endpoint, { method: 'POST', headers: { accept: 'application/json', authorization: `Bearer ${tokens.accessToken.reveal()}` } }, ANSWER_BYTES_MAX);
+  callUpstream(
+    call,
+    endpoint,
+    { method: 'POST', headers: { accept: 'application/json', authorization: `Bearer ${tokens.accessToken.reveal()}` } },
+    ANSWER_BYTES_MAX,
+  );
 
 const github: Send = ({ call, client, tokens }, endpoint) => {
   const pair = Buffer.from(`${client.clientId}:${client.clientSecret?.reveal() ?? ''}`).toString('base64');
@@ -66,7 +80,7 @@ export async function revoke(input: RevokeInput): Promise<RevokeResult> {
     const done = answer.status >= 200 && answer.status < 300 && document?.['ok'] !== false;
     return done || dead ? { kind: 'revoked' } : { kind: 'failed', error: error ?? `status ${answer.status}` };
   } catch (error) {
-    if (error instanceof TypeError) throw error;
-    return { kind: 'failed', error: toCallError(error).code };
+    if (!(error instanceof PlatformError)) throw error;
+    return { kind: 'failed', error: error.code };
   }
 }

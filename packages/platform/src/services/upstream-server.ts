@@ -2,7 +2,7 @@ import * as oauth from 'oauth4webapi';
 import type { UpstreamService } from './service.ts';
 import { urlProblem } from './service-url.ts';
 import { servicesErrors } from './services-errors.ts';
-import { callUpstream, parseJsonObject, toCallError, type UpstreamCall } from './upstream-http.ts';
+import { callUpstream, parseJsonObject, type UpstreamCall } from './upstream-http.ts';
 
 const METADATA_BYTES_MAX = 512 * 1024;
 
@@ -38,7 +38,8 @@ function endpoint(issuer: string, document: Readonly<Record<string, unknown>>, n
   const problem = typeof value === 'string' ? urlProblem(value) : 'expected a URL';
   if (problem !== null) throw discoveryFailed(`${name}: ${problem}`);
   // An https issuer that sends secrets over http would lose what https gave.
-  if (issuer.startsWith('https:') && !(value as string).startsWith('https:')) throw discoveryFailed(`${name}: expected https, as the issuer has it`);
+  if (issuer.startsWith('https:') && !(value as string).startsWith('https:'))
+    throw discoveryFailed(`${name}: expected https, as the issuer has it`);
   return value as string;
 }
 
@@ -50,7 +51,9 @@ function readMetadata(issuer: string, document: Readonly<Record<string, unknown>
     tokenEndpoint: endpoint(issuer, document, 'token_endpoint'),
     revocationEndpoint: endpoint(issuer, document, 'revocation_endpoint'),
     issPromised: document['authorization_response_iss_parameter_supported'] === true,
-    idTokenAlgorithms: Array.isArray(algorithms) ? algorithms.filter((name) => typeof name === 'string' && /^(?:[RPE]S(?:256|384|512)|EdDSA|Ed25519)$/.test(name)) : [],
+    idTokenAlgorithms: Array.isArray(algorithms)
+      ? algorithms.filter((name) => typeof name === 'string' && /^(?:[RPE]S(?:256|384|512)|EdDSA|Ed25519)$/.test(name))
+      : [],
   };
 }
 
@@ -72,7 +75,10 @@ export async function discover(issuer: string, call: UpstreamCall): Promise<Meta
           const answer = await callUpstream(call, target, { method: 'GET', headers: init.headers }, METADATA_BYTES_MAX);
           ({ status } = answer);
           metadata = parseJsonObject(answer.text);
-          return new Response(status === 200 ? JSON.stringify(metadata ?? {}) : '{}', { status: status === 200 ? 200 : 500, headers: { 'content-type': 'application/json' } });
+          return new Response(status === 200 ? JSON.stringify(metadata ?? {}) : '{}', {
+            status: status === 200 ? 200 : 500,
+            headers: { 'content-type': 'application/json' },
+          });
         },
       });
       if (status === 404 || status === 410) continue;
@@ -81,7 +87,7 @@ export async function discover(issuer: string, call: UpstreamCall): Promise<Meta
       await oauth.processDiscoveryResponse(url, response);
     } catch (error) {
       if (error instanceof oauth.OperationProcessingError) throw discoveryFailed('it names another issuer, or none');
-      throw toCallError(error);
+      throw error;
     }
     return readMetadata(issuer, metadata);
   }

@@ -130,7 +130,8 @@ export const atlassian = catalogueEntry({
   quirks: { permanentErrors: ['unauthorized_client'] },
   documentation: 'https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/',
   checked: '2026-11-22',
-  refreshNotes: 'Access tokens live an hour. A refresh token needs offline_access, is replaced on every refresh and lives 90 days without use, a year at most.',
+  refreshNotes:
+    'Access tokens live an hour. A refresh token needs offline_access, is replaced on every refresh and lives 90 days without use, a year at most.',
   notes: [
     'A token reaches several sites: GET /oauth/token/accessible-resources names them, calls go to /ex/jira/{cloudid}/….',
     'PKCE and a revocation endpoint are not documented for 3LO apps.',
@@ -160,15 +161,20 @@ export const salesforce = catalogueEntry({
   scopes: { crm: { default: ['api'], read: ['api'] } },
   quirks: {
     keep: { instance_url: '/instance_url' },
-    baseUrlFrom: { kept: 'instance_url', path: '', hosts: ['*.my.salesforce.com', '*.salesforce.com', '*.cloudforce.com', '*.my.salesforce.mil'] },
+    baseUrlFrom: {
+      kept: 'instance_url',
+      path: '',
+      hosts: ['*.my.salesforce.com', '*.salesforce.com', '*.cloudforce.com', '*.my.salesforce.mil'],
+    },
     identityQualifier: '/organization_id',
     permanentErrors: ['inactive_user', 'inactive_org'],
   },
   documentation: 'https://help.salesforce.com/s/articleView?id=sf.remoteaccess_oauth_web_server_flow.htm',
   checked: '2026-11-22',
-  refreshNotes: 'Answers name no lifetime: the session setting of the organization decides, and refresh follows a 401. The refresh token lives until revoked unless the policy of the connected app says otherwise.',
+  refreshNotes:
+    'Answers name no lifetime: the session setting of the organization decides, and refresh follows a 401. The refresh token lives until revoked unless the policy of the connected app says otherwise.',
   notes: [
-    'Every organization has its own API address: it comes as instance_url in the token answer and must lie within Salesforce\'s domains.',
+    "Every organization has its own API address: it comes as instance_url in the token answer and must lie within Salesforce's domains.",
     'Sandboxes sign in at test.salesforce.com: a custom service with that address.',
   ],
 });
@@ -183,7 +189,14 @@ export const hubspot = catalogueEntry({
       authorization_endpoint: 'https://app.hubspot.com/oauth/authorize',
       token_endpoint: 'https://api.hubapi.com/oauth/2026-03/token',
       revocation_endpoint: 'https://api.hubapi.com/oauth/2026-03/token/revoke',
-      scopes: ['crm.objects.contacts.read', 'crm.objects.contacts.write', 'crm.objects.companies.read', 'crm.objects.companies.write', 'crm.objects.deals.read', 'crm.objects.deals.write'],
+      scopes: [
+        'crm.objects.contacts.read',
+        'crm.objects.contacts.write',
+        'crm.objects.companies.read',
+        'crm.objects.companies.write',
+        'crm.objects.deals.read',
+        'crm.objects.deals.write',
+      ],
       pkce: false,
       token_endpoint_auth_method: 'client_secret_post',
     },
@@ -194,7 +207,14 @@ export const hubspot = catalogueEntry({
   baseScopes: ['oauth'],
   scopes: {
     crm: {
-      default: ['crm.objects.contacts.read', 'crm.objects.contacts.write', 'crm.objects.companies.read', 'crm.objects.companies.write', 'crm.objects.deals.read', 'crm.objects.deals.write'],
+      default: [
+        'crm.objects.contacts.read',
+        'crm.objects.contacts.write',
+        'crm.objects.companies.read',
+        'crm.objects.companies.write',
+        'crm.objects.deals.read',
+        'crm.objects.deals.write',
+      ],
       read: ['crm.objects.contacts.read', 'crm.objects.companies.read', 'crm.objects.deals.read'],
     },
   },

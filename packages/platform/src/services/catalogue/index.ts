@@ -7,10 +7,23 @@ import { box, dropbox, google, microsoft } from './storage.ts';
 export type { CatalogueEntry } from './entry.ts';
 
 /** The services everyone has, in the order the connect page shows them. */
-export const catalogueEntries: readonly CatalogueEntry[] = [google, microsoft, dropbox, box, slack, github, gitlab, atlassian, salesforce, hubspot];
+export const catalogueEntries: readonly CatalogueEntry[] = [
+  google,
+  microsoft,
+  dropbox,
+  box,
+  slack,
+  github,
+  gitlab,
+  atlassian,
+  salesforce,
+  hubspot,
+];
 
 /** Their definitions by id. */
-export const catalogue: ReadonlyMap<string, ServiceDefinition> = new Map(catalogueEntries.map(({ definition }) => [definition.id, definition]));
+export const catalogue: ReadonlyMap<string, ServiceDefinition> = new Map(
+  catalogueEntries.map(({ definition }) => [definition.id, definition]),
+);
 
 const byName = new Map(catalogueEntries.flatMap((entry) => [entry.definition.id, ...entry.aliases].map((name) => [name, entry] as const)));
 
@@ -25,6 +38,7 @@ export function findCatalogueEntry(name: string): CatalogueEntry | null {
  */
 export function upstreamService(definition: ServiceDefinition): UpstreamService {
   const entry = catalogueEntries.find((candidate) => candidate.definition.id === definition.id);
-  const same = entry !== undefined && (entry.definition === definition || endpointsFingerprint(entry.definition) === endpointsFingerprint(definition));
+  const same =
+    entry !== undefined && (entry.definition === definition || endpointsFingerprint(entry.definition) === endpointsFingerprint(definition));
   return same ? entry : customService(definition);
 }

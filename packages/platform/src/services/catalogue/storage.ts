@@ -41,7 +41,7 @@ export const google = catalogueEntry({
     'Access tokens live about an hour. The refresh token is not rotated; it dies after six months without use, beyond 100 live ones per user and client, on a password change where Gmail scopes are held, and after seven days while the consent screen is in testing.',
   notes: [
     'The person can untick single scopes: compare what was granted.',
-    'Scopes of Drive are restricted: an own OAuth key needs Google\'s verification.',
+    "Scopes of Drive are restricted: an own OAuth key needs Google's verification.",
     'The scopes "email" and "profile" come back under their long names.',
   ],
 });
@@ -75,7 +75,11 @@ export const microsoft = catalogueEntry({
   quirks: {
     permanentErrors: ['interaction_required', 'invalid_resource'],
     // Never listed among the granted ones: the refresh token itself is the sign.
-    scopeAliases: { 'User.Read': 'https://graph.microsoft.com/User.Read', 'Files.ReadWrite.All': 'https://graph.microsoft.com/Files.ReadWrite.All', 'Files.Read.All': 'https://graph.microsoft.com/Files.Read.All' },
+    scopeAliases: {
+      'User.Read': 'https://graph.microsoft.com/User.Read',
+      'Files.ReadWrite.All': 'https://graph.microsoft.com/Files.ReadWrite.All',
+      'Files.Read.All': 'https://graph.microsoft.com/Files.Read.All',
+    },
   },
   documentation: 'https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow',
   checked: '2026-11-22',
@@ -110,16 +114,24 @@ export const dropbox = catalogueEntry({
   baseScopes: ['account_info.read'],
   scopes: {
     storage: {
-      default: ['files.metadata.read', 'files.metadata.write', 'files.content.read', 'files.content.write', 'sharing.read', 'sharing.write'],
+      default: [
+        'files.metadata.read',
+        'files.metadata.write',
+        'files.content.read',
+        'files.content.write',
+        'sharing.read',
+        'sharing.write',
+      ],
       read: ['files.metadata.read', 'files.content.read', 'sharing.read'],
     },
   },
   quirks: { identityByPost: true, revocation: 'bearer' },
   documentation: 'https://developers.dropbox.com/oauth-guide',
   checked: '2026-11-22',
-  refreshNotes: 'Access tokens live four hours. A refresh token comes only with token_access_type=offline; it is not rotated and does not end by itself.',
+  refreshNotes:
+    'Access tokens live four hours. A refresh token comes only with token_access_type=offline; it is not rotated and does not end by itself.',
   notes: [
-    'File contents are served by content.dropboxapi.com, another host than the rest: not reachable through this service\'s pass-through.',
+    "File contents are served by content.dropboxapi.com, another host than the rest: not reachable through this service's pass-through.",
     'The identity is asked for by POST without a body.',
   ],
 });
@@ -145,6 +157,10 @@ export const box = catalogueEntry({
   scopes: { storage: { default: ['root_readwrite'], read: ['root_readonly'] } },
   documentation: 'https://developer.box.com/guides/authentication/oauth2',
   checked: '2026-11-22',
-  refreshNotes: 'Access tokens live about an hour. A refresh token is good for one use within 60 days and is replaced on every refresh: losing the answer loses the account.',
-  notes: ['PKCE is not documented: a code_verifier is neither asked for nor checked.', 'The scopes an app may ask for are also set in the Box console.'],
+  refreshNotes:
+    'Access tokens live about an hour. A refresh token is good for one use within 60 days and is replaced on every refresh: losing the answer loses the account.',
+  notes: [
+    'PKCE is not documented: a code_verifier is neither asked for nor checked.',
+    'The scopes an app may ask for are also set in the Box console.',
+  ],
 });
