@@ -62,7 +62,7 @@ export function taskWorker(options: TaskWorkerOptions): TaskWorker {
     try {
       const delay = await byName.get(task.name)!.run({ applicationId: task.applicationId, payload: task.payload, attempt: task.attempts, isLastAttempt, now: new Date(clock.now()), signal: lease.signal });
       await db.withTenant(task.applicationId, (tx) =>
-        delay === undefined ? finishTask(tx, task) : postponeTask(tx, task, { runAt: delay.runAgainAt, attempts: task.attempts - 1, error: null }),
+        !delay ? finishTask(tx, task) : postponeTask(tx, task, { runAt: delay.runAgainAt, attempts: task.attempts - 1, error: null }),
       );
     } catch (thrown) {
       await giveBack(task, thrown, isLastAttempt);

@@ -27,12 +27,12 @@ export interface TaskDelay {
   readonly runAgainAt: Date;
 }
 
-export type TaskHandler<Payload> = (run: TaskRun<Payload>) => Promise<TaskDelay | undefined>;
+export type TaskHandler<Payload> = (run: TaskRun<Payload>) => Promise<TaskDelay | void>;
 
 /** A task whose payload type is forgotten, as the worker keeps it; only what its own schema parsed reaches its handler. */
 export interface AnyTask {
   readonly name: string;
-  readonly run: (run: TaskRun<unknown>) => Promise<TaskDelay | undefined>;
+  readonly run: (run: TaskRun<unknown>) => Promise<TaskDelay | void>;
 }
 
 /** A task as the worker runs it. A handler that throws is run again later, with back-off; one that answers a `TaskDelay`, when it says. */

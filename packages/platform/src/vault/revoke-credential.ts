@@ -64,12 +64,11 @@ export function revokeCredentialTask(options: RevocationOptions): AnyTask {
   return defineTask(revocation.name, revocation.schema, async ({ applicationId, payload, isLastAttempt, now, signal }) => {
     const key = { applicationId, credentialId: payload.credentialId };
     const taken = await take(key, now);
-    if (taken === null) return undefined;
+    if (taken === null) return;
     if (taken.runAgainAt !== undefined) return { runAgainAt: taken.runAgainAt };
     const result = await tell(key, taken.resolved, taken.credential, signal);
     if (result.kind === 'failed' && !isLastAttempt) throw vaultErrors('vault.revocation_failed', { detail: result.error });
     await options.db.withTenant(applicationId, (tx) => deleteCredential(tx, key));
     log.info('a credential was revoked and forgotten', { ...key, service: taken.row.service, result });
-    return undefined;
   });
 }
