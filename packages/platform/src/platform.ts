@@ -6,13 +6,9 @@ import type { RequestContext } from './access/index.ts';
 import { apiKeyAuthenticator, applicationChildRoutes, applicationRoutes } from './applications/index.ts';
 import { ensureFirstOrganization, META_SCOPES, metaTokenAuthenticator, registerMetaToken } from './developers/index.ts';
 import { eraseApplicationTask, provisioningRoutes } from './provisioning/index.ts';
-import { healthRoutes } from './surfaces/health-routes.ts';
-import { idempotencyStore } from './surfaces/idempotency-store.ts';
-import { openContext } from './surfaces/open-context.ts';
-import { openApiRoutes } from './surfaces/openapi-routes.ts';
+import { healthRoutes, idempotencyStore, openApiRoutes, openContext } from './surfaces/index.ts';
 import { taskWorker } from './tasks/index.ts';
-import { Vault } from './vault/index.ts';
-import { rootKey } from './vault/root-key.ts';
+import { rootKey, Vault } from './vault/index.ts';
 import { webhookRoutes } from './webhooks/index.ts';
 
 /** Where the migrations of the platform lie. */

@@ -14,7 +14,7 @@ export interface HttpAnswer {
   readonly headers: Headers;
   readonly text: string;
   /** The body as JSON; undefined where it is none. */
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape.
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers of every shape.
   readonly json: any;
 }
 

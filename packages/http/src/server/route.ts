@@ -96,7 +96,7 @@ export interface RouteDeclaration<
 }
 
 /** A declaration whose schema types are forgotten, as the registry keeps it. */
-// biome-ignore lint/suspicious/noExplicitAny: a handler's input type is contravariant; the server only calls it with what these schemas parsed.
+// oxlint-disable-next-line typescript/no-explicit-any -- a handler's input type is contravariant; the server only calls it with what these schemas parsed.
 export type AnyRoute = RouteDeclaration<any, string, any, any, any>;
 
 /** Route declarer for a context type: `const route = routeFor<RequestContext, Credential>()`. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { Readable } from 'node:stream';
-import { type Log, PlatformError } from '@bulkhead/base';
+import type { Log, PlatformError } from '@bulkhead/base';
 import cors from '@fastify/cors';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { asPlatformError, logError, oauthErrorBody, restErrorBody } from './error-response.ts';
@@ -49,7 +49,9 @@ export async function createServer<Context>(options: ServerOptions<Context>): Pr
     forceCloseConnections: 'idle',
     trustProxy: options.trustProxy.length > 0 ? [...options.trustProxy] : false,
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 2_000, maxHeaderSize: 32_768 },
-    frameworkErrors: (error, request, reply) => sendError(options, asPlatformError(error), 'rest', callOf(request, {}, new AbortController().signal), reply),
+    frameworkErrors: (error, request, reply) => {
+      void sendError(options, asPlatformError(error), 'rest', callOf(request, {}, new AbortController().signal), reply);
+    },
   });
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
@@ -63,6 +65,12 @@ export async function createServer<Context>(options: ServerOptions<Context>): Pr
   server.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
     refuseOddTargets(request);
+  });
+  // What fails before a handler runs: an unreadable header, an odd target.
+  server.setErrorHandler((thrown, request, reply) => {
+    const error = asPlatformError(thrown);
+    logError(options.log.child({ requestId: request.id }), error);
+    return sendError(options, error, 'rest', callOf(request, {}, new AbortController().signal), reply);
   });
   server.setNotFoundHandler((request, reply) => {
     const signal = new AbortController().signal;

@@ -1,0 +1,214 @@
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { silentLog } from '@bulkhead/base';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { httpErrors } from './http-errors.ts';
+import type { IdempotencyClaim, IdempotencyStore } from './idempotency.ts';
+import { type AnyRoute, routeFor } from './route.ts';
+import { createServer, type HttpServer } from './server.ts';
+
+const route = routeFor<Record<string, never>, string>();
+const base = { summary: 'x', credentials: [], scope: null, rateClass: 'api', audit: null } as const;
+let runs = 0;
+
+const routes: AnyRoute[] = [
+  route({
+    ...base,
+    id: 'echo.create',
+    method: 'POST',
+    path: '/v1/echo/{name}',
+    cors: true,
+    params: z.object({ name: z.string().max(5) }),
+    query: z.object({ n: z.coerce.number().optional() }),
+    body: z.strictObject({ text: z.string() }),
+    answers: { 200: z.object({ text: z.string(), runs: z.int() }) },
+    handler: async (_context, { params, body }) => ({ status: 200, body: { text: `${params.name}:${body.text}`, runs: ++runs, secret: 'undeclared' } }),
+  }),
+  route({ ...base, id: 'form.create', method: 'POST', path: '/v1/form', bodyForm: 'form-or-json', errors: 'oauth', body: z.object({ a: z.string() }), answers: { 200: z.object({ a: z.string() }) }, handler: async (_c, { body }) => ({ status: 200, body }) }),
+  route({
+    ...base,
+    id: 'broken.get',
+    method: 'GET',
+    path: '/v1/broken',
+    answers: { 200: null },
+    handler: async () => {
+      throw new Error('the password is hunter2');
+    },
+  }),
+  route({
+    ...base,
+    id: 'refused.get',
+    method: 'GET',
+    path: '/v1/refused',
+    answers: { 200: null },
+    handler: async () => {
+      throw httpErrors('not_found', { detail: 'row 7 of tenant b' });
+    },
+  }),
+];
+
+function memoryIdempotency(): IdempotencyStore<unknown> {
+  const kept = new Map<string, { hash: Buffer; answer?: Extract<IdempotencyClaim, { kind: 'done' }>['answer'] }>();
+  return {
+    async claim(_context, key, hash) {
+      const held = kept.get(key);
+      if (held === undefined) {
+        kept.set(key, { hash });
+        return { kind: 'first' };
+      }
+      if (!held.hash.equals(hash)) return { kind: 'mismatch' };
+      return held.answer === undefined ? { kind: 'running' } : { kind: 'done', answer: held.answer };
+    },
+    async complete(_context, key, answer) {
+      kept.get(key)!.answer = answer;
+    },
+    async release(_context, key) {
+      kept.delete(key);
+    },
+  };
+}
+
+let server: HttpServer;
+let url: string;
+let port: number;
+beforeAll(async () => {
+  server = await createServer({
+    routes,
+    log: silentLog,
+    bodyBytesMax: 1000,
+    open: async () => ({}),
+    close: () => undefined,
+    idempotency: memoryIdempotency(),
+    errorPage: async () => ({ status: 500, body: '' }),
+    trustProxy: [],
+  });
+  port = await server.listen(0, '127.0.0.1');
+  url = `http://127.0.0.1:${port}`;
+});
+afterAll(() => server.close());
+
+const post = (path: string, body: string, headers: Record<string, string> = {}) => fetch(url + path, { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
+
+async function rawRequest(text: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  socket.write(text);
+  let answer = '';
+  socket.on('data', (part: Buffer) => {
+    answer += part.toString();
+  });
+  await once(socket, 'close');
+  return answer;
+}
+
+describe('an answer', () => {
+  it('is exactly application/json, without a charset, success or error', async () => {
+    expect((await post('/v1/echo/a', '{"text":"b"}')).headers.get('content-type')).toBe('application/json');
+    expect((await post('/v1/echo/a', '{}')).headers.get('content-type')).toBe('application/json');
+    expect((await fetch(`${url}/v1/nowhere`)).headers.get('content-type')).toBe('application/json');
+  });
+
+  it('holds no field that its schema does not declare', async () => {
+    expect(await (await post('/v1/echo/a', '{"text":"b"}')).json()).toEqual({ text: 'a:b', runs: expect.any(Number) });
+  });
+
+  it('carries the request id in its header and in its error', async () => {
+    const answer = await fetch(`${url}/v1/nowhere`);
+    expect(await answer.json()).toMatchObject({ status_code: 404, error_code: 'not_found', id: answer.headers.get('x-request-id') });
+  });
+
+  it('shows nothing of an unexpected error', async () => {
+    const answer = await fetch(`${url}/v1/broken`);
+    expect(answer.status).toBe(500);
+    expect(await answer.text()).not.toContain('hunter2');
+  });
+
+  it('of a refusal keeps its detail to the log, and is the answer of an unknown path', async () => {
+    const strip = (text: string) => text.replace(/"id":"[^"]+"/, '');
+    const [refused, unknown] = await Promise.all(['/v1/refused', '/v1/unknown'].map(async (path) => (await fetch(url + path)).text()));
+    expect(strip(refused!)).toBe(strip(unknown!));
+  });
+});
+
+describe('a path', () => {
+  it.each(['/v1/echo/a/', '/v1//echo/a', '//v1/echo//a//'])('answers without a redirect when written %s', async (path) => {
+    expect((await post(path, '{"text":"b"}')).status).toBe(200);
+  });
+});
+
+describe('a body', () => {
+  it.each([
+    ['an unknown field', '{"text":"b","more":1}', 400, 'more'],
+    ['a missing field', '{}', 400, 'text'],
+    ['a field of another type', '{"text":1}', 400, 'text'],
+    ['no JSON', '{"text":', 400, undefined],
+    ['more bytes than allowed', `{"text":"${'x'.repeat(2000)}"}`, 413, undefined],
+    ['deep nesting', `{"text":${'['.repeat(40)}${']'.repeat(40)}}`, 400, undefined],
+  ])('with %s is refused, naming it', async (_what, body, status, field) => {
+    const answer = await post('/v1/echo/a', body);
+    expect(answer.status).toBe(status);
+    expect(((await answer.json()) as { field?: string }).field).toBe(field);
+  });
+
+  it('of another media type is refused, saying which is taken', async () => {
+    const answer = await post('/v1/echo/a', 'text=b', { 'content-type': 'application/x-www-form-urlencoded' });
+    expect(answer.status).toBe(415);
+    expect(await answer.text()).toContain('application/json');
+  });
+
+  it('does not carry __proto__ into anything', async () => {
+    const answer = await post('/v1/echo/a', '{"text":"b","__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}');
+    expect(answer.status).toBe(200);
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+  });
+
+  it.each(['application/x-www-form-urlencoded', 'application/form-urlencoded', 'text/plain'])('of a form is read by the name %j', async (type) => {
+    expect(await (await post('/v1/form', 'a=b%20c', { 'content-type': type })).json()).toEqual({ a: 'b c' });
+  });
+
+  it('of a form is read without any name', async () => {
+    const answer = await fetch(`${url}/v1/form`, { method: 'POST', body: Buffer.from('a=b') });
+    expect(await answer.json()).toEqual({ a: 'b' });
+  });
+
+  it('with a repeated form field is refused (RFC 6749 §3.2)', async () => {
+    const answer = await post('/v1/form', 'a=b&a=c', { 'content-type': 'application/x-www-form-urlencoded' });
+    expect(await answer.json()).toMatchObject({ error: 'invalid_request' });
+    expect(answer.status).toBe(400);
+  });
+});
+
+describe('Idempotency-Key', () => {
+  it('gives the first answer again, runs once, and refuses another body', async () => {
+    const headers = { 'idempotency-key': 'one' };
+    const first = await (await post('/v1/echo/a', '{"text":"b"}', headers)).text();
+    expect(await (await post('/v1/echo/a', '{"text":"b"}', headers)).text()).toBe(first);
+    expect((await post('/v1/echo/a', '{"text":"c"}', headers)).status).toBe(409);
+    expect(await (await post('/v1/echo/a', '{"text":"b"}')).text()).not.toBe(first);
+  });
+});
+
+describe('CORS', () => {
+  it('answers a preflight of a route that allows it, and of no other', async () => {
+    const preflight = (path: string) => fetch(url + path, { method: 'OPTIONS', headers: { origin: 'https://app.example', 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization,x-kloudless-source' } });
+    const allowed = await preflight('/v1/echo/a/');
+    expect(allowed.headers.get('access-control-allow-origin')).toBe('https://app.example');
+    expect(allowed.headers.get('access-control-allow-headers')).toContain('x-kloudless-source');
+    expect((await preflight('/v1/broken')).headers.get('access-control-allow-origin')).toBeNull();
+  });
+});
+
+describe('a request line', () => {
+  it.each([
+    ['two Host headers', 'GET /v1/nowhere HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n'],
+    ['an absolute target of another host', 'GET http://evil.example/v1/nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'],
+  ])('with %s is refused', async (_what, text) => {
+    const answer = await rawRequest(text);
+    expect(answer).toMatch(/^HTTP\/1.1 400 /);
+    expect(answer).toContain('"error_code":"bad_request"');
+  });
+
+  it('with one Host header is not', async () => {
+    expect(await rawRequest('GET /v1/nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1.1 404 /);
+  });
+});

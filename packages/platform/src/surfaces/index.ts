@@ -1,0 +1,4 @@
+export { healthRoutes } from './health-routes.ts';
+export { idempotencyStore } from './idempotency-store.ts';
+export { openApiDocument, openApiRoutes } from './openapi-routes.ts';
+export { type Authenticators, openContext } from './open-context.ts';
