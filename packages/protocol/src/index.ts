@@ -1,3 +1,15 @@
+export {
+  type AuthorizationDestination,
+  authorizationDestination,
+  type AuthorizationDetails,
+  authorizationDetails,
+  type AuthorizationParameters,
+  OUT_OF_BAND_URI,
+  pushedAuthorizationAnswer,
+  pushedAuthorizationDetails,
+  readRawParameters,
+  REQUEST_URI_PREFIX,
+} from './oauth/authorization-request.ts';
 export { type AuthorizationServerMetadata, authorizationServerMetadata } from './oauth/authorization-server-metadata.ts';
 export { introspectionRequest, type IntrospectionResponse, introspectionResponse } from './oauth/introspection.ts';
 export { codeChallenge, codeVerifier, matchesChallenge, s256Challenge } from './oauth/pkce.ts';
