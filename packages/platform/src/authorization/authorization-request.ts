@@ -1,0 +1,39 @@
+import type { ApplicationId } from '@bulkhead/base';
+import { z } from 'zod';
+
+/** How the answer reaches the client: query or fragment of its redirect URI, a message to its window, or only a page. */
+export type ResponseMode = 'query' | 'fragment' | 'message' | 'page';
+
+/** Where the answer goes, fully checked: from here on an error may be told to the client. */
+const answerTarget = {
+  responseMode: z.enum(['query', 'fragment', 'message', 'page']),
+  /** Null for the modes without a redirect. */
+  redirectUri: z.string().nullable(),
+  /** For `message`: the trusted origin. */
+  origin: z.string().nullable(),
+  requestId: z.string().nullable(),
+  state: z.string().nullable(),
+};
+
+/** A checked authorization request, as the database keeps it with the flow or the pushed request. */
+export const authorizationRequestSchema = z.object({
+  ...answerTarget,
+  responseType: z.enum(['code', 'token', 'none']),
+  scope: z.string(),
+  codeChallenge: z.string().nullable(),
+  customProperties: z.record(z.string(), z.unknown()),
+  rawParameters: z.record(z.string(), z.string()),
+  /** Fills a user name in; passed on as `login_hint`. */
+  accountHint: z.string().nullable(),
+  endUser: z.string().nullable(),
+  reconnectAccountId: z.number().nullable(),
+});
+
+export type AuthorizationRequest = z.output<typeof authorizationRequestSchema>;
+export type AnswerTarget = Pick<AuthorizationRequest, keyof typeof answerTarget>;
+
+/** A request and whose it is. */
+export interface ClientRequest {
+  readonly applicationId: ApplicationId;
+  readonly request: AuthorizationRequest;
+}

@@ -1,0 +1,54 @@
+import type { PlatformError } from '@bulkhead/base';
+import { asPlatformError, type Answer } from '@bulkhead/http';
+import type { TenantTx } from '@bulkhead/postgres';
+import type { RequestContext } from '../access/index.ts';
+import type { ApplicationSettings } from '../applications/index.ts';
+import { authorizationErrors } from './authorization-errors.ts';
+import { clearedBrowserMarker, isSameBrowser } from './browser-marker.ts';
+import type { AuthorizationOptions } from './flow.ts';
+import { getClient } from './read-authorization-request.ts';
+import { respondError } from './respond.ts';
+import { findTransaction, type Transaction, transactionCredential } from './transaction-store.ts';
+
+/** A flow under way in this browser, and its Application. */
+export interface OpenFlow {
+  readonly flow: Transaction;
+  readonly settings: ApplicationSettings;
+}
+
+/** The flow a page address names. Throws what is shown on a page. `read` adds to the same transaction. */
+export async function openFlow<Extra>(
+  options: AuthorizationOptions,
+  context: RequestContext,
+  address: string,
+  read: (tx: TenantTx, open: OpenFlow) => Promise<Extra>,
+): Promise<OpenFlow & { readonly extra: Extra }> {
+  const named = transactionCredential.parse(address);
+  if (named === null) throw authorizationErrors('authorization.flow_unknown');
+  return options.db.withTenant(named.applicationId, async (tx) => {
+    const flow = await findTransaction(tx, named.applicationId, named.hash);
+    if (flow === null || flow.consumedAt !== null) throw authorizationErrors('authorization.flow_unknown');
+    if (!isSameBrowser(context.call.headers['cookie'], flow, options.publicUrl())) throw authorizationErrors('authorization.other_browser');
+    if (flow.expiresAt <= context.now) throw authorizationErrors('authorization.flow_expired');
+    const open: OpenFlow = { flow, settings: await getClient(tx, named.applicationId) };
+    return { ...open, extra: await read(tx, open) };
+  });
+}
+
+/** Takes the browser's marker away, as a cookie of the last answer. */
+export function endCookies(options: AuthorizationOptions, { transactionHash }: Pick<Transaction, 'transactionHash'>): readonly string[] {
+  return [clearedBrowserMarker(transactionHash, options.publicUrl())];
+}
+
+/** Ends a consumed flow with an error for the client. A foreign error is logged and becomes `server_error`. */
+export function endWithError(options: AuthorizationOptions, context: RequestContext, { flow, settings }: OpenFlow, thrown: unknown): Answer {
+  const error: PlatformError = asPlatformError(thrown);
+  if (error.code === 'server_error') context.log.error('connect flow failed', { err: error.cause ?? error });
+  return respondError(options, context, { settings, target: flow.request, cookies: endCookies(options, flow) }, error);
+}
+
+/** A form of ours is sent by our own page. `Origin` cannot tell, because pages without referrer send `null`. */
+export function refuseCrossSite({ call }: RequestContext): void {
+  const site = call.headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') throw authorizationErrors('authorization.cross_site');
+}
