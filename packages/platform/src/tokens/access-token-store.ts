@@ -1,0 +1,108 @@
+import type { ApplicationId } from '@bulkhead/base';
+import type { PassthroughLimits } from '@bulkhead/protocol';
+import { type Sql, sql, type Tx } from '@bulkhead/postgres';
+import type { PassthroughDetail } from '../access/index.ts';
+
+/** What a token hangs from and dies with. */
+export type TokenParent =
+  | { readonly kind: 'grant'; readonly grantId: string }
+  | { readonly kind: 'api_key'; readonly apiKeyId: string }
+  | { readonly kind: 'access_token'; readonly hash: Buffer };
+
+export interface AccessToken {
+  readonly hash: Buffer;
+  readonly accountId: number;
+  readonly scope: string;
+  readonly authorizationDetails: readonly PassthroughDetail[] | null;
+  readonly endUser: string | null;
+  /** Exchanges between it and the grant or API key at the start. */
+  readonly depth: number;
+  readonly createdAt: Date;
+  readonly expiresAt: Date | null;
+}
+
+/** A token that is good now, with the service of its account. */
+export interface LiveAccessToken extends AccessToken {
+  readonly service: string;
+}
+
+interface LiveRow {
+  token_hash: Buffer;
+  account_id: number;
+  scope: string;
+  authorization_details: PassthroughDetail[] | null;
+  end_user: string | null;
+  depth: number;
+  created_at: Date;
+  expires_at: Date | null;
+  service: string;
+}
+
+export async function insertAccessToken(
+  tx: Tx,
+  fields: Omit<AccessToken, 'authorizationDetails'> & {
+    applicationId: ApplicationId;
+    parent: TokenParent;
+    authorizationDetails: readonly PassthroughLimits[] | null;
+  },
+): Promise<void> {
+  const { parent, authorizationDetails: details } = fields;
+  await tx.execute(sql`
+    insert into access_tokens (application_id, token_hash, account_id, scope, authorization_details, end_user, depth,
+                               grant_id, parent_api_key_id, parent_token_hash, created_at, expires_at)
+    values (${fields.applicationId}, ${fields.hash}, ${fields.accountId}, ${fields.scope},
+            ${details === null ? null : JSON.stringify(details)}::jsonb, ${fields.endUser}, ${fields.depth},
+            ${parent.kind === 'grant' ? parent.grantId : null}, ${parent.kind === 'api_key' ? parent.apiKeyId : null},
+            ${parent.kind === 'access_token' ? parent.hash : null}, ${fields.createdAt}, ${fields.expiresAt})`);
+}
+
+/**
+ * The one question that decides whether a token is good: known, not expired, its Application and account active. Parents need
+ * no look: a token is deleted with its parent and never outlives it.
+ */
+export function liveAccessToken(applicationId: ApplicationId, hash: Buffer, now: Date): Sql {
+  return sql`
+    select t.token_hash, t.account_id, t.scope, t.authorization_details, t.end_user, t.depth, t.created_at, t.expires_at, c.service
+      from access_tokens t
+      join applications a on a.application_id = t.application_id
+      join accounts c on c.application_id = t.application_id and c.account_id = t.account_id
+     where t.application_id = ${applicationId} and t.token_hash = ${hash} and (t.expires_at is null or t.expires_at > ${now})
+       and a.active and a.deleted_at is null and c.active and not c.provisional`;
+}
+
+/** Reads the row of `liveAccessToken`. */
+export function readLiveAccessToken(row: object): LiveAccessToken {
+  const live = row as LiveRow;
+  return {
+    hash: live.token_hash,
+    accountId: live.account_id,
+    scope: live.scope,
+    authorizationDetails: live.authorization_details,
+    endUser: live.end_user,
+    depth: live.depth,
+    createdAt: live.created_at,
+    expiresAt: live.expires_at,
+    service: live.service,
+  };
+}
+
+export async function findLiveAccessToken(tx: Tx, applicationId: ApplicationId, hash: Buffer, now: Date): Promise<LiveAccessToken | null> {
+  const row = await tx.maybe(liveAccessToken(applicationId, hash, now));
+  return row === null ? null : readLiveAccessToken(row);
+}
+
+/** Deletes the token and all that was exchanged from it; says whose account it was for, or null where there was none. */
+export async function deleteAccessToken(tx: Tx, applicationId: ApplicationId, hash: Buffer): Promise<number | null> {
+  const row = await tx.maybe<{ account_id: number }>(sql`
+    delete from access_tokens where application_id = ${applicationId} and token_hash = ${hash} returning account_id`);
+  return row?.account_id ?? null;
+}
+
+/** Removes some tokens that have expired. */
+export async function deleteOldAccessTokens(tx: Tx, applicationId: ApplicationId, now: Date, limit: number): Promise<void> {
+  await tx.execute(sql`
+    delete from access_tokens
+     where application_id = ${applicationId} and token_hash in (
+       select token_hash from access_tokens where application_id = ${applicationId} and expires_at < ${now}
+        limit ${limit} for update skip locked)`);
+}

@@ -1,0 +1,48 @@
+import type { ApplicationId } from '@bulkhead/base';
+import { sql, type Tx } from '@bulkhead/postgres';
+
+/** What one approval of one end user gave. */
+export interface Grant {
+  readonly grantId: string;
+  readonly accountId: number;
+  readonly scope: string;
+  readonly endUser: string | null;
+  /** Issued to an authenticated client: only an authenticated client may refresh it (RFC 6749 §6). */
+  readonly confidential: boolean;
+}
+
+export async function insertGrant(tx: Tx, grant: Grant & { applicationId: ApplicationId; now: Date }): Promise<void> {
+  await tx.execute(sql`
+    insert into grants (application_id, grant_id, account_id, scope, end_user, confidential, created_at)
+    values (${grant.applicationId}, ${grant.grantId}, ${grant.accountId}, ${grant.scope}, ${grant.endUser}, ${grant.confidential}, ${grant.now})`);
+}
+
+/** Ends the grant and with it every token that hangs from it. False where there was none (any more). */
+export async function deleteGrant(tx: Tx, applicationId: ApplicationId, grantId: string): Promise<boolean> {
+  return (await tx.execute(sql`delete from grants where application_id = ${applicationId} and grant_id = ${grantId}`)) === 1;
+}
+
+/** Removes some grants whose last refresh token expired unused, and some whose only tokens have expired. */
+export async function deleteOldGrants(tx: Tx, applicationId: ApplicationId, now: Date, limit: number): Promise<void> {
+  await tx.execute(sql`
+    delete from grants
+     where application_id = ${applicationId} and grant_id in (
+       select g.grant_id from grants g
+        where g.application_id = ${applicationId} and g.grant_id in (
+          select r.grant_id from refresh_tokens r
+           where r.application_id = ${applicationId} and r.expires_at < ${now} and r.used_at is null limit ${limit})
+        for update skip locked)`);
+  await tx.execute(sql`
+    delete from grants
+     where application_id = ${applicationId} and grant_id in (
+       select g.grant_id from grants g
+        where g.application_id = ${applicationId} and g.grant_id in (
+          select t.grant_id from access_tokens t
+           where t.application_id = ${applicationId} and t.expires_at < ${now} and t.grant_id is not null
+             and not exists (select from refresh_tokens r where r.application_id = ${applicationId} and r.grant_id = t.grant_id)
+             and not exists (select from access_tokens o
+                              where o.application_id = ${applicationId} and o.grant_id = t.grant_id
+                                and (o.expires_at is null or o.expires_at >= ${now}))
+           limit ${limit})
+        for update skip locked)`);
+}

@@ -1,0 +1,83 @@
+import type { ApplicationId } from '@bulkhead/base';
+import { sql, type Tx } from '@bulkhead/postgres';
+import type { Grant } from './grant-store.ts';
+
+interface GrantRow {
+  grant_id: string;
+  account_id: number;
+  scope: string;
+  end_user: string | null;
+  confidential: boolean;
+}
+
+function grant(row: GrantRow): Grant {
+  return { grantId: row.grant_id, accountId: row.account_id, scope: row.scope, endUser: row.end_user, confidential: row.confidential };
+}
+
+export async function insertRefreshToken(
+  tx: Tx,
+  fields: { applicationId: ApplicationId; hash: Buffer; grantId: string; now: Date; expiresAt: Date },
+): Promise<void> {
+  await tx.execute(sql`
+    insert into refresh_tokens (application_id, token_hash, grant_id, created_at, expires_at)
+    values (${fields.applicationId}, ${fields.hash}, ${fields.grantId}, ${fields.now}, ${fields.expiresAt})`);
+}
+
+/** Spends the refresh token: of any number of callers one gets its grant, the others null. */
+export async function consumeRefreshToken(tx: Tx, token: { applicationId: ApplicationId; hash: Buffer; now: Date }): Promise<Grant | null> {
+  const row = await tx.maybe<GrantRow>(sql`
+    update refresh_tokens r set used_at = ${token.now}
+      from grants g
+     where r.application_id = ${token.applicationId} and r.token_hash = ${token.hash} and r.used_at is null and r.expires_at > ${token.now}
+       and g.application_id = ${token.applicationId} and g.grant_id = r.grant_id
+    returning g.grant_id, g.account_id, g.scope, g.end_user, g.confidential`);
+  return row === null ? null : grant(row);
+}
+
+/** The grant of a refresh token that was spent before; null for one that is unknown or has only expired. */
+export async function findGrantOfUsedRefreshToken(tx: Tx, applicationId: ApplicationId, hash: Buffer): Promise<string | null> {
+  const row = await tx.maybe<{ grant_id: string }>(sql`
+    select grant_id from refresh_tokens
+     where application_id = ${applicationId} and token_hash = ${hash} and used_at is not null`);
+  return row?.grant_id ?? null;
+}
+
+/** The grant of any refresh token, spent, expired or live. */
+export async function findGrantOfRefreshToken(tx: Tx, applicationId: ApplicationId, hash: Buffer): Promise<string | null> {
+  const row = await tx.maybe<{ grant_id: string }>(sql`
+    select grant_id from refresh_tokens where application_id = ${applicationId} and token_hash = ${hash}`);
+  return row?.grant_id ?? null;
+}
+
+export interface LiveRefreshToken {
+  readonly grant: Grant;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+}
+
+/** The refresh token if it could be used now. */
+export async function findLiveRefreshToken(
+  tx: Tx,
+  applicationId: ApplicationId,
+  hash: Buffer,
+  now: Date,
+): Promise<LiveRefreshToken | null> {
+  const row = await tx.maybe<GrantRow & { created_at: Date; expires_at: Date }>(sql`
+    select g.grant_id, g.account_id, g.scope, g.end_user, g.confidential, r.created_at, r.expires_at
+      from refresh_tokens r
+      join grants g on g.application_id = r.application_id and g.grant_id = r.grant_id
+      join accounts c on c.application_id = g.application_id and c.account_id = g.account_id
+     where r.application_id = ${applicationId} and r.token_hash = ${hash} and r.used_at is null and r.expires_at > ${now}
+       and c.active and not c.provisional`);
+  return row === null ? null : { grant: grant(row), createdAt: row.created_at, expiresAt: row.expires_at };
+}
+
+/** Removes some used refresh tokens that would have expired by now: until then a second use is recognised. */
+export async function deleteOldRefreshTokens(tx: Tx, applicationId: ApplicationId, now: Date, limit: number): Promise<void> {
+  await tx.execute(sql`
+    delete from refresh_tokens
+     where application_id = ${applicationId} and token_hash in (
+       select token_hash from refresh_tokens
+        where application_id = ${applicationId} and expires_at < ${now} and used_at is not null
+        limit ${limit} for update skip locked)`);
+}

@@ -1,0 +1,31 @@
+import type { Database } from '@bulkhead/postgres';
+import type { TokenResponse } from '@bulkhead/protocol';
+import type { z } from 'zod';
+import type { ApiKeyPrincipal, ClientPrincipal, RequestContext } from '../access/index.ts';
+import { parseParameters, type TokenParameters } from './token-parameters.ts';
+
+export type ClientContext = RequestContext<ClientPrincipal>;
+
+export interface GrantParts {
+  readonly db: Database;
+  readonly publicUrl: () => string;
+  readonly authenticateApiKey: (key: string, now: Date) => Promise<ApiKeyPrincipal | null>;
+}
+
+/** One way to a token: what the token endpoint dispatches to by `grant_type`. */
+export interface TokenGrant {
+  readonly grantType: string;
+  readonly issue: (parts: GrantParts, context: ClientContext, parameters: TokenParameters) => Promise<TokenResponse>;
+}
+
+/** Declares a grant: its parameters are parsed before `issue` sees them. */
+export function tokenGrant<Schema extends z.ZodType>(declaration: {
+  readonly grantType: string;
+  readonly parameters: Schema;
+  readonly issue: (parts: GrantParts, context: ClientContext, request: z.output<Schema>) => Promise<TokenResponse>;
+}): TokenGrant {
+  return {
+    grantType: declaration.grantType,
+    issue: (parts, context, parameters) => declaration.issue(parts, context, parseParameters(declaration.parameters, parameters)),
+  };
+}
