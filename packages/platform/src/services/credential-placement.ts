@@ -1,5 +1,6 @@
 import type { Secret } from '@bulkhead/base';
 import type { UpstreamService } from './service.ts';
+import { servicesErrors } from './services-errors.ts';
 
 /** What opens an upstream account, by the service's `auth.type`. */
 export type UpstreamCredential =
@@ -23,7 +24,7 @@ function withPrefix(name: string, prefix: string, key: string): string {
 
 /**
  * Puts an account's credential where the service wants it. A key in the query replaces every parameter of that name that the
- * caller sent. Throws TypeError where credential and service do not belong together: a fault of ours.
+ * caller sent. Throws `service.credential_malformed` for a key that no header can hold, TypeError where credential and service do not belong together: a fault of ours.
  */
 export function placeCredential(service: UpstreamService, credential: UpstreamCredential, url: string): PlacedCredential {
   const { auth } = service.definition;
@@ -35,6 +36,8 @@ export function placeCredential(service: UpstreamService, credential: UpstreamCr
   }
   if (auth.type === 'api_key' && credential.type === 'api_key') {
     const value = withPrefix(auth.in === 'header' ? auth.name : '', auth.prefix ?? '', credential.key.reveal());
+    if (credential.key.reveal() === '' || (auth.in === 'header' && !isHeaderSafe(value)))
+      throw servicesErrors('service.credential_malformed');
     if (auth.in === 'header') return { url, headers: { [auth.name.toLowerCase()]: value } };
     const target = new URL(url);
     target.searchParams.delete(auth.name);

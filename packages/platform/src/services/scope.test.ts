@@ -175,7 +175,7 @@ describe('upstream scopes', () => {
     expect(ask(harbour, 'harbour.raw."files:share":raw', ['files:read'])).toEqual(['files:share']));
   it('a service without OAuth is asked for none', () => expect(ask(lantern, 'any')).toEqual([]));
   it('what the upstream withheld is listed; aliases and silence are no loss', () => {
-    const asked = ['openid', 'email', 'x'];
+    const asked = ['openid', 'email', 'x', 'offline_access'];
     expect(missingScopes(gdrive, asked, ['openid', 'https://www.googleapis.com/auth/userinfo.email'])).toEqual(['x']);
     expect(missingScopes(gdrive, asked, undefined)).toEqual([]);
   });

@@ -150,6 +150,7 @@ export function missingScopes(
   granted: readonly string[] | undefined,
 ): readonly string[] {
   if (granted === undefined) return [];
-  const has = new Set(granted);
+  // Many servers grant offline_access without ever listing it; whether it was granted shows in the refresh token.
+  const has = new Set([...granted, 'offline_access']);
   return requested.filter((scope) => !has.has(scope) && !has.has(service.quirks.scopeAliases?.[scope] ?? scope));
 }

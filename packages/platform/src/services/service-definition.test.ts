@@ -163,8 +163,10 @@ describe('a definition is refused with the name of its field', () => {
     ['unknown', 1],
     ['logo', 'https://h.example/x.png'],
   ] as const)('%s = %j', (field, value) => {
-    const refused = expect(() => parseServiceDefinition(changed(oauth2, field, value)));
-    refused.toThrow(expect.objectContaining({ code: 'service.invalid', status: 400, field: field === 'api' ? 'api.base_url' : field }));
+    const named = field === 'api' ? 'api.base_url' : field;
+    expect(() => parseServiceDefinition(changed(oauth2, field, value))).toThrow(
+      expect.objectContaining({ code: 'service.invalid', status: 400, field: named }),
+    );
   });
 
   it.each([

@@ -9,6 +9,12 @@ export const servicesErrors = defineErrors({
     text: "The address of this account's API is not known. Reconnect the account.",
   },
 
+  'service.credential_malformed': {
+    status: 400,
+    wire: 'invalid_parameters',
+    text: 'The key is empty or holds characters that cannot be sent to the service.',
+  },
+
   'scope.invalid': { status: 400, wire: 'invalid_parameters', oauth: 'invalid_scope', text: 'The scope is not valid: {problem}' },
 
   'upstream.discovery_failed': {

@@ -89,8 +89,8 @@ describe('discovery (OpenID Connect Discovery §4, RFC 8414 §3)', () => {
     expect(await resolveServer(harbour(), call)).toMatchObject({ issuer: null, issPromised: false });
     expect(sent).toHaveLength(0);
   });
-  it('where both places say 404 the definition must name the endpoints', async () => {
-    const gone = fakeUpstream(() => json({}, 404)).call;
+  it.each([400, 404, 405, 410, 501])('where both places say %i the definition must name the endpoints', async (status) => {
+    const gone = fakeUpstream(() => json({}, status)).call;
     expect(await resolveServer(harbour({ issuer }), gone)).toMatchObject({ issuer, tokenEndpoint: `${issuer}/token`, issPromised: false });
     await expect(resolveServer(harbour({ issuer, token_endpoint: undefined }), gone)).rejects.toMatchObject({
       code: 'upstream.discovery_failed',
@@ -209,6 +209,13 @@ describe('where a credential goes', () => {
   });
   it('a credential of another kind is a fault', () =>
     expect(() => placeCredential(harbour(), key, 'https://x.example')).toThrow(TypeError));
+  it.each(['a\r\nx-evil: 1', 'a\u0000', 'ключ', ''])('the key %j cannot be sent, and is not repeated', (text) => {
+    const send = () =>
+      placeCredential(keyService({ in: 'header', name: 'X-Key' }), { type: 'api_key', key: new Secret(text) }, 'https://l.example/');
+    expect(send).toThrow(
+      expect.objectContaining({ code: 'service.credential_malformed', publicText: expect.not.stringContaining('evil') }),
+    );
+  });
   it('keys with line ends do not fit a header', () =>
     expect([isHeaderSafe('abc'), isHeaderSafe('a\r\nb'), isHeaderSafe('a\u0000'), isHeaderSafe('ключ')]).toEqual([
       true,

@@ -1,10 +1,11 @@
 import * as oauth from 'oauth4webapi';
 import { type Clock, epochSeconds, PlatformError, Secret, systemClock } from '@bulkhead/base';
+import { type AuthorizationResponseInput, checkAuthorizationResponse } from './authorization-response.ts';
+import { clientAuthentication, metadataOf, oauth2Of } from './client-authentication.ts';
 import { readScalar } from './json-pointer.ts';
-import type { OAuth2Auth } from './service-definition.ts';
 import type { UpstreamService } from './service.ts';
 import { servicesErrors } from './services-errors.ts';
-import { plainErrorCode, readTokenAnswer, type TokenBody } from './token-answer.ts';
+import { readTokenAnswer, type TokenBody } from './token-answer.ts';
 import { callUpstream, type UpstreamAnswer, type UpstreamCall } from './upstream-http.ts';
 import type { UpstreamServer } from './upstream-server.ts';
 import type { RefreshResult, UpstreamClient, UpstreamTokens } from './upstream-tokens.ts';
@@ -20,51 +21,12 @@ export interface UpstreamExchange {
   readonly clock: Clock;
 }
 
-export interface RedeemInput extends UpstreamExchange {
-  /** The whole query of the callback. */
-  readonly parameters: URLSearchParams;
-  /** Where the caller keeps it; without it the caller has compared `state` by its hash before. */
-  readonly expectedState?: string;
+export interface RedeemInput extends UpstreamExchange, AuthorizationResponseInput {
   /** Exactly as in the authorization request. */
   readonly redirectUri: string;
   readonly codeVerifier: Secret;
   /** What was asked for: granted where the answer names no scope (RFC 6749 §5.1). */
   readonly requestedScopes: readonly string[];
-}
-
-function oauth2(service: UpstreamService): OAuth2Auth {
-  const { auth } = service.definition;
-  if (auth.type !== 'oauth2') throw new TypeError(`service ${service.definition.id} has no token endpoint`);
-  return auth;
-}
-
-/** The server as oauth4webapi wants it. Without an issuer none is compared; the placeholder can be nobody's. */
-function metadataOf(server: UpstreamServer): oauth.AuthorizationServer {
-  return {
-    issuer: server.issuer ?? 'urn:bulkhead:issuer:unknown',
-    authorization_endpoint: server.authorizationEndpoint,
-    token_endpoint: server.tokenEndpoint,
-    ...(server.revocationEndpoint === null ? {} : { revocation_endpoint: server.revocationEndpoint }),
-    authorization_response_iss_parameter_supported: server.issPromised,
-    ...(server.idTokenAlgorithms.length === 0 ? {} : { id_token_signing_alg_values_supported: [...server.idTokenAlgorithms] }),
-  };
-}
-
-function formEncode(text: string): string {
-  return new URLSearchParams({ v: text }).toString().slice(2);
-}
-
-/**
- * Client authentication (RFC 6749 §2.3.1). Basic encodes as a form does and leaves `-`, `.`, `_` as they are: the same to a
- * server that decodes, and right for the many that do not.
- */
-export function clientAuthentication(auth: OAuth2Auth, client: UpstreamClient): oauth.ClientAuth {
-  if (client.clientSecret === null || auth.token_endpoint_auth_method === 'none') return oauth.None();
-  const secret = client.clientSecret;
-  if (auth.token_endpoint_auth_method === 'client_secret_post') return oauth.ClientSecretPost(secret.reveal());
-  return (_server, { client_id }, _body, headers) => {
-    headers.set('authorization', `Basic ${Buffer.from(`${formEncode(client_id)}:${formEncode(secret.reveal())}`).toString('base64')}`);
-  };
 }
 
 interface Seen {
@@ -186,49 +148,11 @@ function toTokens(exchange: UpstreamExchange, seen: Seen, body: oauth.TokenEndpo
 }
 
 /**
- * Checks the authorization response before anything is sent: one value per parameter, `iss` as promised and as asked (RFC 9207 §2.4),
- * `state`, then the error it may carry (RFC 6749 §4.1.2.1), then the code.
- */
-export function checkAuthorizationResponse({
-  service,
-  server,
-  client,
-  parameters,
-  expectedState,
-}: Pick<RedeemInput, 'service' | 'server' | 'client' | 'parameters' | 'expectedState'>): URLSearchParams {
-  oauth2(service);
-  const checked = new URLSearchParams();
-  for (const name of ['iss', 'state', 'code', 'error', 'response', 'id_token'] as const) {
-    const values = parameters.getAll(name);
-    if (values.length > 1) throw servicesErrors('upstream.callback_malformed', { detail: `"${name}" occurs ${values.length} times` });
-    if (values[0] !== undefined && values[0].length > 4096)
-      throw servicesErrors('upstream.callback_malformed', { detail: `"${name}" is too long` });
-    if (values[0] !== undefined) checked.set(name, values[0]);
-  }
-  const iss = checked.get('iss');
-  if (iss === null ? server.issPromised : server.issuer !== null && iss !== server.issuer)
-    throw servicesErrors('upstream.issuer_mismatch', { detail: iss === null ? 'iss is missing' : 'iss differs' });
-  if (iss !== null && server.issuer === null) checked.delete('iss');
-  if (expectedState !== undefined && checked.get('state') !== expectedState) throw servicesErrors('upstream.state_mismatch');
-  const error = checked.get('error');
-  if (error === 'access_denied' || error === 'user_cancelled_login' || error === 'user_cancelled_authorize')
-    throw servicesErrors('upstream.access_denied');
-  if (error !== null)
-    throw servicesErrors('upstream.authorization_failed', { params: { error: plainErrorCode(error) ?? 'unknown_error' } });
-  if (!checked.get('code')) throw servicesErrors('upstream.callback_malformed', { detail: 'there is no code' });
-  try {
-    return oauth.validateAuthResponse(metadataOf(server), { client_id: client.clientId }, checked, oauth.skipStateCheck);
-  } catch (cause) {
-    throw servicesErrors('upstream.callback_malformed', { detail: cause instanceof Error ? cause.message : 'unknown' });
-  }
-}
-
-/**
  * Redeems the code of a callback (RFC 6749 §4.1.3, RFC 7636 §4.5). Everything in the response is checked first: on a wrong or
  * missing `iss` no token request is made. Throws `upstream.*`.
  */
 export async function redeemCode(input: RedeemInput): Promise<UpstreamTokens> {
-  const auth = oauth2(input.service);
+  const auth = oauth2Of(input.service);
   const response = checkAuthorizationResponse(input);
   const seen: Seen = {};
   const server = metadataOf(input.server);
@@ -264,7 +188,7 @@ function refusal(exchange: UpstreamExchange, seen: Seen): RefreshResult | null {
  * refresh token the old one stays.
  */
 export async function refresh(exchange: UpstreamExchange & { readonly refreshToken: Secret }): Promise<RefreshResult> {
-  const auth = oauth2(exchange.service);
+  const auth = oauth2Of(exchange.service);
   const seen: Seen = {};
   const server = metadataOf(exchange.server);
   const client = oauthClient(exchange);

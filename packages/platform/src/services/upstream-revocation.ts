@@ -1,7 +1,8 @@
 import { type Clock, PlatformError } from '@bulkhead/base';
 import { plainErrorCode } from './token-answer.ts';
 import { callUpstream, parseJsonObject, type UpstreamAnswer } from './upstream-http.ts';
-import { clientAuthentication, type UpstreamExchange } from './upstream-oauth.ts';
+import { clientAuthentication } from './client-authentication.ts';
+import type { UpstreamExchange } from './upstream-oauth.ts';
 import type { RevokeResult, UpstreamTokens } from './upstream-tokens.ts';
 
 const ANSWER_BYTES_MAX = 64 * 1024;

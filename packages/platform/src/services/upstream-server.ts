@@ -28,6 +28,9 @@ type Metadata = Omit<UpstreamServer, 'issuer' | 'authorizationEndpoint' | 'token
   readonly tokenEndpoint: string | null;
 };
 
+/** What servers answer where they have nothing. An outage (5xx, 429) is not among them. */
+const ABSENT: ReadonlySet<number> = new Set([400, 404, 405, 410, 501]);
+
 function discoveryFailed(problem: string) {
   return servicesErrors('upstream.discovery_failed', { params: { problem } });
 }
@@ -59,7 +62,7 @@ function readMetadata(issuer: string, document: Readonly<Record<string, unknown>
 
 /**
  * Reads an issuer's metadata: OpenID Connect Discovery 1.0 §4 first, then RFC 8414 §3. The document must name this very issuer
- * (RFC 8414 §3.3). Null where both places answer 404; every other failure throws, because a server that is down for a
+ * (RFC 8414 §3.3). Null where both places have nothing; every other failure throws, because a server that is down for a
  * moment must not lose its promise of `iss`.
  */
 export async function discover(issuer: string, call: UpstreamCall): Promise<Metadata | null> {
@@ -81,7 +84,7 @@ export async function discover(issuer: string, call: UpstreamCall): Promise<Meta
           });
         },
       });
-      if (status === 404 || status === 410) continue;
+      if (ABSENT.has(status)) continue;
       if (status !== 200) throw discoveryFailed(`status ${status}`);
       if (metadata === undefined) throw discoveryFailed('it is not a JSON object');
       await oauth.processDiscoveryResponse(url, response);

@@ -7,7 +7,6 @@ export const google = catalogueEntry({
   definition: {
     id: 'gdrive',
     friendly_name: 'Google Drive',
-    logo_url: 'https://ssl.gstatic.com/images/branding/product/2x/drive_2020q4_48dp.png',
     apis: ['storage', 'calendar', 'raw'],
     auth: {
       type: 'oauth2',
