@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { connect, type ConnectionUrl } from './connection.ts';
 import { fromDriver } from './database-errors.ts';
-import { servingRoles } from './scope.ts';
+import { ownerRole, servingRoles } from './scope.ts';
 import { tableGateQueries } from './table-gate-queries.ts';
 
 export interface TableGateOptions {
@@ -25,6 +25,7 @@ export async function tableGate(ownerUrl: ConnectionUrl, options: TableGateOptio
     throw fromDriver(error);
   }
   try {
+    await client.query(`begin read only; set local role ${ownerRole}`);
     return await gateFindings(client, options);
   } finally {
     await client.end();

@@ -1,6 +1,6 @@
-import { cp, lstat, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
+import { chmod, cp, lstat, mkdtemp, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { databaseErrors } from '../database-errors.ts';
 
 /** The folder of the package that holds `native/bin/{initdb,postgres}` for this machine. */
@@ -64,8 +64,8 @@ export async function prepareBinaries(dataDir: string, mustBeReachableByOthers: 
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
   const copy = join(dataDir, `postgres-${version}`);
   if (!(await stat(copy).catch(() => null))) {
-    const unfinished = join(dataDir, `${basename(copy)}.${process.pid}`);
-    await mkdir(unfinished, { mode: 0o755 });
+    const unfinished = await mkdtemp(`${copy}.`);
+    await chmod(unfinished, 0o755);
     await cp(join(root, 'native'), join(unfinished, 'native'), { recursive: true, verbatimSymlinks: true });
     await hydrateLinks(unfinished);
     // Another process may have finished first; its copy is as good as ours.

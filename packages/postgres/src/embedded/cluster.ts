@@ -40,7 +40,7 @@ export async function layOut(folder: string, as: RunAs): Promise<Layout> {
   const hasTemporarySocket = Buffer.byteLength(inside) > LONGEST_SOCKET_FOLDER;
   const socketFolder = hasTemporarySocket ? await mkdtemp(join(tmpdir(), 'bulkhead-')) : inside;
   await mkdir(socketFolder, { recursive: true, mode: 0o700 });
-  await own(socketFolder, as);
+  await ownTree(socketFolder, as);
   const pgData = join(folder, 'pg');
   return { folder, pgData, credentials: join(pgData, 'bulkhead-credentials.json'), socketFolder, hasTemporarySocket };
 }

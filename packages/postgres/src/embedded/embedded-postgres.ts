@@ -5,7 +5,6 @@ import { connect } from '../connection.ts';
 import { ensureRoles } from '../roles.ts';
 import { prepareBinaries } from './binaries.ts';
 import { ensureCluster, layOut, type Layout, type Login, type Passwords } from './cluster.ts';
-import { clearFolder } from './occupant.ts';
 import { chooseRunAs, type RunAs } from './run-as.ts';
 import { Server } from './server.ts';
 
@@ -49,7 +48,6 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   try {
     const binaries = await prepareBinaries(layout.folder, as.kind === 'user');
     const passwords = await ensureCluster(layout, as, binaries);
-    await clearFolder(layout.pgData, layout.folder, log);
     const database = options.database ?? 'bulkhead';
     const urlOf = (login: Login, name = database) => socketUrl(layout, passwords, login, name);
     const adminUrl = urlOf('postgres', 'postgres');

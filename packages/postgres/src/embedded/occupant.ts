@@ -71,25 +71,16 @@ export async function clearFolder(pgData: string, folder: string, log: Log): Pro
     return;
   }
   const launcher = isRunning ? await launcherOf(file.pid) : null;
-  if (launcher === null || launcher.isAlive) throw folderInUse(folder, launcher?.pid ?? file.pid);
+  if (launcher === null || launcher.isAlive) {
+    throw databaseErrors('database.folder_in_use', { params: { folder, pid: launcher?.pid ?? file.pid } });
+  }
   log.warn('A PostgreSQL had outlived the Bulkhead that started it; it is shut down first', { pid: file.pid, launcher: launcher.pid });
   await endOrphan(file.pid, pgData);
-}
-
-export function folderInUse(folder: string, pid: number): Error {
-  return databaseErrors('database.folder_in_use', { params: { folder, pid } });
 }
 
 /** Whether the server that holds the folder's lock is this process. */
 export async function isServing(pid: number | undefined, pgData: string): Promise<boolean> {
   return (await readPostmasterFile(pgData))?.pid === pid;
-}
-
-/** The process in the pid file, for an error message. */
-export async function occupantPid(pgData: string): Promise<number> {
-  const file = await readPostmasterFile(pgData);
-  if (file === null) return 0;
-  return (await launcherOf(file.pid))?.pid ?? file.pid;
 }
 
 async function endOrphan(pid: number, pgData: string): Promise<void> {

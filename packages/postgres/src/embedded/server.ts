@@ -7,7 +7,7 @@ import { connect } from '../connection.ts';
 import { databaseErrors, sqlState } from '../database-errors.ts';
 import type { Binaries } from './binaries.ts';
 import type { Layout } from './cluster.ts';
-import { folderInUse, isServing, launcherSetting, occupantPid } from './occupant.ts';
+import { clearFolder, isServing, launcherSetting } from './occupant.ts';
 import { type RunAs, start } from './run-as.ts';
 
 export interface ServerOptions {
@@ -23,6 +23,9 @@ const START_LIMIT_MS = 10 * 60_000; // crash recovery of a large database takes 
 const STOP_LIMIT_MS = 20_000;
 const LAST_RESTART_DELAY_MS = 5_000;
 const LINES_KEPT = 20;
+/** How long a server that is shutting down, or whose backends have yet to notice its death, may hold the folder. */
+const LEAVING_LIMIT_MS = 30_000;
+const heldForm = /lock file .* already exists|pre-existing shared memory block .* is still in use/;
 
 /** The postgres process: started, watched, started again when it dies alone, stopped. */
 export class Server {
@@ -106,15 +109,34 @@ function quoted(entry: string): string {
   return `"${entry.replaceAll('"', '""')}"`;
 }
 
-/** Starts a postgres and waits until it takes connections. */
+/**
+ * Starts a postgres and waits until it takes connections. Throws `database.folder_in_use` where another Bulkhead serves
+ * the folder; a server on its way out is waited for.
+ */
 async function launch(options: ServerOptions): Promise<ChildProcess> {
+  const { folder, pgData } = options.layout;
+  const limit = performance.now() + LEAVING_LIMIT_MS;
+  for (;;) {
+    await clearFolder(pgData, folder, options.log);
+    const attempt = await launchOnce(options);
+    if ('child' in attempt) return attempt.child;
+    const isHeld = attempt.lines.some((line) => heldForm.test(line));
+    if (!isHeld || performance.now() > limit) {
+      const complaints = attempt.lines.filter((line) => /FATAL|PANIC|HINT/.test(line));
+      throw databaseErrors('database.not_started', { params: { problem: (complaints.length > 0 ? complaints : attempt.lines).join(' ') || 'it ended without a word.' } });
+    }
+    await delay(100);
+  }
+}
+
+async function launchOnce(options: ServerOptions): Promise<{ readonly child: ChildProcess } | { readonly lines: readonly string[] }> {
   const words = (await settings(options)).flatMap((setting) => ['-c', setting]);
   const child = start(options.as, options.binaries.postgres, ['-D', options.layout.pgData, ...words]);
-  const lastLines: string[] = [];
+  const lines: string[] = [];
   if (child.stderr) {
     createInterface({ input: child.stderr }).on('line', (line) => {
-      lastLines.push(line);
-      if (lastLines.length > LINES_KEPT) lastLines.shift();
+      lines.push(line);
+      if (lines.length > LINES_KEPT) lines.shift();
       if (line.includes('PANIC:')) options.log.error('PostgreSQL panicked', { line });
       else options.log.debug('PostgreSQL says', { line });
     });
@@ -127,25 +149,18 @@ async function launch(options: ServerOptions): Promise<ChildProcess> {
     };
     child.once('close', settle);
     child.once('error', (error) => {
-      lastLines.push(error.message);
+      lines.push(error.message);
       settle();
     });
   });
   const limit = performance.now() + START_LIMIT_MS;
   while (!ended && performance.now() < limit) {
     // What answers may be another's server on the same folder, while ours is about to give up.
-    if ((await isServing(child.pid, options.layout.pgData)) && (await takesConnections(options.adminUrl))) return child;
+    if ((await isServing(child.pid, options.layout.pgData)) && (await takesConnections(options.adminUrl))) return { child };
     await Promise.race([exit, delay(10)]);
   }
   if (!ended) await end(child);
-  throw await failure(options, lastLines);
-}
-
-async function failure(options: ServerOptions, lastLines: readonly string[]): Promise<Error> {
-  const { folder, pgData } = options.layout;
-  if (lastLines.some((line) => line.includes('"postmaster.pid" already exists'))) return folderInUse(folder, await occupantPid(pgData));
-  const complaints = lastLines.filter((line) => /FATAL|PANIC|HINT/.test(line));
-  return databaseErrors('database.not_started', { params: { problem: (complaints.length > 0 ? complaints : lastLines).join(' ') || 'it ended without a word.' } });
+  return { lines };
 }
 
 /** False while there is no server yet or it is still recovering. */
