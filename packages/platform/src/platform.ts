@@ -5,7 +5,7 @@ import { type Database, sql } from '@bulkhead/postgres';
 import type { RequestContext } from './access/index.ts';
 import { apiKeyAuthenticator, applicationChildRoutes, applicationRoutes } from './applications/index.ts';
 import { ensureFirstOrganization, META_SCOPES, metaTokenAuthenticator, registerMetaToken } from './developers/index.ts';
-import { eraseApplicationTask, provisioningRoutes } from './provisioning/index.ts';
+import { eraseApplicationTask, lineageRoutes, provisioningRoutes } from './provisioning/index.ts';
 import { healthRoutes, idempotencyStore, openApiRoutes, openContext } from './surfaces/index.ts';
 import { taskWorker } from './tasks/index.ts';
 import { rootKey, Vault } from './vault/index.ts';
@@ -57,6 +57,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...applicationChildRoutes(parts),
     ...webhookRoutes(parts),
     ...provisioningRoutes(parts),
+    ...lineageRoutes(parts),
   ];
   const routes = [...declared, ...openApiRoutes(declared, publicUrl)];
   const server = await createServer<RequestContext>({

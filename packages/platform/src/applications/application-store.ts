@@ -181,6 +181,20 @@ export async function updateEventSettings(tx: Tx, applicationId: ApplicationId, 
   if (set.length > 0) await tx.execute(sql`update event_settings set ${sql.join(set)} where application_id = ${applicationId}`);
 }
 
+/** The template of an Application, where it has one that still exists in the same organization. */
+export async function findSource(tx: Tx, settings: Application): Promise<ApplicationId | null> {
+  const row = await tx.maybe<{ application_id: ApplicationId }>(sql`
+    select application_id from applications
+     where application_id = ${settings.sourceApplicationId} and organization_id = ${settings.organizationId} and deleted_at is null`);
+  return row?.application_id ?? null;
+}
+
+/** Notes the template's revision that the Application was brought in line with. */
+export async function recordSourceRevision(tx: Tx, applicationId: ApplicationId, revision: number, now: Date): Promise<void> {
+  await tx.execute(sql`
+    update applications set source_revision = ${revision}, revision = revision + 1, modified_at = ${now} where application_id = ${applicationId}`);
+}
+
 /** Marks it deleted; from the commit on nothing finds it. What hangs below goes with `eraseApplication`. */
 export async function markApplicationDeleted(tx: Tx, applicationId: ApplicationId, now: Date): Promise<void> {
   await tx.execute(sql`update applications set deleted_at = ${now}, active = false where application_id = ${applicationId} and deleted_at is null`);

@@ -75,9 +75,14 @@ export async function deleteCustomService(tx: Tx, applicationId: ApplicationId, 
   return (await tx.execute(sql`delete from custom_services where application_id = ${applicationId} and service = ${id}`)) === 1;
 }
 
-/** Callback ids are carried along: ten thousand clones share one redirect URI registered at the provider. */
+/**
+ * Callback ids are carried along: ten thousand clones share one redirect URI registered at the provider. A service that the
+ * target has already is replaced; one that only the target has stays.
+ */
 export async function cloneCustomServices(tx: Tx, { from, to, now }: { from: ApplicationId; to: ApplicationId; now: Date }): Promise<void> {
   await tx.execute(sql`
     insert into custom_services (application_id, service, definition, callback_id, created_at, modified_at)
-    select ${to}, service, definition, callback_id, ${now}, ${now} from custom_services where application_id = ${from}`);
+    select ${to}, service, definition, callback_id, ${now}, ${now} from custom_services where application_id = ${from}
+    on conflict (application_id, service) do update
+      set definition = excluded.definition, callback_id = excluded.callback_id, modified_at = excluded.modified_at`);
 }

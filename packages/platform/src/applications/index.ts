@@ -8,17 +8,20 @@ export { applicationChanges, applicationShape, brandingChanges, eventSettingsCha
 export {
   cloneApplication,
   eraseApplication,
+  findSource,
   getApplicationSettings,
+  getEventSettings,
   insertApplication,
   isOwnedBy,
   markApplicationDeleted,
+  recordSourceRevision,
   updateApplication,
   updateBranding,
   updateEventSettings,
 } from './application-store.ts';
 export { type ChildCollection, childRoutes } from './child-routes.ts';
 export { type ConnectableService, findService, listConnectableServices } from './connectable-service.ts';
-export { cloneCustomServices } from './custom-service-store.ts';
-export { addOAuthKey, cloneOAuthKeys, openOAuthKey } from './oauth-key-store.ts';
-export { addRedirectUri, cloneRedirectUris, deleteAllRedirectUris, isRegisteredRedirectUri } from './redirect-uri-store.ts';
-export { addTrustedDomain, cloneTrustedDomains, deleteAllTrustedDomains, isTrustedOrigin } from './trusted-domain-store.ts';
+export { cloneCustomServices, listCustomServices } from './custom-service-store.ts';
+export { addOAuthKey, cloneOAuthKeys, listOAuthKeys, openOAuthKey, removeAllOAuthKeys } from './oauth-key-store.ts';
+export { addRedirectUri, cloneRedirectUris, isRegisteredRedirectUri, listRedirectUris, removeRedirectUris } from './redirect-uri-store.ts';
+export { addTrustedDomain, cloneTrustedDomains, isTrustedOrigin, listTrustedDomains, removeTrustedDomains } from './trusted-domain-store.ts';

@@ -127,3 +127,7 @@ export async function cloneOAuthKeys(
     insert into oauth_keys (application_id, oauth_key_id, service, client_id, client_secret_sealed, scopes, created_at, modified_at)
     values ${sql.join(values)}`);
 }
+
+export async function removeAllOAuthKeys(tx: Tx, applicationId: ApplicationId): Promise<void> {
+  await tx.execute(sql`delete from oauth_keys where application_id = ${applicationId}`);
+}

@@ -68,6 +68,7 @@ export async function cloneRedirectUris(tx: Tx, { from, to, now }: { from: Appli
       from redirect_uris where application_id = ${from}`);
 }
 
-export async function deleteAllRedirectUris(tx: Tx, applicationId: ApplicationId): Promise<void> {
-  await tx.execute(sql`delete from redirect_uris where application_id = ${applicationId}`);
+/** Removes the named URIs, those that are there. */
+export async function removeRedirectUris(tx: Tx, applicationId: ApplicationId, urls: readonly string[]): Promise<void> {
+  await tx.execute(sql`delete from redirect_uris where application_id = ${applicationId} and url = any(${urls})`);
 }

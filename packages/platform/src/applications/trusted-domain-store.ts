@@ -66,6 +66,7 @@ export async function cloneTrustedDomains(tx: Tx, { from, to, now }: { from: App
       from trusted_domains where application_id = ${from}`);
 }
 
-export async function deleteAllTrustedDomains(tx: Tx, applicationId: ApplicationId): Promise<void> {
-  await tx.execute(sql`delete from trusted_domains where application_id = ${applicationId}`);
+/** Removes the named domains, those that are there. */
+export async function removeTrustedDomains(tx: Tx, applicationId: ApplicationId, domains: readonly string[]): Promise<void> {
+  await tx.execute(sql`delete from trusted_domains where application_id = ${applicationId} and domain = any(${domains})`);
 }
