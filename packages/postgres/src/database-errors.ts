@@ -58,6 +58,9 @@ const UNAVAILABLE_TEXTS =
 const UNAVAILABLE_STATES = /^(08...|28...|53...|57P0.|25P03|25006|3D000)$/;
 /** 57014 cancelled by a timeout, 55P03 lock timeout, 40P01 deadlock, 40001 serialisation. */
 const BUSY_STATES = /^(57014|55P03|40P01|40001)$/;
+/** 26000 a prepared statement is gone, 42P05 its name is taken: a pooler stands between. The connection is of no more use. */
+const STALE_STATES = /^(26000|42P05)$/;
+const STALE_PLAN = 'cached plan must not change result type';
 /** 22021 and 22P05: bytes that the encoding does not have, NUL above all. */
 const TEXT_STATES = /^(22021|22P05)$/;
 
@@ -80,12 +83,18 @@ export function fromDriver(error: unknown): unknown {
   const state = sqlState(error);
   if (state !== undefined) {
     if (UNAVAILABLE_STATES.test(state)) return databaseErrors('database.unavailable', { cause: error, retryAfterSeconds: 2 });
-    if (BUSY_STATES.test(state)) return databaseErrors('database.busy', { cause: error, retryAfterSeconds: 1 });
+    if (BUSY_STATES.test(state) || isStaleStatement(error)) return databaseErrors('database.busy', { cause: error, retryAfterSeconds: 1 });
     if (TEXT_STATES.test(state)) return databaseErrors('database.text_refused', { cause: error });
     return error;
   }
   const unreachable = UNAVAILABLE_NODE_CODES.has(property(error, 'code') ?? '') || UNAVAILABLE_TEXTS.test(property(error, 'message') ?? '');
   return unreachable ? databaseErrors('database.unavailable', { cause: error, retryAfterSeconds: 2 }) : error;
+}
+
+/** Whether a statement that this connection keeps prepared no longer fits the server: after a migration, or behind a pooler. */
+export function isStaleStatement(error: unknown): boolean {
+  const state = sqlState(error);
+  return state !== undefined && (STALE_STATES.test(state) || (state === '0A000' && property(error, 'message') === STALE_PLAN));
 }
 
 /** Whether a row stood in the way of a unique index (SQLSTATE 23505), of that one if `constraint` names it. */

@@ -213,6 +213,17 @@ describe('values', () => {
   });
 });
 
+test('a migration under a running process costs each connection one retry at most, then it sees the new shape', async () => {
+  const own = openDatabase({ ...world, log: silentLog, poolSize: 1 });
+  const every = () => own.tenantQuery(a, sql`select * from notes where note_id = ${1}`);
+  expect(Object.keys((await every())[0]!)).toHaveLength(3);
+  await runAs(world.ownerUrl, 'alter table notes add column later text');
+  await expect(every()).rejects.toMatchObject({ code: 'database.busy', status: 503 });
+  expect(Object.keys((await every())[0]!)).toHaveLength(4);
+  await runAs(world.ownerUrl, 'alter table notes drop column later');
+  await own.close();
+});
+
 describe('when the database does not answer', () => {
   test('a full pool answers 503 with a time to come back, and serves again once there is room', async () => {
     const own = openDatabase({ ...world, log: silentLog, poolSize: 1, acquireTimeoutMs: 100 });

@@ -6,6 +6,6 @@ export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostg
 export { type Listening, type ListenOptions } from './listener.ts';
 export { migrate, type MigrateOptions } from './migrate.ts';
 export { type BulkheadRole, ensureRoles, type EnsureRolesOptions } from './roles.ts';
-export { type JsonValue, Sql, sql, type SqlValue } from './sql.ts';
+export { type JsonValue, type Sql, sql, type SqlValue } from './sql.ts';
 export { tableGate, type TableGateOptions } from './table-gate.ts';
 export { type OrganizationTx, type TenantTx, type Tx } from './transaction.ts';

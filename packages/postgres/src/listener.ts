@@ -113,6 +113,7 @@ export class Listener {
   }
 
   #reconnect(delayMs: number): void {
+    clearTimeout(this.#retry);
     this.#retry = setTimeout(() => {
       if (this.#closed || this.#subscribers.size === 0) return;
       const attempt = (this.#client ??= this.#connect());

@@ -1,7 +1,7 @@
 import type { ApplicationId, Log } from '@bulkhead/base';
 import type { PoolClient, QueryResult } from 'pg';
 import { corkUntilNextTick } from './connection.ts';
-import { databaseErrors, fromDriver } from './database-errors.ts';
+import { databaseErrors, fromDriver, isStaleStatement } from './database-errors.ts';
 import { preparedName, type Sql } from './sql.ts';
 
 /**
@@ -97,7 +97,7 @@ export class Transaction implements Tx {
       }
       await tx.#commit();
     } finally {
-      client.release(!(tx.#pending === 0 && tx.#opening === undefined && isIdle(client)));
+      client.release(!(tx.#pending === 0 && tx.#opening === undefined && isIdle(client)) || isStaleStatement(tx.#failure?.error));
     }
     await tx.#runCallbacks();
     return value;
@@ -166,6 +166,7 @@ export class Transaction implements Tx {
 
   /** One statement with its begin, scope and commit in a single flight. */
   static async single(client: PoolClient, options: TransactionOptions, statement: Sql): Promise<QueryResult> {
+    let isStale = false;
     try {
       corkUntilNextTick(client);
       const [begun, scoped, answer, committed] = await Promise.all([
@@ -174,13 +175,17 @@ export class Transaction implements Tx {
         send(client, statement, options.preparedStatements),
         sendBare(client, 'commit'),
       ]);
-      for (const settled of [begun, scoped, answer, committed]) if ('error' in settled) throw fromDriver(settled.error);
+      for (const settled of [begun, scoped, answer, committed]) {
+        if (!('error' in settled)) continue;
+        isStale = isStaleStatement(settled.error);
+        throw fromDriver(settled.error);
+      }
       if (!('result' in answer) || !('result' in committed) || committed.result.command !== 'COMMIT') {
         throw databaseErrors('database.misused', { detail: 'A single statement did not commit.' });
       }
       return answer.result;
     } finally {
-      client.release(!isIdle(client));
+      client.release(!isIdle(client) || isStale);
     }
   }
 

@@ -1,5 +1,6 @@
 import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBase62, Secret } from '@bulkhead/base';
@@ -24,7 +25,7 @@ export type Passwords = Readonly<Record<Login, Secret>>;
 const logins: readonly Login[] = ['postgres', 'bulkhead_owner', 'bulkhead_app', 'bulkhead_control', 'bulkhead_system'];
 
 const SERVER_VERSION = '18';
-const LONGEST_SOCKET_FOLDER = 85; // the path of a socket ends at 103 bytes on macOS, 107 on Linux, its file name included
+const LONGEST_SOCKET_FOLDER = 80; // the path of a socket ends at 103 bytes on macOS, 107 on Linux, its file name included
 const ABANDONED_AFTER_MS = 10 * 60_000;
 
 export async function layOut(folder: string, as: RunAs): Promise<Layout> {
@@ -37,12 +38,27 @@ export async function layOut(folder: string, as: RunAs): Promise<Layout> {
     }
   }
   const inside = join(folder, 'run');
-  const hasTemporarySocket = Buffer.byteLength(inside) > LONGEST_SOCKET_FOLDER;
+  await mkdir(inside, { recursive: true, mode: 0o700 });
+  const hasTemporarySocket = Buffer.byteLength(inside) > LONGEST_SOCKET_FOLDER || !(await canHoldSockets(inside));
   const socketFolder = hasTemporarySocket ? await mkdtemp(join(tmpdir(), 'bulkhead-')) : inside;
-  await mkdir(socketFolder, { recursive: true, mode: 0o700 });
   await ownTree(socketFolder, as);
   const pgData = join(folder, 'pg');
   return { folder, pgData, credentials: join(pgData, 'bulkhead-credentials.json'), socketFolder, hasTemporarySocket };
+}
+
+/** Some shared folders of virtual machines and containers cannot. */
+async function canHoldSockets(folder: string): Promise<boolean> {
+  const server = createServer();
+  try {
+    server.listen(join(folder, `.probe-${process.pid}-${randomBase62(4)}`));
+    await once(server, 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    // Closing removes the file.
+    server.close();
+  }
 }
 
 async function own(path: string, as: RunAs): Promise<void> {

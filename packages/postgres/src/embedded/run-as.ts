@@ -42,6 +42,8 @@ export function start(as: RunAs, command: string, args: readonly string[]): Chil
   return spawn(program, words, {
     stdio: ['ignore', 'ignore', 'pipe'],
     cwd: '/',
+    // A session of its own: Ctrl-C in the terminal is for us, and we stop the server when we are done with it.
+    detached: true,
     // HOME: libpq inside the server looks there for certificates and must be allowed to.
     env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/tmp', LC_ALL: 'C', TZ: 'UTC' },
     ...(as.uid === undefined ? {} : { uid: as.uid }),
