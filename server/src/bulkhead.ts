@@ -1,12 +1,27 @@
-import { type Clock, type Log, systemClock } from '@bulkhead/base';
-import { checkRootKey, type Config, ConfigError, createPlatform, holdsSecrets, loadRootKey, MIGRATIONS_FOLDER, type Platform, prepareFirstOrganization } from '@bulkhead/platform';
-import { type EmbeddedPostgres, ensureRoles, migrate, openDatabase, startEmbeddedPostgres } from '@bulkhead/postgres';
+import { type Clock, type Log, type Secret, systemClock } from '@bulkhead/base';
+import {
+  checkRootKey,
+  type Config,
+  ConfigError,
+  createPlatform,
+  holdsSecrets,
+  loadRootKey,
+  MIGRATIONS_FOLDER,
+  type Platform,
+  prepareFirstOrganization,
+} from '@bulkhead/platform';
+import { type Database, type EmbeddedUrls, ensureRoles, migrate, openDatabase, startEmbeddedPostgres } from '@bulkhead/postgres';
+import { closeInReverse } from './closing.ts';
+import { issueFirstMetaToken } from './first-meta-token.ts';
 
 export interface Bulkhead {
   readonly platform: Platform;
+  readonly db: Database;
   readonly publicUrl: string;
   readonly organizationId: string;
-  /** Drains requests, then workers, then the database. */
+  /** The Meta token that this start issued, because the database had none; its text is nowhere else. */
+  readonly firstMetaToken: Secret | null;
+  /** Drains requests, then workers, then the database. Once is enough; a second call waits for the first. */
   close(): Promise<void>;
 }
 
@@ -18,12 +33,15 @@ export interface StartOptions {
   readonly egressAllow?: readonly string[];
 }
 
-/** Everything from a configuration to a listening process: database, migrations, root key, roles. */
+/**
+ * Everything from a configuration to a listening process: database, migrations, root key, roles.
+ * Throws `ConfigError` for a setting that turns out wrong, the catalogue's `database.*` errors, and what the system says
+ * about the port (`EADDRINUSE`, `EACCES`). Whatever had been started by then is stopped.
+ */
 export async function startBulkhead({ config, log, clock = systemClock, egressAllow = [] }: StartOptions): Promise<Bulkhead> {
   const closing: (() => Promise<void>)[] = [];
-  const closeAll = async () => {
-    for (const close of closing.reverse()) await close();
-  };
+  let closed: Promise<void> | undefined;
+  const close = () => (closed ??= closeInReverse(closing));
   try {
     const urls = await databaseUrls(config, log, closing);
     await migrate({ ownerUrl: urls.ownerUrl, folder: MIGRATIONS_FOLDER, log });
@@ -38,23 +56,30 @@ export async function startBulkhead({ config, log, clock = systemClock, egressAl
       clock,
       log,
       host: config.host,
-      publicUrl: config.publicUrl,
+      publicUrl: publicUrlOf(config),
       egressAllow: [...config.egressAllow, ...egressAllow],
       trustProxy: config.trustProxy,
     });
     closing.push(() => platform.close());
+    if (config.roles.has('runner')) log.debug('The role runner has nothing to run in this version');
     if (config.roles.has('worker')) await platform.startWorker();
     const publicUrl = config.roles.has('api') ? await platform.listen(config.port) : platform.publicUrl();
-    return { platform, publicUrl, organizationId, close: closeAll };
+    // Last, once nothing can fail any more: a token that nobody gets to see would be lost.
+    const firstMetaToken = config.roles.has('api') && config.metaToken === null ? await issueFirstMetaToken(db, clock) : null;
+    return { platform, db, publicUrl, organizationId, firstMetaToken, close };
   } catch (thrown) {
-    await closeAll();
+    await close().catch((error: unknown) => log.error('Not everything could be stopped after a failed start', { err: error }));
     throw thrown;
   }
 }
 
-type DatabaseUrls = Pick<EmbeddedPostgres, 'ownerUrl' | 'appUrl' | 'controlUrl' | 'systemUrl'>;
+/** A process that does not listen writes the links of the one that does; only a listener knows the port behind 0. */
+function publicUrlOf(config: Config): string | null {
+  if (config.publicUrl !== null || config.roles.has('api')) return config.publicUrl;
+  return `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${config.port}`;
+}
 
-async function databaseUrls(config: Config, log: Log, closing: (() => Promise<void>)[]): Promise<DatabaseUrls> {
+async function databaseUrls(config: Config, log: Log, closing: (() => Promise<void>)[]): Promise<EmbeddedUrls> {
   if (config.databaseUrl !== null) {
     const url = config.databaseUrl;
     await ensureRoles({ url, log });

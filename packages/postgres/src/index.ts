@@ -2,6 +2,7 @@ export { type ConnectionUrl } from './connection.ts';
 export { createDatabaseFrom, type CreateDatabaseOptions, dropDatabase } from './database-copy.ts';
 export { isForeignKeyViolation, isUniqueViolation } from './database-errors.ts';
 export { type Database, type DatabaseOptions, notify, openDatabase, type SystemOptions } from './database.ts';
+export { attachEmbeddedPostgres, type EmbeddedUrls, hasEmbeddedCluster } from './embedded/attach.ts';
 export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded/embedded-postgres.ts';
 export { type Listening, type ListenOptions } from './listener.ts';
 export { migrate, type MigrateOptions } from './migrate.ts';

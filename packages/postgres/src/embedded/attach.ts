@@ -14,7 +14,13 @@ const NOT_YET = '57P03';
 
 /** Whether a cluster was ever made in this data folder. */
 export async function hasEmbeddedCluster(dataDir: string): Promise<boolean> {
-  return (await stat(join(resolve(dataDir), 'pg', 'PG_VERSION')).catch(() => null)) !== null;
+  try {
+    await stat(join(resolve(dataDir), 'pg', 'PG_VERSION'));
+    return true;
+  } catch (error) {
+    // What we may not look into is there; who opens it will say so.
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT';
+  }
 }
 
 /**

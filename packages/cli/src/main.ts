@@ -1,0 +1,19 @@
+import { writeSync } from 'node:fs';
+import { explainFailure } from './explain-failure.ts';
+import { createProgram } from './program.ts';
+
+/** Runs the command line of this process; sets its exit code. 0 done, 1 failed, 2 asked for in the wrong way. */
+export async function main(argv: readonly string[] = process.argv): Promise<void> {
+  // Of the older Node that started us, where there is one (see bin/bulkhead.mjs): waiting for it keeps nobody alive.
+  process.channel?.unref();
+  // A reader that went away (`bulkhead … | head`) is no reason to crash, nor to stop serving.
+  process.stdout.on('error', () => undefined);
+  process.stderr.on('error', () => undefined);
+  try {
+    await createProgram().parseAsync([...argv]);
+  } catch (thrown) {
+    const { text, exitCode } = explainFailure(thrown);
+    if (text !== '') writeSync(2, `${text}\n`);
+    process.exitCode = exitCode;
+  }
+}

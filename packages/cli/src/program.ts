@@ -1,0 +1,29 @@
+import { Command } from 'commander';
+import manifest from '../package.json' with { type: 'json' };
+import { addMetaTokensCommand } from './meta-tokens-command.ts';
+import { addStartCommand } from './start-command.ts';
+
+/** The command line as data: every command with its options, examples and action. Wrong usage throws CommanderError. */
+export function createProgram(): Command {
+  const program = new Command('bulkhead')
+    .description('Bulkhead: one sealed compartment per customer for connected accounts, tokens and calls.')
+    .version(manifest.version, '-V, --version', 'show the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'show the help of a command')
+    .showSuggestionAfterError()
+    .configureOutput({ outputError: () => undefined })
+    .exitOverride();
+  addStartCommand(program);
+  addMetaTokensCommand(program);
+  program.addHelpText(
+    'after',
+    `
+Examples:
+  $ bulkhead start --demo                      everything, with a demo to click through
+  $ bulkhead meta-tokens create --name deploy  a token for the Meta API
+
+Settings are environment variables (BULKHEAD_PORT, BULKHEAD_DATA_DIR, …): docs/reference/config.md
+In a clone of the repository, type "npx bulkhead" for "bulkhead".`,
+  );
+  return program;
+}

@@ -1,0 +1,42 @@
+import type { Log } from '@bulkhead/base';
+import { type Config, MIGRATIONS_FOLDER } from '@bulkhead/platform';
+import { attachEmbeddedPostgres, type Database, type EmbeddedUrls, ensureRoles, hasEmbeddedCluster, migrate, openDatabase, startEmbeddedPostgres } from '@bulkhead/postgres';
+import { closeInReverse } from './closing.ts';
+
+/** The database of this configuration does not exist yet; says where it was looked for. */
+export class NoDatabaseYet extends Error {
+  override readonly name = 'NoDatabaseYet';
+}
+
+/**
+ * Runs `work` on the database of this configuration, beside a server that runs on it or without one: the embedded
+ * PostgreSQL is joined where it runs, and started for the duration where it does not. A folder without a database is
+ * refused rather than filled: most likely the command was typed in the wrong place.
+ */
+export async function withDatabase<T>({ config, log }: { readonly config: Config; readonly log: Log }, work: (db: Database) => Promise<T>): Promise<T> {
+  const closing: (() => Promise<void>)[] = [];
+  try {
+    const urls = await urlsOf(config, log, closing);
+    // A running server has migrated; a newer database than this program is refused here as at any start.
+    await migrate({ ownerUrl: urls.ownerUrl, folder: MIGRATIONS_FOLDER, log });
+    const db = openDatabase({ ...urls, log, poolSize: 2 });
+    closing.push(() => db.close());
+    return await work(db);
+  } finally {
+    await closeInReverse(closing);
+  }
+}
+
+async function urlsOf(config: Config, log: Log, closing: (() => Promise<void>)[]): Promise<EmbeddedUrls> {
+  if (config.databaseUrl !== null) {
+    const url = config.databaseUrl;
+    await ensureRoles({ url, log });
+    return { ownerUrl: url, appUrl: url, controlUrl: url, systemUrl: url };
+  }
+  if (!(await hasEmbeddedCluster(config.dataDir))) throw new NoDatabaseYet(config.dataDir);
+  const running = await attachEmbeddedPostgres({ dataDir: config.dataDir, log });
+  if (running !== null) return running;
+  const embedded = await startEmbeddedPostgres({ dataDir: config.dataDir, log });
+  closing.push(() => embedded.stop());
+  return embedded;
+}
