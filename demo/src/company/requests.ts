@@ -1,0 +1,127 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { type DemoUpstream, harbourService, lanternService } from '../upstream/index.ts';
+import { COMPANY, type Customer } from './customer.ts';
+import { type HeldCredential, heldCredential } from './held-credential.ts';
+import { apiKey, bearer, type BulkheadRequest } from './request.ts';
+
+const ACCESS_TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+
+/** Every Application of the demo carries this text: what a later start may delete. */
+export const DEMO_DESCRIPTION = 'Made by the Bulkhead demo, and deleted by it.';
+
+/** One configuration for all customers. */
+export function createTemplate(metaToken: HeldCredential): BulkheadRequest {
+  const json = { name: `${COMPANY} template`, description: DEMO_DESCRIPTION, environment: 'development', branding: { display_name: COMPANY } };
+  return { method: 'POST', path: '/v1/meta/applications', credential: bearer(metaToken), json };
+}
+
+const below = (applicationId: string, child: string) => `/v1/meta/applications/${applicationId}/${child}`;
+
+export function addHarbour(metaToken: HeldCredential, applicationId: string, upstream: DemoUpstream): BulkheadRequest {
+  return { method: 'POST', path: below(applicationId, 'services'), credential: bearer(metaToken), json: harbourService(upstream) };
+}
+
+export function addLantern(metaToken: HeldCredential, applicationId: string, upstream: DemoUpstream): BulkheadRequest {
+  return { method: 'POST', path: below(applicationId, 'services'), credential: bearer(metaToken), json: lanternService(upstream) };
+}
+
+/** The client secret is written here once; clones get it sealed under keys of their own. */
+export function addOAuthKey(metaToken: HeldCredential, applicationId: string, { client }: Pick<DemoUpstream, 'client'>): BulkheadRequest {
+  const json = { service: 'harbour', client_id: client.client_id, client_secret: heldCredential('HARBOUR_CLIENT_SECRET', client.client_secret) };
+  return { method: 'POST', path: below(applicationId, 'oauth_keys'), credential: bearer(metaToken), json };
+}
+
+export function addRedirectUri(metaToken: HeldCredential, applicationId: string, url: string): BulkheadRequest {
+  return { method: 'POST', path: below(applicationId, 'redirect_uris'), credential: bearer(metaToken), json: { url } };
+}
+
+/** The whole provisioning of a customer. */
+export function cloneTemplate(metaToken: HeldCredential, templateId: string, customer: Customer): BulkheadRequest {
+  const json = {
+    source: templateId,
+    name: customer.name,
+    description: DEMO_DESCRIPTION,
+    end_customer: customer.key,
+    branding: { primary_colour: customer.colour },
+  };
+  return { method: 'POST', path: '/v1/meta/applications', credential: bearer(metaToken), json };
+}
+
+export function deleteApplication(metaToken: HeldCredential, applicationId: string): BulkheadRequest {
+  return { method: 'DELETE', path: `/v1/meta/applications/${applicationId}`, credential: bearer(metaToken) };
+}
+
+export function listApplications(metaToken: HeldCredential, page: number): BulkheadRequest {
+  return { method: 'GET', path: `/v1/meta/applications?page=${page}&page_size=1000`, credential: bearer(metaToken) };
+}
+
+/** The company's half of a flow that was sent ahead: kept until the answer comes. */
+export interface Pending {
+  readonly state: string;
+  readonly verifier: string;
+  readonly endUser: string;
+  readonly redirectUri: string;
+}
+
+export function newPending(endUser: string, redirectUri: string): Pending {
+  return { state: randomBytes(16).toString('base64url'), verifier: randomBytes(32).toString('base64url'), endUser, redirectUri };
+}
+
+/** RFC 9126 §2.1, RFC 7636 §4.3. */
+export function pushAuthorization(key: HeldCredential, applicationId: string, scope: string, pending: Pending): BulkheadRequest {
+  const form = {
+    client_id: applicationId,
+    response_type: 'code',
+    redirect_uri: pending.redirectUri,
+    scope,
+    state: pending.state,
+    code_challenge: createHash('sha256').update(pending.verifier).digest('base64url'),
+    code_challenge_method: 'S256',
+    end_user: pending.endUser,
+  };
+  return { method: 'POST', path: '/v1/oauth/par', credential: apiKey(key), form };
+}
+
+/** Where the end user's browser goes (RFC 9126 §4). */
+export function connectUrl(baseUrl: string, applicationId: string, requestUri: string): string {
+  return `${baseUrl}/v1/oauth?${new URLSearchParams({ client_id: applicationId, request_uri: requestUri })}`;
+}
+
+/** RFC 6749 §4.1.3. */
+export function redeemCode(key: HeldCredential, code: HeldCredential, pending: Pending): BulkheadRequest {
+  const form = {
+    grant_type: 'authorization_code',
+    code,
+    redirect_uri: pending.redirectUri,
+    code_verifier: pending.verifier,
+    end_user: pending.endUser,
+  };
+  return { method: 'POST', path: '/v1/oauth/token', credential: apiKey(key), form };
+}
+
+/** A call of the upstream API through the account. `path` begins with a slash. */
+export function passThrough(credential: BulkheadRequest['credential'], accountId: string, path: string): BulkheadRequest {
+  return { method: 'GET', path: `/v1/accounts/${accountId}/proxy${path}`, ...(credential === undefined ? {} : { credential }) };
+}
+
+export function upload(held: HeldCredential, accountId: string, name: string): BulkheadRequest {
+  return {
+    method: 'POST',
+    path: `/v1/accounts/${accountId}/proxy/files?name=${encodeURIComponent(name)}`,
+    credential: bearer(held),
+    text: 'Hello from the demo.',
+  };
+}
+
+/** RFC 8693, RFC 9396: from the key of all accounts to one account, one method, one path, ten minutes. */
+export function exchangeKey(key: HeldCredential, accountId: string, pathPrefix: string): BulkheadRequest {
+  const form = {
+    grant_type: ACCESS_TOKEN_EXCHANGE,
+    subject_token: key,
+    subject_token_type: 'urn:bulkhead:token-type:api-key',
+    account_id: accountId,
+    expires_in: '600',
+    authorization_details: JSON.stringify([{ type: 'passthrough', methods: ['GET'], path_prefix: pathPrefix }]),
+  };
+  return { method: 'POST', path: '/v1/oauth/token', credential: apiKey(key), form };
+}

@@ -1,0 +1,1 @@
+export { runTerminalDemo, type TerminalDemoOptions } from './run-terminal-demo.ts';
