@@ -21,7 +21,8 @@ export const authorizationRequestSchema = z.object({
   responseType: z.enum(['code', 'token', 'none']),
   scope: z.string(),
   codeChallenge: z.string().nullable(),
-  customProperties: z.record(z.string(), z.unknown()),
+  /** Null where the request does not speak of them: then an account that is there keeps its own. */
+  customProperties: z.record(z.string(), z.unknown()).nullable(),
   rawParameters: z.record(z.string(), z.string()),
   /** Fills a user name in; passed on as `login_hint`. */
   accountHint: z.string().nullable(),

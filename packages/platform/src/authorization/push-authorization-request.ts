@@ -71,7 +71,7 @@ export function reconnectPusher({ publicUrl }: Pick<AuthorizationOptions, 'publi
       state: null,
       scope: account.effectiveScope,
       codeChallenge: null,
-      customProperties: {},
+      customProperties: null,
       rawParameters: {},
       accountHint: null,
       endUser: account.endUser,

@@ -98,7 +98,7 @@ export function readAuthorizationRequest(settings: ApplicationSettings, target: 
     responseType,
     scope: details.scope,
     codeChallenge: responseType === 'code' ? checkPkce(settings, details) : null,
-    customProperties: details.custom_properties,
+    customProperties: parameters['custom_properties'] === undefined ? null : details.custom_properties,
     rawParameters,
     accountHint: details.account ?? (typeof username === 'string' && username.length <= 255 ? username : null),
     endUser: endUser ?? null,

@@ -35,6 +35,7 @@ function plainObject(value: unknown): Record<string, unknown> | null {
 function jsonObject(description: string) {
   return z
     .unknown()
+    .optional()
     .transform((value, context): Record<string, unknown> => {
       if (value === undefined || value === null || value === '') return {};
       let object = plainObject(value);

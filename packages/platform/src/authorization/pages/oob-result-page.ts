@@ -29,16 +29,19 @@ export function oobResultPage(input: OobResultInput, setting: PageSetting): Page
   const message = scriptJson(`kloudless:${JSON.stringify(input.message)}`);
   const origin = scriptJson(input.targetOrigin);
   const script = html`(()=>{const opener=window.opener;if(opener===null){document.getElementById('no-opener').hidden=false;document.getElementById('done').hidden=true;return}opener.postMessage(${message},${origin})})();`;
+  const title = say(good ? 'connected_title' : 'failed_title');
   return {
     status: 200,
-    title: say(good ? 'connected_title' : 'failed_title'),
+    title,
     script,
     ...(input.cookies === undefined ? {} : { cookies: input.cookies }),
-    body: html`<div class="sign${good ? ' good' : ''}">${good ? tickIcon : alertIcon}</div>
-<h1>${say(good ? 'connected_title' : 'failed_title')}</h1>
-<p id="done" role="status">${text}</p>
-<p id="no-opener" hidden>${say('no_opener', { name })}</p>
-<noscript><p class="alert">${say('no_script', { name })}</p></noscript>`,
+    body: html`<div id="done"><div class="sign${good ? ' good' : ''}">${good ? tickIcon : alertIcon}</div>
+<h1>${title}</h1>
+<p role="status">${text}</p>
+<noscript><p class="alert">${say('no_script', { name })}</p></noscript></div>
+<div id="no-opener" hidden><div class="sign">${alertIcon}</div>
+<h1>${say('failed_title')}</h1>
+<p role="alert">${say('no_opener', { name })}</p></div>`,
   };
 }
 

@@ -1,10 +1,10 @@
-import type { Palette, Theme } from './theme.ts';
+import { mix, type Palette, type Theme } from './theme.ts';
 
 function variables(palette: Palette): string {
   return `--page:${palette.page};--page-text:${palette.pageText};--card:${palette.card};--text:${palette.text};--muted:${palette.muted};--line:${palette.line};--hover:${palette.hover};--primary:${palette.primary};--primary-text:${palette.primaryText};--accent:${palette.accent};--danger:${palette.danger};--danger-soft:${palette.dangerSoft}`;
 }
 
-/** Text and fill of the service tiles; each pair has a contrast of at least 4.5 to 1. */
+/** Text and fill of the service tiles in the light; each pair has a contrast of at least 4.5 to 1. */
 export const TILES: readonly (readonly [text: string, fill: string])[] = [
   ['#1d4ed8', '#e3ebfe'],
   ['#0f766e', '#dcf5f1'],
@@ -15,6 +15,15 @@ export const TILES: readonly (readonly [text: string, fill: string])[] = [
   ['#155e75', '#ddf3f9'],
   ['#854d0e', '#faf0d3'],
 ];
+
+/** The same hues in the dark: a deep fill under the pale one as text. */
+export function darkTile([text, fill]: readonly [text: string, fill: string]): readonly [text: string, fill: string] {
+  return [fill, mix(text, '#181b21', 0.45)];
+}
+
+function tileRules(tiles: readonly (readonly [text: string, fill: string])[]): string {
+  return tiles.map(([text, fill], index) => `.tile-${index}{background:${fill};color:${text}}`).join('');
+}
 
 const RULES = `
 *,*::before,*::after{box-sizing:border-box}
@@ -32,7 +41,7 @@ p{margin:0 0 1rem}
 .hint svg{flex:none;width:1.125rem;height:1.125rem;margin-top:.125rem}
 svg{fill:none;stroke:currentColor;stroke-width:1.75;stroke-linecap:round;stroke-linejoin:round}
 ul{list-style:none;margin:0;padding:0}
-.services{margin:0 -.25rem;padding:.25rem;max-height:26rem;overflow-y:auto}
+.services{margin:0 -.25rem;padding:.25rem;max-height:min(26rem,45vh);overflow-y:auto}
 .services li+li{margin-top:.5rem}
 button,input{font:inherit;color:inherit}
 button{cursor:pointer}
@@ -41,7 +50,8 @@ button{cursor:pointer}
 .service .label{flex:1;min-width:0}
 .service svg{flex:none;width:1.125rem;height:1.125rem;color:var(--muted)}
 .tile{flex:none;display:grid;place-items:center;width:2.25rem;height:2.25rem;border-radius:.5rem;font-size:.8125rem;font-weight:650;letter-spacing:.02em}
-${TILES.map(([text, fill], index) => `.tile-${index}{background:${fill};color:${text}}`).join('\n')}
+${tileRules(TILES)}
+@media (prefers-color-scheme:dark){${tileRules(TILES.map(darkTile))}}
 .search{margin-bottom:.75rem}
 label{display:block;margin-bottom:.375rem;font-weight:550;font-size:.9375rem}
 input{display:block;width:100%;min-height:2.75rem;padding:.5rem .75rem;background:var(--card);border:1px solid var(--muted);border-radius:.625rem}
@@ -65,6 +75,7 @@ footer{display:flex;gap:1.5rem;font-size:.875rem}
 footer a{color:var(--page-text);border-radius:.25rem}
 [hidden]{display:none!important}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
+input:focus-visible{outline-offset:-1px}
 @media (max-width:30rem){body{justify-content:flex-start;padding:0 0 1.5rem;background:var(--card)}main{max-width:none;padding:1.5rem 1.25rem;border:0;border-radius:0;box-shadow:none}.services{max-height:none;overflow:visible}footer{padding:0 1.25rem}footer a{color:var(--muted)}}
 @media (forced-colors:active){.service,.primary,input{border-color:ButtonText}}
 @media (prefers-reduced-motion:no-preference){.service,.primary{transition:background-color .12s,border-color .12s}}

@@ -26,7 +26,7 @@ export const de: Texts = {
   failed_text: 'Sie können dieses Fenster schließen und es in {name} noch einmal versuchen.',
   declined_text: 'Sie haben abgebrochen. Es wurde nichts verbunden. Sie können dieses Fenster schließen.',
   no_script: 'JavaScript ist in diesem Browser ausgeschaltet. {name} braucht es hier, um zu erfahren, dass das Konto verbunden ist.',
-  no_opener: 'Das Fenster, das danach gefragt hat, ist geschlossen. Gehen Sie zurück zu {name} und beginnen Sie neu.',
+  no_opener: 'Das Fenster, das danach gefragt hat, ist geschlossen und erfährt nichts davon. Gehen Sie zurück zu {name} und beginnen Sie neu.',
   error_link_title: 'Dieser Link funktioniert nicht',
   error_link_text: 'Die Seite, von der Sie kommen, hat einen unvollständigen oder veralteten Link geschickt. Gehen Sie zurück und versuchen Sie es noch einmal; passiert es wieder, sagen Sie es den Leuten hinter {name}.',
   error_expired_title: 'Dieser Schritt ist vorbei',

@@ -24,7 +24,7 @@ export const en = {
   failed_text: 'You can close this window and try again in {name}.',
   declined_text: 'You have cancelled. Nothing was connected. You can close this window.',
   no_script: 'JavaScript is switched off in this browser. {name} needs it here to learn that the account is connected.',
-  no_opener: 'The window that asked for this is closed. Go back to {name} and start again.',
+  no_opener: 'The window that asked for this is closed, so it cannot be told. Go back to {name} and start again.',
   error_link_title: 'This link does not work',
   error_link_text: 'The page you came from sent an incomplete or outdated link. Go back and try again; if it happens again, tell the people behind {name}.',
   error_expired_title: 'This step is over',

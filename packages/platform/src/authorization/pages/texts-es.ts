@@ -26,7 +26,7 @@ export const es: Texts = {
   failed_text: 'Puede cerrar esta ventana e intentarlo de nuevo en {name}.',
   declined_text: 'Ha cancelado. No se ha conectado nada. Puede cerrar esta ventana.',
   no_script: 'JavaScript está desactivado en este navegador. {name} lo necesita aquí para saber que la cuenta está conectada.',
-  no_opener: 'La ventana que lo pidió está cerrada. Vuelva a {name} y empiece de nuevo.',
+  no_opener: 'La ventana que lo pidió está cerrada y no se enterará. Vuelva a {name} y empiece de nuevo.',
   error_link_title: 'Este enlace no funciona',
   error_link_text: 'La página de la que viene envió un enlace incompleto o caducado. Vuelva atrás e inténtelo de nuevo; si se repite, avise al equipo de {name}.',
   error_expired_title: 'Este paso ya ha terminado',

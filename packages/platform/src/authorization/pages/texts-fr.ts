@@ -26,7 +26,7 @@ export const fr: Texts = {
   failed_text: 'Vous pouvez fermer cette fenêtre et réessayer dans {name}.',
   declined_text: 'Vous avez annulé. Rien n’a été connecté. Vous pouvez fermer cette fenêtre.',
   no_script: 'JavaScript est désactivé dans ce navigateur. {name} en a besoin ici pour savoir que le compte est connecté.',
-  no_opener: 'La fenêtre à l’origine de cette demande est fermée. Revenez à {name} et recommencez.',
+  no_opener: 'La fenêtre à l’origine de cette demande est fermée et n’en saura rien. Revenez à {name} et recommencez.',
   error_link_title: 'Ce lien ne fonctionne pas',
   error_link_text: 'La page d’où vous venez a envoyé un lien incomplet ou périmé. Revenez en arrière et réessayez ; si cela se reproduit, prévenez l’équipe de {name}.',
   error_expired_title: 'Cette étape est terminée',

@@ -65,7 +65,7 @@ export function mix(colour: string, other: string, share: number): string {
 
 /** Black or white, whichever reads better on `background`. */
 export function readableOn(background: string): string {
-  return contrast(background, '#ffffff') >= contrast(background, '#11131a') ? '#ffffff' : '#11131a';
+  return contrast(background, '#ffffff') >= contrast(background, '#000000') ? '#ffffff' : '#000000';
 }
 
 /** `colour`, moved towards `end` just as far as it needs to be read on `background`. */
@@ -83,7 +83,7 @@ export function themeFrom(branding: { readonly primaryColour: string | null; rea
   const background = parseColour(branding?.backgroundColour ?? null);
   const lightPage = background ?? '#f3f4f7';
   // A page colour chosen for light surroundings is kept in the dark as a tint only.
-  const darkPage = background === null ? '#0e1014' : luminance(background) < 0.12 ? background : mix(background, '#0e1014', 0.08);
+  const darkPage = background === null ? '#0e1014' : luminance(background) < 0.12 ? background : mix(background, '#0e1014', 0.03);
   const darkCard = '#181b21';
   const surface = { primary, primaryText: readableOn(primary) };
   return {
