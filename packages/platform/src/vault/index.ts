@@ -7,3 +7,4 @@ export { type RootKey, rootKey } from './root-key.ts';
 export { type ResolvedService, type ResolveService } from './upstream-client.ts';
 export { type Place, Vault } from './vault.ts';
 export { type Timers } from './waiters.ts';
+export { singleStatements } from './single-statements.ts';

@@ -1,0 +1,201 @@
+import type { ApplicationId } from '@bulkhead/base';
+import type { Page } from '@bulkhead/http';
+import { sql, type Tx } from '@bulkhead/postgres';
+import type { Account, AccountKey } from './account.ts';
+import { randomAccountId } from './account-id.ts';
+
+export interface AccountRow {
+  application_id: ApplicationId;
+  account_id: number;
+  service: string;
+  account: string;
+  identity_id: string;
+  credential_id: string;
+  active: boolean;
+  admin: boolean;
+  internal_use: boolean;
+  health: 'healthy' | 'broken';
+  broken_reason: string | null;
+  effective_scope: string;
+  granted_scopes: string[] | null;
+  custom_properties: Record<string, unknown>;
+  end_user: string | null;
+  created_at: Date;
+  modified_at: Date;
+}
+
+const columns = sql.raw(
+  'application_id, account_id, service, account, identity_id, credential_id, active, admin, internal_use, health, broken_reason, effective_scope, granted_scopes, custom_properties, end_user, created_at, modified_at',
+);
+
+export function accountOf(row: AccountRow): Account {
+  return {
+    applicationId: row.application_id,
+    accountId: row.account_id,
+    service: row.service,
+    account: row.account,
+    identityId: row.identity_id,
+    credentialId: row.credential_id,
+    active: row.active,
+    admin: row.admin,
+    internalUse: row.internal_use,
+    health: row.health,
+    brokenReason: row.broken_reason,
+    effectiveScope: row.effective_scope,
+    grantedScopes: row.granted_scopes,
+    customProperties: row.custom_properties,
+    endUser: row.end_user,
+    createdAt: row.created_at,
+    modifiedAt: row.modified_at,
+  };
+}
+
+/** Statement that reads one live account, for `tenantQuery`. */
+export function selectAccount({ applicationId, accountId }: AccountKey) {
+  return sql`select ${columns} from accounts where application_id = ${applicationId} and account_id = ${accountId} and not provisional`;
+}
+
+/** The account, if it is live. */
+export async function findAccount(tx: Tx, applicationId: ApplicationId, accountId: number): Promise<Account | null> {
+  if (!Number.isSafeInteger(accountId)) return null;
+  const row = await tx.maybe<AccountRow>(selectAccount({ applicationId, accountId }));
+  return row === null ? null : accountOf(row);
+}
+
+export interface AccountFilter {
+  readonly active?: boolean | undefined;
+  readonly admin?: boolean | undefined;
+  readonly search?: string | undefined;
+  readonly service?: string | undefined;
+  readonly endUser?: string | undefined;
+  readonly health?: 'healthy' | 'broken' | undefined;
+  /** A token sees its own account only. */
+  readonly accountId?: number | undefined;
+}
+
+/** Live accounts, newest first. */
+export async function listAccounts(tx: Tx, applicationId: ApplicationId, filter: AccountFilter, page: { page: number; page_size: number }): Promise<Page<Account>> {
+  const pattern = filter.search === undefined ? null : `%${filter.search.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
+  const where = sql`application_id = ${applicationId} and not provisional
+    and (${filter.accountId ?? null}::bigint is null or account_id = ${filter.accountId ?? null}::bigint)
+    and (${filter.active ?? null}::boolean is null or active = ${filter.active ?? null}::boolean)
+    and (${filter.admin ?? null}::boolean is null or admin = ${filter.admin ?? null}::boolean)
+    and (${filter.service ?? null}::text is null or service = ${filter.service ?? null}::text)
+    and (${filter.endUser ?? null}::text is null or end_user = ${filter.endUser ?? null}::text)
+    and (${filter.health ?? null}::text is null or health = ${filter.health ?? null}::text)
+    and (${pattern}::text is null or account ilike ${pattern}::text)`;
+  const [count, rows] = await Promise.all([
+    tx.one<{ total: number }>(sql`select count(*) as total from accounts where ${where}`),
+    tx.query<AccountRow>(sql`select ${columns} from accounts where ${where} order by created_at desc, account_id limit ${page.page_size} offset ${(page.page - 1) * page.page_size}`),
+  ]);
+  return { rows: rows.map(accountOf), total: Number(count.total) };
+}
+
+export interface KnownIdentity {
+  readonly accountId: number;
+  readonly provisional: boolean;
+}
+
+/**
+ * The account of an upstream identity: the one there is, else a new provisional one. Locked until the transaction ends, so that
+ * two flows of one person at the same moment see each other.
+ */
+export async function claimIdentity(tx: Tx, input: { applicationId: ApplicationId; service: string; identity: { id: string; name: string }; effectiveScope: string; now: Date }): Promise<KnownIdentity> {
+  const { applicationId, service, identity, effectiveScope, now } = input;
+  for (;;) {
+    const inserted = await tx.maybe<{ account_id: number }>(sql`
+      insert into accounts (application_id, account_id, service, account, identity_id, provisional, effective_scope, created_at, modified_at)
+      values (${applicationId}, ${randomAccountId()}, ${service}, ${identity.name}, ${identity.id}, true, ${effectiveScope}, ${now}, ${now})
+      on conflict do nothing returning account_id`);
+    if (inserted !== null) return { accountId: inserted.account_id, provisional: true };
+    const known = await tx.maybe<{ account_id: number; provisional: boolean }>(sql`
+      select account_id, provisional from accounts
+       where application_id = ${applicationId} and service = ${service} and identity_id = ${identity.id} for update`);
+    if (known !== null) return { accountId: known.account_id, provisional: known.provisional };
+    // Neither: the number was taken by another identity, or the row went in between.
+  }
+}
+
+export interface Connection {
+  readonly credentialId: string;
+  readonly account: string;
+  readonly effectiveScope: string;
+  readonly grantedScopes: readonly string[] | null;
+  /** Merged into what the account has; null changes nothing. */
+  readonly customProperties: Readonly<Record<string, unknown>> | null;
+  /** Null changes nothing. */
+  readonly endUser: string | null;
+}
+
+/**
+ * Makes the account live with a new credential. Answers the credential that it had before, if any; null where there is no
+ * such account.
+ */
+export async function applyConnection(tx: Tx, { applicationId, accountId }: AccountKey, connection: Connection, now: Date): Promise<{ replacedCredentialId: string | null } | null> {
+  const before = await tx.maybe<{ credential_id: string | null }>(sql`
+    select credential_id from accounts where application_id = ${applicationId} and account_id = ${accountId} for update`);
+  if (before === null) return null;
+  await tx.execute(sql`
+    update accounts
+       set provisional = false, credential_id = ${connection.credentialId}, health = 'healthy', broken_reason = null,
+           account = ${connection.account}, effective_scope = ${connection.effectiveScope}, granted_scopes = ${connection.grantedScopes},
+           custom_properties = custom_properties || coalesce(${connection.customProperties === null ? null : JSON.stringify(connection.customProperties)}::jsonb, '{}'),
+           end_user = coalesce(${connection.endUser}, end_user), modified_at = ${now}
+     where application_id = ${applicationId} and account_id = ${accountId}`);
+  const replaced = before.credential_id === connection.credentialId ? null : before.credential_id;
+  return { replacedCredentialId: replaced };
+}
+
+export interface AccountChanges {
+  readonly account?: string | undefined;
+  readonly active?: boolean | undefined;
+  readonly admin?: boolean | undefined;
+  readonly customProperties?: Readonly<Record<string, unknown>> | undefined;
+  readonly healed?: boolean | undefined;
+}
+
+export async function updateAccount(tx: Tx, { applicationId, accountId }: AccountKey, changes: AccountChanges, now: Date): Promise<Account | null> {
+  const properties = changes.customProperties === undefined ? null : JSON.stringify(changes.customProperties);
+  const row = await tx.maybe<AccountRow>(sql`
+    update accounts
+       set account = coalesce(${changes.account ?? null}, account), active = coalesce(${changes.active ?? null}, active),
+           admin = coalesce(${changes.admin ?? null}, admin), custom_properties = coalesce(${properties}::jsonb, custom_properties),
+           health = case when ${changes.healed === true} then 'healthy' else health end,
+           broken_reason = case when ${changes.healed === true} then null else broken_reason end,
+           modified_at = ${now}
+     where application_id = ${applicationId} and account_id = ${accountId} and not provisional returning ${columns}`);
+  return row === null ? null : accountOf(row);
+}
+
+/** Removes the account; its tokens, codes and pending connections go with it. Answers its credential, or null where there is no such account. */
+export async function deleteAccount(tx: Tx, { applicationId, accountId }: AccountKey): Promise<{ credentialId: string | null } | null> {
+  const row = await tx.maybe<{ credential_id: string | null }>(sql`
+    delete from accounts where application_id = ${applicationId} and account_id = ${accountId} returning credential_id`);
+  return row === null ? null : { credentialId: row.credential_id };
+}
+
+/** Whether the account exists and was never confirmed. */
+export async function isProvisional(tx: Tx, { applicationId, accountId }: AccountKey): Promise<boolean> {
+  const row = await tx.maybe(sql`select 1 from accounts where application_id = ${applicationId} and account_id = ${accountId} and provisional for update`);
+  return row !== null;
+}
+
+export async function allAccountIds(tx: Tx, applicationId: ApplicationId): Promise<number[]> {
+  const rows = await tx.query<{ account_id: number }>(sql`select account_id from accounts where application_id = ${applicationId} order by account_id`);
+  return rows.map((row) => row.account_id);
+}
+
+/** Sets the health of the account that uses a credential; answers its id, or null where none does or nothing changed. */
+export async function markBroken(tx: Tx, applicationId: ApplicationId, credentialId: string, reason: string, now: Date): Promise<number | null> {
+  const row = await tx.maybe<{ account_id: number }>(sql`
+    update accounts set health = 'broken', broken_reason = ${reason}, modified_at = ${now}
+     where application_id = ${applicationId} and credential_id = ${credentialId} and health <> 'broken' returning account_id`);
+  return row?.account_id ?? null;
+}
+
+export async function markRenewed(tx: Tx, applicationId: ApplicationId, credentialId: string, grantedScopes: readonly string[] | null, now: Date): Promise<void> {
+  await tx.execute(sql`
+    update accounts set health = 'healthy', broken_reason = null, granted_scopes = coalesce(${grantedScopes}::text[], granted_scopes), modified_at = ${now}
+     where application_id = ${applicationId} and credential_id = ${credentialId}
+       and (health <> 'healthy' or (${grantedScopes}::text[] is not null and granted_scopes is distinct from ${grantedScopes}::text[]))`);
+}

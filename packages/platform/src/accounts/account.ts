@@ -1,0 +1,30 @@
+import type { ApplicationId } from '@bulkhead/base';
+
+/** An upstream account, connected and confirmed. */
+export interface Account {
+  readonly applicationId: ApplicationId;
+  readonly accountId: number;
+  readonly service: string;
+  /** For people: an e-mail address, a user name. */
+  readonly account: string;
+  /** The upstream's own id of the person or workspace: never changes. */
+  readonly identityId: string;
+  readonly credentialId: string;
+  readonly active: boolean;
+  readonly admin: boolean;
+  readonly internalUse: boolean;
+  readonly health: 'healthy' | 'broken';
+  readonly brokenReason: string | null;
+  readonly effectiveScope: string;
+  /** Upstream scopes; null where the service never said. */
+  readonly grantedScopes: readonly string[] | null;
+  readonly customProperties: Readonly<Record<string, unknown>>;
+  readonly endUser: string | null;
+  readonly createdAt: Date;
+  readonly modifiedAt: Date;
+}
+
+export interface AccountKey {
+  readonly applicationId: ApplicationId;
+  readonly accountId: number;
+}
