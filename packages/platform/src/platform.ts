@@ -3,12 +3,15 @@ import { type Clock, type Log, type Secret } from '@bulkhead/base';
 import { type AnyRoute, createEgress, createServer, type Egress, type HttpServer, httpErrors } from '@bulkhead/http';
 import { type Database, sql } from '@bulkhead/postgres';
 import type { RequestContext } from './access/index.ts';
-import { apiKeyAuthenticator, applicationChildRoutes, applicationRoutes } from './applications/index.ts';
+import { accountRoutes, credentialHooks, forgetUnconfirmedTask } from './accounts/index.ts';
+import { apiKeyAuthenticator, applicationChildRoutes, applicationRoutes, findService, openOAuthKey } from './applications/index.ts';
+import { authorizationErrorPage, authorizationRoutes, reconnectPusher } from './authorization/index.ts';
 import { ensureFirstOrganization, META_SCOPES, metaTokenAuthenticator, registerMetaToken } from './developers/index.ts';
 import { eraseApplicationTask, lineageRoutes, provisioningRoutes } from './provisioning/index.ts';
-import { healthRoutes, idempotencyStore, openApiRoutes, openContext } from './surfaces/index.ts';
+import { healthRoutes, idempotencyStore, legacyAliases, openApiRoutes, openContext } from './surfaces/index.ts';
 import { taskWorker } from './tasks/index.ts';
-import { rootKey, Vault } from './vault/index.ts';
+import { bearerAuthenticator, clientAuthenticator, tokenRoutes } from './tokens/index.ts';
+import { type ResolveService, revokeCredentialTask, rootKey, Vault } from './vault/index.ts';
 import { webhookRoutes } from './webhooks/index.ts';
 
 /** Where the migrations of the platform lie. */
@@ -50,6 +53,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
   const vault = new Vault({ rootKey: rootKey(options.rootKeyBytes), clock });
   const egress = createEgress({ allow: options.egressAllow, ownListeners: () => (listening.port === 0 ? [] : [listening]), log, clock });
   const parts = { db, vault, egress, clock, log, publicUrl };
+  const authenticateApiKey = apiKeyAuthenticator(parts);
+  const resolve = resolveService(vault);
 
   const declared: AnyRoute[] = [
     ...healthRoutes(parts),
@@ -58,8 +63,11 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...webhookRoutes(parts),
     ...provisioningRoutes(parts),
     ...lineageRoutes(parts),
+    ...accountRoutes({ ...parts, pushReconnect: reconnectPusher(parts) }),
+    ...tokenRoutes({ ...parts, authenticateApiKey }),
+    ...authorizationRoutes(parts),
   ];
-  const routes = [...declared, ...openApiRoutes(declared, publicUrl)];
+  const routes = [...declared, ...legacyAliases(declared), ...openApiRoutes(declared, publicUrl)];
   const server = await createServer<RequestContext>({
     routes,
     log,
@@ -71,19 +79,19 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
       log,
       authenticators: {
         metaToken: metaTokenAuthenticator(parts),
-        apiKey: apiKeyAuthenticator(parts),
-        bearer: async () => null,
-        client: async () => null,
+        apiKey: authenticateApiKey,
+        bearer: bearerAuthenticator(parts),
+        client: clientAuthenticator({ ...parts, authenticateApiKey }),
       },
     }),
     close: (context, route) => {
       if (route.audit !== null && !context.audited) throw httpErrors('server_error', { detail: `${route.id} declares the audit action ${route.audit} and wrote no entry` });
     },
     idempotency: idempotencyStore(parts),
-    errorPage: async (error, requestId) => ({ status: error.status, body: `${error.publicText} (${requestId})`, headers: { 'content-type': 'text/plain; charset=utf-8' } }),
+    errorPage: authorizationErrorPage(parts),
   });
 
-  const worker = taskWorker({ db, tasks: [eraseApplicationTask(parts)], clock, log });
+  const worker = taskWorker({ db, tasks: [eraseApplicationTask(parts), forgetUnconfirmedTask(parts), revokeCredentialTask({ ...parts, resolve })], clock, log });
 
   return {
     db,
@@ -103,6 +111,15 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
       await worker.close();
       await egress.close();
     },
+  };
+}
+
+/** The vault asks for a service by tenant and name; the Applications slice knows the definition and the OAuth key. */
+function resolveService(vault: Vault): ResolveService {
+  return async (tx, applicationId, service) => {
+    const found = await findService(tx, applicationId, service);
+    const key = await openOAuthKey(tx, vault, applicationId, service);
+    return found === null || key === null ? null : { definition: found.service, client: { clientId: key.clientId, clientSecret: key.clientSecret } };
   };
 }
 

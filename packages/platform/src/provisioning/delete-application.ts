@@ -1,5 +1,6 @@
 import type { Database } from '@bulkhead/postgres';
 import type { MetaTokenPrincipal, RequestContext } from '../access/index.ts';
+import { disconnectAllAccounts } from '../accounts/index.ts';
 import { markApplicationDeleted } from '../applications/index.ts';
 import { audit, auditOrganization } from '../audit/index.ts';
 import { enqueueTask } from '../tasks/index.ts';
@@ -13,6 +14,7 @@ export async function deleteApplication({ db }: { db: Database }, context: Reque
   const { applicationId } = context;
   await db.withTenant(applicationId, async (tx) => {
     await markApplicationDeleted(tx, applicationId, context.now);
+    await disconnectAllAccounts(tx, applicationId);
     await enqueueTask(tx, applicationId, eraseApplicationKind, { deleted_at: context.now.toISOString() }, { runAt: context.now });
     await audit(tx, context, { target: applicationId });
   });
