@@ -1,6 +1,7 @@
 import { type AnyRoute, openApi } from '@bulkhead/http';
 import { z } from 'zod';
 import { route } from '../access/index.ts';
+import { type OpenApiDocument, referencePage } from './reference-page.ts';
 
 export const OPENAPI_DESCRIPTION =
   'One sealed Application per customer: connect accounts, call upstream services, exchange narrower tokens. Generated from the route registry.';
@@ -12,7 +13,7 @@ const SECURITY_SCHEMES = {
   client: { type: 'http', scheme: 'basic', description: 'OAuth client: client_id = Application id, client secret = an API key. Also as form fields or "Authorization: APIKey".' },
 };
 
-/** `/v1/openapi.json` over all the other routes. */
+/** `/v1/openapi.json` and the page for people at `/v1/docs`, over all the other routes. */
 export function openApiRoutes(routes: readonly AnyRoute[], publicUrl: () => string): AnyRoute[] {
   return [
     route({
@@ -27,6 +28,18 @@ export function openApiRoutes(routes: readonly AnyRoute[], publicUrl: () => stri
       cors: true,
       answers: { 200: z.looseObject({ openapi: z.string() }) },
       handler: async () => ({ status: 200, body: openApiDocument(routes, publicUrl()) }),
+    }),
+    route({
+      id: 'openapi.reference',
+      method: 'GET',
+      path: '/v1/docs',
+      summary: 'This API as a page to read',
+      credentials: [],
+      scope: null,
+      rateClass: 'page',
+      audit: null,
+      answers: { 200: null },
+      handler: async () => referencePage(openApiDocument(routes, publicUrl()) as unknown as OpenApiDocument),
     }),
   ];
 }
