@@ -7,11 +7,12 @@ import { accountRoutes, credentialHooks, forgetUnconfirmedTask } from './account
 import { apiKeyAuthenticator, applicationChildRoutes, applicationRoutes, findService, openOAuthKey } from './applications/index.ts';
 import { authorizationErrorPage, authorizationRoutes, reconnectPusher } from './authorization/index.ts';
 import { ensureFirstOrganization, META_SCOPES, metaTokenAuthenticator, registerMetaToken } from './developers/index.ts';
+import { passthroughRoutes } from './passthrough/index.ts';
 import { eraseApplicationTask, lineageRoutes, provisioningRoutes } from './provisioning/index.ts';
 import { healthRoutes, idempotencyStore, legacyAliases, openApiRoutes, openContext } from './surfaces/index.ts';
 import { taskWorker } from './tasks/index.ts';
 import { bearerAuthenticator, clientAuthenticator, tokenRoutes } from './tokens/index.ts';
-import { type ResolveService, revokeCredentialTask, rootKey, Vault } from './vault/index.ts';
+import { CredentialRefresher, type ResolveService, revokeCredentialTask, rootKey, Vault } from './vault/index.ts';
 import { webhookRoutes } from './webhooks/index.ts';
 
 /** Where the migrations of the platform lie. */
@@ -55,6 +56,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
   const parts = { db, vault, egress, clock, log, publicUrl };
   const authenticateApiKey = apiKeyAuthenticator(parts);
   const resolve = resolveService(vault);
+  const refresher = new CredentialRefresher({ ...parts, ...credentialHooks(), resolve });
 
   const declared: AnyRoute[] = [
     ...healthRoutes(parts),
@@ -64,6 +66,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...provisioningRoutes(parts),
     ...lineageRoutes(parts),
     ...accountRoutes({ ...parts, pushReconnect: reconnectPusher(parts) }),
+    ...passthroughRoutes({ ...parts, refresher }),
     ...tokenRoutes({ ...parts, authenticateApiKey }),
     ...authorizationRoutes(parts),
   ];
@@ -109,6 +112,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     async close() {
       await server.close();
       await worker.close();
+      await refresher.close();
       await egress.close();
     },
   };
