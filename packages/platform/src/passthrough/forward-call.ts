@@ -1,0 +1,184 @@
+import { Readable } from 'node:stream';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type ApplicationId, type Log, PlatformError } from '@bulkhead/base';
+import { type Egress, httpErrors, pipeTo, type StreamOutcome } from '@bulkhead/http';
+import type { Database } from '@bulkhead/postgres';
+import type { ApiKeyPrincipal, BearerPrincipal, RequestContext } from '../access/index.ts';
+import { apiBaseUrl, placeCredential, type UpstreamService } from '../services/index.ts';
+import type { CredentialRefresher, CredentialUse } from '../vault/index.ts';
+import { answerHeaders } from './answer-headers.ts';
+import { type Decision, holdUnauthorized } from './held-answer.ts';
+import { passthroughErrors } from './passthrough-errors.ts';
+import { readForwardedAccount } from './passthrough-store.ts';
+import { headerValue, upstreamHeaders } from './request-headers.ts';
+import { type ApiBase, apiBase, upstreamTarget, type WantedTarget } from './target.ts';
+import { assertAllowed, isLimited } from './token-limits.ts';
+
+export interface ForwardOptions {
+  readonly db: Database;
+  readonly egress: Pick<Egress, 'stream'>;
+  readonly refresher: Pick<CredentialRefresher, 'currentCredential' | 'forceRefresh'>;
+  readonly log: Log;
+}
+
+/** A call as a caller wants it, before anything of ours is known. */
+export interface WantedCall {
+  readonly accountId: number;
+  readonly method: string;
+  /** The caller's headers as they came. */
+  readonly headers: readonly string[];
+  readonly message: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly signal: AbortSignal;
+  /** The place, told where the API is; refuses what is not there. */
+  readonly place: (base: ApiBase) => { readonly target: WantedTarget; readonly isRelative: boolean };
+}
+
+type ForwardContext = RequestContext<ApiKeyPrincipal | BearerPrincipal>;
+type Usable = Extract<CredentialUse, { kind: 'usable' }>;
+
+/** Bodies up to this are kept, so that the call can be repeated with a renewed credential. */
+const REPLAYABLE_BYTES = 64 * 1024;
+
+/** The body: none, bytes that can be sent again, or a stream that is sent once. */
+type Body = { readonly kind: 'none' } | { readonly kind: 'bytes'; readonly bytes: Buffer } | { readonly kind: 'stream'; readonly stream: IncomingMessage };
+
+/**
+ * Sends one call to the upstream API of an account and streams the answer back. Throws before the first byte of the answer:
+ * `not_found`, `passthrough.*`, `vault.*`, `egress.*`; after it a broken answer breaks the caller's connection.
+ */
+export async function forwardCall(options: ForwardOptions, context: ForwardContext, call: WantedCall): Promise<void> {
+  const { applicationId, principal } = context;
+  const account = await readForwardedAccount(options.db, applicationId, call.accountId);
+  if (account === null) throw httpErrors('not_found');
+  if (!account.active) throw passthroughErrors('passthrough.account_inactive');
+  const { service } = account;
+  if (service === null) throw passthroughErrors('passthrough.service_gone');
+
+  // For most services the place is known, and so refused, before the credential is opened.
+  const early = service.quirks.baseUrlFrom === undefined ? locate(principal, call, apiBase(apiBaseUrl(service))) : null;
+  const use = usable(await options.refresher.currentCredential(account.credential, account.credential), call.accountId);
+  const kept = use.credential.type === 'oauth2' ? use.credential.kept : {};
+  const located = early ?? locate(principal, call, apiBase(apiBaseUrl(service, kept)));
+
+  const body = await bodyOf(call, use.refreshable);
+  const send = new Sending(options, context, call, service, located, body);
+  const outcome = await send.first(use);
+  if (outcome.status === 401 && use.refreshable && body.kind === 'stream') await send.renewForNextTime(use);
+}
+
+function usable(use: CredentialUse | null, accountId: number): Usable {
+  if (use === null) throw httpErrors('not_found');
+  if (use.kind === 'broken') throw broken(use.reason, accountId);
+  return use;
+}
+
+function broken(reason: string, accountId: number): PlatformError {
+  return passthroughErrors('passthrough.account_broken', { params: { reason, account: accountId } });
+}
+
+interface Located {
+  readonly origin: string;
+  readonly target: string;
+}
+
+function locate(principal: ApiKeyPrincipal | BearerPrincipal, call: WantedCall, base: ApiBase): Located {
+  const { target: wanted, isRelative } = call.place(base);
+  const { target, limitedPath } = upstreamTarget(base, wanted, isRelative);
+  assertAllowed(principal, { method: call.method, path: limitedPath, origin: headerValue(call.headers, 'origin') ?? null });
+  return { origin: base.origin, target };
+}
+
+async function bodyOf({ headers, message }: WantedCall, refreshable: boolean): Promise<Body> {
+  const length = headerValue(headers, 'content-length');
+  const isChunked = headerValue(headers, 'transfer-encoding') !== undefined;
+  if (!isChunked && (length === undefined || Number(length) === 0)) return { kind: 'none' };
+  if (!refreshable || isChunked || !(Number(length) <= REPLAYABLE_BYTES)) return { kind: 'stream', stream: message };
+  const parts: Buffer[] = [];
+  for await (const part of message) parts.push(part as Buffer);
+  return { kind: 'bytes', bytes: Buffer.concat(parts) };
+}
+
+class Sending {
+  readonly #options: ForwardOptions;
+  readonly #context: ForwardContext;
+  readonly #call: WantedCall;
+  readonly #service: UpstreamService;
+  readonly #located: Located;
+  readonly #body: Body;
+
+  constructor(options: ForwardOptions, context: ForwardContext, call: WantedCall, service: UpstreamService, located: Located, body: Body) {
+    this.#options = options;
+    this.#context = context;
+    this.#call = call;
+    this.#service = service;
+    this.#located = located;
+    this.#body = body;
+  }
+
+  /** Sends; on a 401 renews the credential once and sends again. */
+  async first(use: Usable): Promise<StreamOutcome> {
+    if (!use.refreshable || this.#body.kind === 'stream') return this.#send(use, this.#sink());
+    let renewed: Usable | undefined;
+    const { sink, decided } = holdUnauthorized(this.#sink(), async () => {
+      const next = await this.#renew(use);
+      if (next === null) return 'pass';
+      if (next.kind === 'broken') return broken(next.reason, this.#call.accountId);
+      renewed = next;
+      return 'again';
+    });
+    const outcome = await this.#send(use, sink);
+    const decision: Decision = await decided();
+    if (decision instanceof PlatformError) throw decision;
+    return renewed === undefined || this.#call.response.destroyed ? outcome : this.#send(renewed, this.#sink());
+  }
+
+  /** The caller has its 401 already; the next call finds a new token. */
+  async renewForNextTime(use: Usable): Promise<void> {
+    await this.#renew(use);
+  }
+
+  /** Null where there is nothing new: then the upstream's own answer says most. */
+  async #renew(use: Usable): Promise<CredentialUse | null> {
+    try {
+      const next = await this.#options.refresher.forceRefresh({ applicationId: this.#context.applicationId, credentialId: use.credentialId }, use.version);
+      return next?.kind === 'usable' && next.version === use.version ? null : next;
+    } catch (thrown) {
+      if (!(thrown instanceof PlatformError)) throw thrown;
+      this.#options.log.info('a refused credential could not be renewed', { code: thrown.code, credentialId: use.credentialId });
+      return null;
+    }
+  }
+
+  #sink() {
+    const origin = headerValue(this.#call.headers, 'origin') ?? null;
+    return pipeTo(this.#call.response, { transformHeaders: (headers) => answerHeaders(headers, { origin, requestId: this.#context.requestId }) });
+  }
+
+  #send(use: Usable, sink: ReturnType<typeof pipeTo>): Promise<StreamOutcome> {
+    const { origin, target } = this.#located;
+    const placed = placeCredential(this.#service, use.credential, origin + target);
+    const { auth } = this.#service.definition;
+    const headers = upstreamHeaders(this.#call.headers, {
+      credential: placed.headers,
+      reserved: auth.type === 'api_key' && auth.in === 'header' ? [auth.name] : [],
+      isLimited: isLimited(this.#context.principal),
+    });
+    const tenant: ApplicationId = this.#context.applicationId;
+    return this.#options.egress.stream(
+      { url: origin, target: placed.url.slice(origin.length), policy: 'upstream', tenant, method: this.#call.method, headers, body: this.#bodyStream(), signal: this.#call.signal },
+      sink,
+    );
+  }
+
+  #bodyStream(): Readable | null {
+    switch (this.#body.kind) {
+      case 'none':
+        return null;
+      case 'bytes':
+        return Readable.from([this.#body.bytes], { objectMode: false });
+      case 'stream':
+        return this.#body.stream;
+    }
+  }
+}

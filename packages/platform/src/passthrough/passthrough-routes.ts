@@ -1,0 +1,81 @@
+import { ALREADY_SENT, type AnyRoute, type RawRequest } from '@bulkhead/http';
+import { z } from 'zod';
+import { route } from '../access/index.ts';
+import { accountIdOf, accountParams } from '../accounts/index.ts';
+import { forwardCall, type ForwardOptions } from './forward-call.ts';
+import { passthroughErrors } from './passthrough-errors.ts';
+import { headerValue, parseRawHeaders, withHeaders } from './request-headers.ts';
+import { proxyTarget, rawUriTarget } from './target.ts';
+
+const COMMON = {
+  credentials: ['api_key', 'bearer'],
+  scope: null,
+  rateClass: 'passthrough',
+  audit: null,
+  cors: true,
+  bodyForm: 'stream',
+  // The key is the upstream's: it is handed on with the other headers.
+  idempotent: false,
+  // Whatever the upstream answers.
+  answers: {},
+} as const;
+
+/** A method by its token (RFC 9110 §9.1), but for those that speak to the proxy itself. */
+function rawMethod(text: string | undefined): string {
+  const method = (text ?? 'GET').trim().toUpperCase();
+  if (/^[A-Z]{3,16}$/.test(method) && !['CONNECT', 'TRACE', 'TRACK', 'PRI'].includes(method)) return method;
+  throw passthroughErrors('passthrough.header_malformed', { params: { header: 'X-Kloudless-Raw-Method', problem: 'is not a method that can be passed on' } });
+}
+
+function rawHeader({ message }: RawRequest, name: string): string | undefined {
+  const value = message.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+export function passthroughRoutes(options: ForwardOptions): AnyRoute[] {
+  return [
+    route({
+      ...COMMON,
+      id: 'passthrough.proxy',
+      method: 'ANY',
+      path: '/v1/accounts/{account_id}/proxy/{path...}',
+      summary: "Call the upstream API with the account's credential; method, query, body and answer pass unchanged",
+      params: accountParams.extend({ path: z.string() }),
+      handler: async (context, { params, raw }) => {
+        await forwardCall(options, context, {
+          accountId: accountIdOf(context, params.account_id),
+          method: raw.message.method ?? 'GET',
+          headers: raw.message.rawHeaders,
+          message: raw.message,
+          response: raw.response,
+          signal: raw.signal,
+          place: () => ({ target: proxyTarget(raw.target), isRelative: true }),
+        });
+        return ALREADY_SENT;
+      },
+    }),
+    route({
+      ...COMMON,
+      id: 'passthrough.raw',
+      method: 'POST',
+      path: '/v1/accounts/{account_id}/raw',
+      summary: 'Call the upstream API, the address in X-Kloudless-Raw-URI, the method in X-Kloudless-Raw-Method',
+      params: accountParams,
+      handler: async (context, { params, raw }) => {
+        const uri = rawHeader(raw, 'x-kloudless-raw-uri');
+        if (uri === undefined || uri.trim() === '') throw passthroughErrors('passthrough.header_malformed', { params: { header: 'X-Kloudless-Raw-URI', problem: 'is missing' } });
+        const query = raw.target.includes('?') ? raw.target.slice(raw.target.indexOf('?') + 1) : '';
+        await forwardCall(options, context, {
+          accountId: accountIdOf(context, params.account_id),
+          method: rawMethod(rawHeader(raw, 'x-kloudless-raw-method')),
+          headers: withHeaders(raw.message.rawHeaders, parseRawHeaders(rawHeader(raw, 'x-kloudless-raw-headers'))),
+          message: raw.message,
+          response: raw.response,
+          signal: raw.signal,
+          place: (base) => rawUriTarget(query === '' ? uri : uri.trim() + (uri.includes('?') ? '&' : '?') + query, base),
+        });
+        return ALREADY_SENT;
+      },
+    }),
+  ];
+}

@@ -1,0 +1,36 @@
+import type { ApplicationId } from '@bulkhead/base';
+import { type Database, sql } from '@bulkhead/postgres';
+import { findCatalogueEntry, type ServiceDefinition, type UpstreamService, upstreamService } from '../services/index.ts';
+import { type CredentialRow, type StoredCredential, storedCredential } from '../vault/index.ts';
+
+export interface ForwardedAccount {
+  readonly accountId: number;
+  readonly active: boolean;
+  /** Null where the Application has removed it. */
+  readonly service: UpstreamService | null;
+  readonly credential: StoredCredential;
+}
+
+interface ForwardedRow extends CredentialRow {
+  readonly account_id: number;
+  readonly active: boolean;
+  readonly definition: ServiceDefinition | null;
+}
+
+/** Account, sealed credential and service in one statement; null where there is no such live account. */
+export async function readForwardedAccount(db: Database, applicationId: ApplicationId, accountId: number): Promise<ForwardedAccount | null> {
+  const [row] = await db.tenantQuery<ForwardedRow>(
+    applicationId,
+    sql`
+      select a.account_id, a.active, s.definition,
+             c.application_id, c.credential_id, c.service, c.version, c.sealed, c.expires_at, c.refreshable, c.lease_until, c.retry_after, c.failure_count, c.broken_reason, c.modified_at
+        from accounts a
+        join credentials c on c.application_id = a.application_id and c.credential_id = a.credential_id
+        left join custom_services s on s.application_id = a.application_id and s.service = a.service
+       where a.application_id = ${applicationId} and a.account_id = ${accountId} and not a.provisional`,
+  );
+  if (row === undefined) return null;
+  // An Application's own service comes first: one of the catalogue that took the same name later must not get its credential.
+  const service = row.definition === null ? findCatalogueEntry(row.service) : upstreamService(row.definition);
+  return { accountId: row.account_id, active: row.active, service, credential: storedCredential(row) };
+}

@@ -1,0 +1,39 @@
+import { allowsPassthrough } from '@bulkhead/protocol';
+import type { ApiKeyPrincipal, BearerPrincipal } from '../access/index.ts';
+import { parseScope } from '../services/index.ts';
+import { passthroughErrors } from './passthrough-errors.ts';
+
+export interface LimitedCall {
+  readonly method: string;
+  /** Relative to the base URL; null where the call goes elsewhere on the host. */
+  readonly path: string | null;
+  /** `Origin` header of the caller's browser. */
+  readonly origin: string | null;
+}
+
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** What the scope leaves of pass-through: a token for identity alone (`basic`) none, one that only reads the safe methods. */
+export function methodsOfScope(scope: string): 'all' | 'safe' | 'none' {
+  const tokens = parseScope(scope).filter(({ api }) => api !== 'basic');
+  if (tokens.length === 0) return 'none';
+  return tokens.every(({ permission }) => permission.kind === 'kloudless' && permission.word === 'read') ? 'safe' : 'all';
+}
+
+/** Whether the principal is bound to less than everything its account may do. */
+export function isLimited(principal: ApiKeyPrincipal | BearerPrincipal): boolean {
+  return principal.kind === 'bearer' && (principal.authorizationDetails !== null || methodsOfScope(principal.scope) !== 'all');
+}
+
+/** Throws `passthrough.not_allowed` where the token's scope or `authorization_details` exclude the call (RFC 9396 §5). */
+export function assertAllowed(principal: ApiKeyPrincipal | BearerPrincipal, call: LimitedCall): void {
+  if (principal.kind === 'api_key') return;
+  const methods = methodsOfScope(principal.scope);
+  const byScope = methods === 'all' || (methods === 'safe' && SAFE.has(call.method));
+  const details = principal.authorizationDetails;
+  const namesPath = details?.some((detail) => detail.path_prefix !== undefined) ?? false;
+  // Where no detail names a path, a place outside the base URL is as good as any.
+  const path = call.path ?? (namesPath ? null : '/');
+  const byDetails = details === null || (path !== null && allowsPassthrough(details, { method: call.method, path, origin: call.origin }));
+  if (!byScope || !byDetails) throw passthroughErrors('passthrough.not_allowed');
+}
