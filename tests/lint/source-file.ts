@@ -96,7 +96,7 @@ export function parseSourceFile(path: string, text: string): SourceFile {
 
 /** Test files and the test tree may stand above every floor: they only look down. */
 export function isTest(path: string): boolean {
-  return /\.test\.tsx?$/.test(path) || path.startsWith('tests/') || path.startsWith('bench/');
+  return /\.test\.tsx?$/.test(path) || /^packages\/[^/]+\/test\//.test(path) || path.startsWith('tests/') || path.startsWith('bench/');
 }
 
 function importedName(kind: string, name: string | null | undefined): string {

@@ -6,12 +6,12 @@ describe('a Secret', () => {
   const secret = new Secret('hunter2');
   const ways: [string, () => string][] = [
     ['String()', () => String(secret)],
-    ['a template', () => `${secret}`],
+    ['a template', () => `${secret as unknown as string}`],
     ['JSON', () => JSON.stringify({ secret })],
     ['inspect', () => inspect({ secret }, { depth: 9, showHidden: true })],
     ['format', () => format('%s %o %j', secret, secret, secret)],
     ['concatenation', () => 'x' + (secret as unknown as string)],
-    ['an error message', () => new Error(`${secret}`).message],
+    ['an error message', () => new Error(`${secret as unknown as string}`).message],
     ['its own properties', () => JSON.stringify(Object.entries(secret)) + Object.getOwnPropertyNames(secret).join()],
   ];
   it.each(ways)('does not show in %s', (_way, print) => {
