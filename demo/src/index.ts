@@ -1,2 +1,3 @@
 export { type DemoServices, type DemoServicesOptions, startDemoServices } from './services.ts';
+export { type DemoSite, type DemoSiteOptions, startDemoSite } from './site/index.ts';
 export { runTerminalDemo, type TerminalDemoOptions } from './terminal/index.ts';

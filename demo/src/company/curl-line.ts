@@ -8,10 +8,11 @@ type Part = string | { readonly variable: string };
 
 /** One shell word. Quoted only where it must be; in double quotes where a variable is to be filled in. */
 function shellWord(parts: readonly Part[]): string {
-  if (parts.some((part) => typeof part !== 'string')) {
+  const texts = parts.filter((part) => typeof part === 'string');
+  if (texts.length < parts.length) {
     return `"${parts.map((part) => (typeof part === 'string' ? part.replaceAll(/[\\"$`]/g, String.raw`\$&`) : `$${part.variable}`)).join('')}"`;
   }
-  const text = parts.join('');
+  const text = texts.join('');
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 

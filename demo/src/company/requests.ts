@@ -6,12 +6,9 @@ import { apiKey, bearer, type BulkheadRequest } from './request.ts';
 
 const ACCESS_TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
-/** Every Application of the demo carries this text: what a later start may delete. */
-export const DEMO_DESCRIPTION = 'Made by the Bulkhead demo, and deleted by it.';
-
-/** One configuration for all customers. */
-export function createTemplate(metaToken: HeldCredential): BulkheadRequest {
-  const json = { name: `${COMPANY} template`, description: DEMO_DESCRIPTION, environment: 'development', branding: { display_name: COMPANY } };
+/** One configuration for all customers. `description` marks what the demo made, so that it can be told from what others made. */
+export function createTemplate(metaToken: HeldCredential, description: string): BulkheadRequest {
+  const json = { name: `${COMPANY} template`, description, environment: 'development', branding: { display_name: COMPANY } };
   return { method: 'POST', path: '/v1/meta/applications', credential: bearer(metaToken), json };
 }
 
@@ -40,7 +37,6 @@ export function cloneTemplate(metaToken: HeldCredential, templateId: string, cus
   const json = {
     source: templateId,
     name: customer.name,
-    description: DEMO_DESCRIPTION,
     end_customer: customer.key,
     branding: { primary_colour: customer.colour },
   };
@@ -51,8 +47,9 @@ export function deleteApplication(metaToken: HeldCredential, applicationId: stri
   return { method: 'DELETE', path: `/v1/meta/applications/${applicationId}`, credential: bearer(metaToken) };
 }
 
-export function listApplications(metaToken: HeldCredential, page: number): BulkheadRequest {
-  return { method: 'GET', path: `/v1/meta/applications?page=${page}&page_size=1000`, credential: bearer(metaToken) };
+/** The newest thousand: enough for what a demo leaves behind. */
+export function listApplications(metaToken: HeldCredential): BulkheadRequest {
+  return { method: 'GET', path: '/v1/meta/applications?page_size=1000&environment=development', credential: bearer(metaToken) };
 }
 
 /** The company's half of a flow that was sent ahead: kept until the answer comes. */
@@ -84,7 +81,8 @@ export function pushAuthorization(key: HeldCredential, applicationId: string, sc
 
 /** Where the end user's browser goes (RFC 9126 §4). */
 export function connectUrl(baseUrl: string, applicationId: string, requestUri: string): string {
-  return `${baseUrl}/v1/oauth?${new URLSearchParams({ client_id: applicationId, request_uri: requestUri })}`;
+  const query = new URLSearchParams({ client_id: applicationId, request_uri: requestUri });
+  return `${baseUrl}/v1/oauth?${query.toString()}`;
 }
 
 /** RFC 6749 §4.1.3. */

@@ -45,7 +45,7 @@ export interface Connected extends Tenant {
 export async function makeTemplate(cast: Cast): Promise<string> {
   const { narrator, metaToken, upstream } = cast;
   narrator.chapter('A template: services, OAuth key and redirect URI, once');
-  const made = await narrator.ask(requests.createTemplate(metaToken), { status: 201, tells: (answer) => `Application ${textAt(answer, 'id')}` });
+  const made = await narrator.ask(requests.createTemplate(metaToken, 'Made by the Bulkhead demo in the terminal, and deleted when it ends.'), { status: 201, tells: (answer) => `Application ${textAt(answer, 'id')}` });
   const id = textAt(made, 'id');
   cast.applications.push(id);
   const harbour = await narrator.ask(requests.addHarbour(metaToken, id, upstream), { status: 201, tells: 'Harbour Files, an OAuth service of your own' });

@@ -1,0 +1,196 @@
+import type { Log } from '@bulkhead/base';
+import {
+  apiKey,
+  bearer,
+  type BulkheadAnswer,
+  type BulkheadClient,
+  demoErrors,
+  type HeldCredential,
+  heldCredential,
+  textAt,
+  valueAt,
+} from '../company/index.ts';
+import * as requests from '../company/requests.ts';
+import type { DemoUpstream } from '../upstream/index.ts';
+import { Recorder } from './recorder.ts';
+import { type ConnectedAccount, type Lane, otherLane, type ServiceId, type Outcome, type Visit } from './visit.ts';
+
+const DESCRIPTION = 'Made by the demo page of Bulkhead; it is deleted when the page is used after the next start.';
+const NEVER_AN_ACCOUNT = '4503599627370496';
+const listPath: Readonly<Record<ServiceId, string>> = { harbour: '/files', lantern: '/notes' };
+
+export interface CompanyParts {
+  readonly client: BulkheadClient;
+  readonly metaToken: HeldCredential;
+  readonly upstream: DemoUpstream;
+  readonly redirectUri: string;
+  readonly log: Log;
+}
+
+/** The answer without what may differ: the request's id. */
+function comparable(answer: BulkheadAnswer): string {
+  return answer.requestId === null ? answer.text : answer.text.replaceAll(answer.requestId, '');
+}
+
+function listed(answer: BulkheadAnswer): string[] {
+  const found = valueAt(answer, 'files') ?? valueAt(answer, 'notes');
+  return Array.isArray(found) ? found.map((each: { name?: unknown; text?: unknown }) => String(each.name ?? each.text)) : [];
+}
+
+/**
+ * The company's server: holds the Meta token and the customers' API keys, and does each step of the page by Bulkhead's HTTP API.
+ * Steps throw the demo's errors; the caller shows them in the step's place.
+ */
+export class CompanyServer {
+  readonly #parts: CompanyParts;
+  #template: Promise<string> | null = null;
+  /** The template's requests, once it is made. */
+  templateCalls: readonly BulkheadAnswer[] = [];
+
+  constructor(parts: CompanyParts) {
+    this.#parts = parts;
+  }
+
+  /** The template is made with the first clone; when that fails, with the next. */
+  #getTemplate(): Promise<string> {
+    this.#template ??= this.#makeTemplate().catch((error: unknown) => {
+      this.#template = null;
+      throw error;
+    });
+    return this.#template;
+  }
+
+  async #makeTemplate(): Promise<string> {
+    const { client, metaToken, upstream, redirectUri } = this.#parts;
+    await this.#deleteLeftovers();
+    const record = new Recorder(client);
+    const id = textAt(await record.need(requests.createTemplate(metaToken, DESCRIPTION), 201), 'id');
+    const harbour = await record.need(requests.addHarbour(metaToken, id, upstream), 201);
+    upstream.registerRedirectUri(textAt(harbour, 'callback_url'));
+    await record.need(requests.addLantern(metaToken, id, upstream), 201);
+    await record.need(requests.addOAuthKey(metaToken, id, upstream), 201);
+    await record.need(requests.addRedirectUri(metaToken, id, redirectUri), 201);
+    this.templateCalls = record.calls;
+    return id;
+  }
+
+  /** What this page made before an earlier stop. Told by its description, which nobody else writes. */
+  async #deleteLeftovers(): Promise<void> {
+    const { client, metaToken, log } = this.#parts;
+    const answer = await client.send(requests.listApplications(metaToken));
+    const objects = valueAt(answer, 'objects');
+    const ours = (Array.isArray(objects) ? (objects as { id?: unknown; description?: unknown }[]) : []).filter(({ description }) => description === DESCRIPTION);
+    for (const { id } of ours) await client.send(requests.deleteApplication(metaToken, String(id)));
+    if (ours.length > 0) log.debug('demo leftovers deleted', { count: ours.length });
+  }
+
+  async clone(lane: Lane, record: Recorder): Promise<Outcome> {
+    const { client, metaToken } = this.#parts;
+    const templateId = await this.#getTemplate();
+    const answer = await record.need(requests.cloneTemplate(metaToken, templateId, lane.customer), 201);
+    const key = heldCredential(`${lane.customer.key.toUpperCase()}_API_KEY`, textAt(answer, 'default_api_key', 'key'));
+    lane.application = { id: textAt(answer, 'id'), key };
+    return {
+      good: true,
+      text: `${lane.customer.name} has an Application of its own.`,
+      points: ['Copied: services, OAuth key, redirect URI, branding.', 'Not copied: accounts, tokens, API keys. Its own API key came back once.'],
+    };
+  }
+
+  /** Pushes the authorization request. @returns where the end user's browser goes next. */
+  async beginConnect(lane: Lane, service: ServiceId, record: Recorder): Promise<string> {
+    const { client, redirectUri } = this.#parts;
+    if (lane.application === null) throw demoErrors('demo.too_early', { params: { first: 'Clone' } });
+    const flow = requests.newPending(lane.customer.person.id, redirectUri);
+    const pushed = await record.need(requests.pushAuthorization(lane.application.key, lane.application.id, service, flow), 201);
+    lane.pending = { service, flow, pushed };
+    return requests.connectUrl(client.baseUrl, lane.application.id, textAt(pushed, 'request_uri'));
+  }
+
+  /** The browser is back with an answer. */
+  async endConnect(lane: Lane, answer: URLSearchParams, record: Recorder): Promise<Outcome> {
+    const { application, pending } = lane;
+    if (application === null || pending === null) throw demoErrors('demo.too_early', { params: { first: 'Clone' } });
+    lane.pending = null;
+    record.calls.push(pending.pushed);
+    const { person } = lane.customer;
+    const error = answer.get('error');
+    if (error !== null) {
+      const text = error === 'access_denied' ? `${person.name} said no, and nothing was connected.` : `Nothing was connected: ${answer.get('error_description') ?? error}`;
+      return { good: false, text };
+    }
+    const token = await record.need(requests.redeemCode(application.key, heldCredential('CODE', answer.get('code') ?? ''), pending.flow), 200);
+    const variable = `${lane.customer.key.toUpperCase()}_${pending.service === 'harbour' ? '' : 'NOTES_'}TOKEN`;
+    const account: ConnectedAccount = { service: pending.service, id: textAt(token, 'account_id'), token: heldCredential(variable, textAt(token, 'access_token')) };
+    lane.accounts.set(pending.service, account);
+    return {
+      good: true,
+      text: `Connected: account ${account.id}, for end user ${person.id}.`,
+      points: ['The request was pushed by the server and names its end user; the code is redeemed for that one only.', 'The code was redeemed with the API key and the PKCE verifier.'],
+    };
+  }
+
+  async call(lane: Lane, record: Recorder): Promise<Outcome> {
+    const { application, accounts } = lane;
+    if (application === null || accounts.size === 0) throw demoErrors('demo.too_early', { params: { first: 'Connect' } });
+    const names: string[] = [];
+    for (const { service, id, token } of accounts.values()) {
+      names.push(...listed(await record.need(requests.passThrough(apiKey(application.key), id, listPath[service]), 200)));
+      await record.need(requests.passThrough(bearer(token), 'me', listPath[service]), 200);
+    }
+    return {
+      good: true,
+      text: `Both ways show ${lane.customer.name}'s own: ${names.join(', ')}.`,
+      points: ['The API key opens every account of this customer; it stays on the server.', 'The Bearer token opens one account; "me" is that account.'],
+    };
+  }
+
+  async exchange(lane: Lane, record: Recorder): Promise<Outcome> {
+    const { application } = lane;
+    const account = lane.accounts.get('harbour') ?? [...lane.accounts.values()][0];
+    if (application === null || account === undefined) throw demoErrors('demo.too_early', { params: { first: 'Connect' } });
+    const path = listPath[account.service];
+    const issued = await record.need(requests.exchangeKey(application.key, account.id, path), 200);
+    const narrowed = heldCredential(`${lane.customer.key.toUpperCase()}_NARROW_TOKEN`, textAt(issued, 'access_token'));
+    lane.narrowed = narrowed;
+    await record.need(requests.passThrough(bearer(narrowed), account.id, path), 200);
+    const refused = [await record.ask(requests.upload(narrowed, account.id, 'Refused.txt')), await record.ask(requests.passThrough(bearer(narrowed), account.id, '/me'))];
+    const held = refused.every(({ status }) => status === 403 || status === 404);
+    return {
+      good: held,
+      text: held ? `The token can GET ${path} for ten minutes, and nothing else.` : 'The token could do more than it was made for.',
+      points: ['Safe to hand to a browser or a small script.', 'It hangs from its API key: delete the key, and the token is dead.'],
+    };
+  }
+
+  /** This lane's credentials on the other's account. */
+  async tryWall(visit: Visit, lane: Lane, record: Recorder): Promise<Outcome> {
+    const other = otherLane(visit, lane);
+    const own = lane.accounts.get('harbour') ?? [...lane.accounts.values()][0];
+    const foreign = other.accounts.get('harbour') ?? [...other.accounts.values()][0];
+    if (lane.application === null || own === undefined || foreign === undefined) throw demoErrors('demo.too_early', { params: { first: 'Connect (both customers)' } });
+    const path = listPath[foreign.service];
+    const credentials = [bearer(own.token), ...(lane.narrowed === null ? [] : [bearer(lane.narrowed)]), apiKey(lane.application.key)];
+    const refused: BulkheadAnswer[] = [];
+    for (const credential of credentials) refused.push(await record.ask(requests.passThrough(credential, foreign.id, path)));
+    const never = await record.ask(requests.passThrough(bearer(own.token), NEVER_AN_ACCOUNT, path));
+    await record.need(requests.passThrough(bearer(own.token), own.id, listPath[own.service]), 200);
+    const held = never.status === 404 && refused.every((answer) => answer.status === 404 && comparable(answer) === comparable(never));
+    return {
+      good: held,
+      text: held ? `404: for ${lane.customer.name}, ${other.customer.name}'s account does not exist.` : 'The wall has a hole: an answer was not the plain 404.',
+      points: [
+        `${refused.length} credentials, one answer; an account that never existed (${NEVER_AN_ACCOUNT}) gives the same, word for word.`,
+        'The last line is the control: on its own account the same token answers 200.',
+      ],
+    };
+  }
+
+  /** Deletes the visit's Applications, and with them all they held. */
+  async forget(visit: Visit): Promise<void> {
+    const { client, metaToken } = this.#parts;
+    for (const { application } of Object.values(visit.lanes)) {
+      if (application !== null) await client.send(requests.deleteApplication(metaToken, application.id));
+    }
+  }
+}

@@ -1,0 +1,1 @@
+export { type DemoSite, type DemoSiteOptions, startDemoSite } from './start-demo-site.ts';

@@ -1,0 +1,230 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { type Log, PlatformError } from '@bulkhead/base';
+import { bulkheadClient, type Fetch, heldCredential } from '../company/index.ts';
+import type { DemoUpstream } from '../upstream/index.ts';
+import { CompanyServer } from './company-server.ts';
+import { demoPage } from './page.ts';
+import { Recorder } from './recorder.ts';
+import { stepTexts } from './step-texts.ts';
+import { customers, type Lane, type Outcome, type ServiceId, type StepName, stepNames, type Visit, Visits } from './visit.ts';
+
+const HOST = '127.0.0.1';
+const BODY_BYTES_MAX = 4096;
+
+export interface DemoSiteOptions {
+  /** Where browsers reach Bulkhead, which is also where this site's server calls it. */
+  readonly bulkheadUrl: string;
+  readonly metaToken: string;
+  readonly upstream: DemoUpstream;
+  readonly log: Log;
+  /** 0 or absent: any free one. */
+  readonly port?: number;
+  readonly fetch?: Fetch;
+}
+
+export interface DemoSite {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * The made-up company's own site, on 127.0.0.1: a page that goes through clone, connect, call, exchange and the wall for two customers.
+ * It reaches Bulkhead by its public HTTP API alone and keeps the Meta token and the API keys to itself.
+ */
+export async function startDemoSite({ bulkheadUrl, metaToken, upstream, log, port = 0, fetch = globalThis.fetch }: DemoSiteOptions): Promise<DemoSite> {
+  const server = createServer();
+  server.listen(port, HOST);
+  await once(server, 'listening');
+  const bound = (server.address() as AddressInfo).port;
+  const url = `http://${HOST}:${bound}`;
+  const client = bulkheadClient(bulkheadUrl, fetch);
+  const company = new CompanyServer({ client, metaToken: heldCredential('META_TOKEN', metaToken), upstream, redirectUri: `${url}/connected`, log });
+  const site = new Site({ company, client, url, cookie: `bulkhead_demo_${bound}`, sources: [new URL(client.baseUrl).origin, upstream.issuer] });
+  server.on('request', (request, response) => {
+    site.answer(request, response).catch((error: unknown) => {
+      log.warn('demo page failed', { error });
+      if (!response.headersSent) plain(response, 500, 'The demo is out of order. Start it again with: npm start');
+      else response.destroy();
+    });
+  });
+  return {
+    url,
+    async close() {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+interface SiteParts {
+  readonly company: CompanyServer;
+  readonly client: ReturnType<typeof bulkheadClient>;
+  readonly url: string;
+  readonly cookie: string;
+  /** Where its forms lead in the end: browsers hold redirects after a form to the page's policy. */
+  readonly sources: readonly string[];
+}
+
+function plain(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
+  response.end(`${text}\n`);
+}
+
+async function readForm(request: IncomingMessage): Promise<URLSearchParams | null> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.byteLength;
+    if (bytes > BODY_BYTES_MAX) return null;
+    chunks.push(chunk);
+  }
+  return new URLSearchParams(Buffer.concat(chunks).toString());
+}
+
+class Site {
+  readonly #parts: SiteParts;
+  readonly #visits = new Visits();
+
+  constructor(parts: SiteParts) {
+    this.#parts = parts;
+  }
+
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { url: own } = this.#parts;
+    // A name that merely points here (DNS rebinding) is not this site.
+    if (request.headers.host !== new URL(own).host) return plain(response, 421, `This page is at ${own}`);
+    const url = new URL(request.url ?? '/', own);
+    if (request.method === 'GET' || request.method === 'HEAD') return this.#get(request, response, url);
+    if (request.method !== 'POST') return plain(response, 405, 'Only GET and POST.');
+    // Browsers always name the origin of a form; another site's page must not press our buttons.
+    if (request.headers.origin !== own) return plain(response, 403, 'Press the buttons on this very page.');
+    return this.#post(request, response, url);
+  }
+
+  #cookie(request: IncomingMessage): string | null {
+    const found = (request.headers.cookie ?? '').split(/; */).find((pair) => pair.startsWith(`${this.#parts.cookie}=`));
+    return found?.slice(this.#parts.cookie.length + 1) ?? null;
+  }
+
+  async #get(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
+    const found = this.#visits.find(this.#cookie(request));
+    switch (url.pathname) {
+      case '/': {
+        const visit = found ?? this.#visits.begin();
+        this.#page(response, visit, found === null);
+        // Told once: a reload says nothing new.
+        visit.news = '';
+        return undefined;
+      }
+      case '/connected':
+        return this.#connected(response, found, url.searchParams);
+      case '/site.css':
+        return asset(response, 'site.css', 'text/css; charset=utf-8');
+      case '/site.js':
+        return asset(response, 'site.js', 'text/javascript; charset=utf-8');
+      default:
+        return plain(response, 404, `There is nothing here. The demo is at ${this.#parts.url}/`);
+    }
+  }
+
+  #page(response: ServerResponse, visit: Visit, isNew: boolean): void {
+    const { client, company, cookie, sources } = this.#parts;
+    const text = demoPage({ visit, bulkheadUrl: client.baseUrl, templateCalls: company.templateCalls });
+    response.writeHead(200, {
+      'content-type': 'text/html; charset=utf-8',
+      'cache-control': 'no-store',
+      'content-security-policy': `default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; form-action 'self' ${sources.join(' ')}; base-uri 'none'; frame-ancestors 'none'`,
+      // Not "no-referrer": that would take the origin from our own forms too.
+      'referrer-policy': 'same-origin',
+      'x-content-type-options': 'nosniff',
+      ...(isNew ? { 'set-cookie': `${cookie}=${visit.id}; Path=/; HttpOnly; SameSite=Lax` } : {}),
+    });
+    response.end(text);
+  }
+
+  async #post(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
+    const form = await readForm(request);
+    if (form === null) return plain(response, 413, 'That is too long.');
+    const visit = this.#visits.find(this.#cookie(request));
+    // The server was started anew, or cookies are off.
+    if (visit === null) return seeOther(response, '/');
+    if (url.pathname === '/reset') return this.#reset(response, visit);
+    const [, key, step] = url.pathname.split('/');
+    const lane = customers.some((customer) => customer.key === key) ? visit.lanes[key as Lane['customer']['key']] : null;
+    const name = stepNames.find((each) => each === step);
+    if (lane === null || name === undefined) return plain(response, 404, 'There is no such step.');
+    if (name === 'connect') return this.#connect(response, visit, lane, form.get('service') === 'lantern' ? 'lantern' : 'harbour');
+    await this.#run(visit, lane, name, (record) => this.#step(visit, lane, name, record));
+    return seeOther(response, `/#${name}-${lane.customer.key}`);
+  }
+
+  async #step(visit: Visit, lane: Lane, step: Exclude<StepName, 'connect'>, record: Recorder): Promise<Outcome | null> {
+    const { company } = this.#parts;
+    switch (step) {
+      case 'clone':
+        return lane.application === null ? company.clone(lane, record) : null;
+      case 'call':
+        return company.call(lane, record);
+      case 'exchange':
+        return company.exchange(lane, record);
+      case 'wall':
+        return company.tryWall(visit, lane, record);
+    }
+  }
+
+  /** Runs one step after those before it, and keeps what it came to. Null leaves everything as it was. */
+  async #run(visit: Visit, lane: Lane, step: StepName, work: (record: Recorder) => Promise<Outcome | null>): Promise<void> {
+    const run = async (): Promise<void> => {
+      const record = new Recorder(this.#parts.client);
+      const outcome = await work(record).catch((thrown: unknown): Outcome => {
+        if (thrown instanceof PlatformError) return { good: false, text: thrown.publicText };
+        throw thrown;
+      });
+      if (outcome === null) return;
+      lane.results.set(step, { ...outcome, calls: record.calls });
+      visit.news = `${stepTexts[step].title}, ${lane.customer.name}: ${outcome.text}`;
+    };
+    const done = visit.queue.then(run);
+    visit.queue = done.catch(() => undefined);
+    await done;
+  }
+
+  async #connect(response: ServerResponse, visit: Visit, lane: Lane, service: ServiceId): Promise<void> {
+    let next: string | null = null;
+    await this.#run(visit, lane, 'connect', async (record) => {
+      next = await this.#parts.company.beginConnect(lane, service, record);
+      return null;
+    });
+    return seeOther(response, next ?? `/#connect-${lane.customer.key}`);
+  }
+
+  async #connected(response: ServerResponse, visit: Visit | null, answer: URLSearchParams): Promise<void> {
+    const lanes = visit === null ? [] : Object.values(visit.lanes);
+    const lane = lanes.find(({ pending }) => pending !== null && pending.flow.state === answer.get('state'));
+    if (visit === null || lane === undefined) return plain(response, 400, `This answer belongs to no request of this browser. Go on at ${this.#parts.url}/`);
+    await this.#run(visit, lane, 'connect', (record) => this.#parts.company.endConnect(lane, answer, record));
+    return seeOther(response, `/#connect-${lane.customer.key}`);
+  }
+
+  async #reset(response: ServerResponse, visit: Visit): Promise<void> {
+    this.#visits.end(visit.id);
+    await this.#parts.company.forget(visit).catch(() => undefined);
+    return seeOther(response, '/');
+  }
+}
+
+function seeOther(response: ServerResponse, location: string): void {
+  response.writeHead(303, { location, 'cache-control': 'no-store' }).end();
+}
+
+async function asset(response: ServerResponse, name: 'site.css' | 'site.js', type: string): Promise<void> {
+  const content = await readFile(join(import.meta.dirname, 'assets', name));
+  response.writeHead(200, { 'content-type': type, 'content-length': content.byteLength, 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff' });
+  response.end(content);
+}

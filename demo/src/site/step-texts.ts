@@ -1,0 +1,49 @@
+import type { StepName } from './visit.ts';
+
+export interface StepText {
+  readonly title: string;
+  /** What happens, for somebody who sees it for the first time. */
+  readonly lead: string;
+  readonly button: (other: string) => string;
+  readonly again: (other: string) => string;
+  /** What must be there before. */
+  readonly first: string;
+}
+
+export const stepTexts: Readonly<Record<StepName, StepText>> = {
+  clone: {
+    title: 'Clone',
+    lead: 'A new customer signs up. One call copies the template into an Application of their own: a sealed compartment with its own API key.',
+    button: () => 'Clone the template',
+    again: () => 'Cloned',
+    first: '',
+  },
+  connect: {
+    title: 'Connect',
+    lead: 'Somebody at the customer connects an account. Paperboat’s server sends the request ahead, the browser opens the connect page, and Harbour Files asks for consent. Pick the person named in the button there.',
+    button: () => 'Connect Harbour Files',
+    again: () => 'Connect again',
+    first: 'Clone first.',
+  },
+  call: {
+    title: 'Call',
+    lead: 'Paperboat calls the upstream API through Bulkhead, which adds the account’s credential and refreshes it when needed. Once by API key, once by Bearer token.',
+    button: () => 'List the files',
+    again: () => 'List again',
+    first: 'Connect first.',
+  },
+  exchange: {
+    title: 'Exchange',
+    lead: 'The API key opens everything of a customer, so it stays on the server. For anybody else it is exchanged for a token with less: one account, one method, one path, ten minutes.',
+    button: () => 'Exchange, then test the token',
+    again: () => 'Exchange again',
+    first: 'Connect first.',
+  },
+  wall: {
+    title: 'Try the wall',
+    lead: 'Now take one customer’s credentials to the other customer’s account. The answer must be the same as for an account that never existed.',
+    button: (other) => `Try to open ${other}’s account`,
+    again: (other) => `Try ${other}’s account again`,
+    first: 'Connect both customers first.',
+  },
+};
