@@ -20,7 +20,11 @@ export class ConnectionPool {
 
   constructor(options: ConnectionPoolOptions) {
     this.#pool = new pg.Pool({
-      ...clientConfig(options.url, { applicationName: options.applicationName, connectTimeoutMs: options.acquireTimeoutMs, answerTimeoutMs: options.answerTimeoutMs }),
+      ...clientConfig(options.url, {
+        applicationName: options.applicationName,
+        connectTimeoutMs: options.acquireTimeoutMs,
+        answerTimeoutMs: options.answerTimeoutMs,
+      }),
       Client: CorkableClient,
       max: options.size,
       idleTimeoutMillis: 60_000,

@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import { Secret } from '@bulkhead/base';
+import type { Secret } from '@bulkhead/base';
 import pg from 'pg';
 
 /** `postgresql://user:password@host/database`, or `…@/database?host=/folder/of/socket`. It holds a password: pass a Secret where you can. */

@@ -16,7 +16,9 @@ export async function createDatabaseFrom(options: CreateDatabaseOptions): Promis
   const client = await connect(options.adminUrl, 'bulkhead-admin');
   try {
     await client.query(`create database ${name} template ${quoteIdentifier(options.template)}`);
-    await client.query(`revoke all on database ${name} from public; grant create, connect, temporary on database ${name} to ${ownerRole}; grant connect on database ${name} to ${servingRoles.join(', ')}`);
+    await client.query(
+      `revoke all on database ${name} from public; grant create, connect, temporary on database ${name} to ${ownerRole}; grant connect on database ${name} to ${servingRoles.join(', ')}`,
+    );
   } finally {
     await client.end();
   }

@@ -14,7 +14,8 @@ let database: Database;
 
 const bodies = (of: ApplicationId, on: Database = database) =>
   on.tenantQuery<{ body: string }>(of, sql`select body from notes order by note_id`).then((rows) => rows.map((row) => row.body));
-const write = (tx: TenantTx, id: number, body: string) => tx.execute(sql`insert into notes (application_id, note_id, body) values (${tx.applicationId}, ${id}, ${body})`);
+const write = (tx: TenantTx, id: number, body: string) =>
+  tx.execute(sql`insert into notes (application_id, note_id, body) values (${tx.applicationId}, ${id}, ${body})`);
 
 beforeAll(async () => {
   world = await exampleDatabase();
@@ -22,7 +23,9 @@ beforeAll(async () => {
   await database.withSystem('fixture', async (tx) => {
     await tx.execute(sql`insert into organizations (organization_id, name) values ('org1', 'One'), ('org2', 'Two')`);
     await tx.execute(sql`insert into applications (application_id, organization_id, name) values (${a}, 'org1', 'A'), (${b}, 'org2', 'B')`);
-    await tx.execute(sql`insert into notes (application_id, note_id, body) values (${a}, 1, 'of a'), (${b}, 1, 'of b'), (${b}, 2, 'of b too')`);
+    await tx.execute(
+      sql`insert into notes (application_id, note_id, body) values (${a}, 1, 'of a'), (${b}, 1, 'of b'), (${b}, 2, 'of b too')`,
+    );
   });
 });
 afterAll(() => world.close());
@@ -31,7 +34,9 @@ describe('a tenant transaction', () => {
   test('sees the rows of its Application and no others, without naming it in the statement', async () => {
     expect(await bodies(a)).toEqual(['of a']);
     expect(await bodies(b)).toEqual(['of b', 'of b too']);
-    const seen = await database.withTenant(a, (tx) => tx.query(sql`select application_id from notes union all select application_id from applications`));
+    const seen = await database.withTenant(a, (tx) =>
+      tx.query(sql`select application_id from notes union all select application_id from applications`),
+    );
     expect(seen).toEqual([{ application_id: a }, { application_id: a }]);
   });
 
@@ -45,7 +50,9 @@ describe('a tenant transaction', () => {
   });
 
   test('cannot write a row into another, nor move one there', async () => {
-    const insert = database.withTenant(a, (tx) => tx.execute(sql`insert into notes (application_id, note_id, body) values (${b}, 9, 'planted')`));
+    const insert = database.withTenant(a, (tx) =>
+      tx.execute(sql`insert into notes (application_id, note_id, body) values (${b}, 9, 'planted')`),
+    );
     await expect(insert).rejects.toThrow(/row-level security/);
     const move = database.withTenant(a, (tx) => tx.execute(sql`update notes set application_id = ${b}, note_id = 9`));
     await expect(move).rejects.toThrow(/row-level security/);
@@ -54,16 +61,34 @@ describe('a tenant transaction', () => {
   });
 
   test('cannot reach control tables, the record of migrations, or a sibling role', async () => {
-    for (const statement of [sql`select * from organizations`, sql`select * from bulkhead_migrations`, sql`select bulkhead_tenant_table('notes')`, sql`set local role bulkhead_system`, sql`set local role bulkhead_owner`, sql`create table mine ()`, sql`truncate notes`, sql`alter table notes disable row level security`, sql`create policy more on notes using (true)`]) {
-      await expect(database.withTenant(a, (tx) => tx.execute(statement)), statement.text).rejects.toThrow(/permission denied|must be owner/);
+    for (const statement of [
+      sql`select * from organizations`,
+      sql`select * from bulkhead_migrations`,
+      sql`select bulkhead_tenant_table('notes')`,
+      sql`set local role bulkhead_system`,
+      sql`set local role bulkhead_owner`,
+      sql`create table mine ()`,
+      sql`truncate notes`,
+      sql`alter table notes disable row level security`,
+      sql`create policy more on notes using (true)`,
+    ]) {
+      await expect(
+        database.withTenant(a, (tx) => tx.execute(statement)),
+        statement.text,
+      ).rejects.toThrow(/permission denied|must be owner/);
     }
   });
 
-  test.each(['', 'app', '*', `${a}' or true --`, `${a}\n`, null, undefined])('is refused for a scope that is no Application id: %j', async (scope) => {
-    const attempt = database.withTenant(scope as ApplicationId, (tx) => tx.query(sql`select * from notes`));
-    await expect(attempt).rejects.toMatchObject({ code: 'database.misused' });
-    await expect(database.tenantQuery(scope as ApplicationId, sql`select * from notes`)).rejects.toMatchObject({ code: 'database.misused' });
-  });
+  test.each(['', 'app', '*', `${a}' or true --`, `${a}\n`, null, undefined])(
+    'is refused for a scope that is no Application id: %j',
+    async (scope) => {
+      const attempt = database.withTenant(scope as ApplicationId, (tx) => tx.query(sql`select * from notes`));
+      await expect(attempt).rejects.toMatchObject({ code: 'database.misused' });
+      await expect(database.tenantQuery(scope as ApplicationId, sql`select * from notes`)).rejects.toMatchObject({
+        code: 'database.misused',
+      });
+    },
+  );
 });
 
 describe('without a scope no row comes back', () => {
@@ -92,14 +117,18 @@ describe('the control doors', () => {
     const names = await database.withOrganization('org1', (tx) => tx.query(sql`select name from applications`));
     expect(names).toEqual([{ name: 'A' }]);
     await expect(database.withOrganization('org1', (tx) => tx.query(sql`select * from notes`))).rejects.toThrow(/permission denied/);
-    await expect(database.withOrganization('org1', (tx) => tx.execute(sql`update applications set name = 'taken'`))).rejects.toThrow(/permission denied/);
+    await expect(database.withOrganization('org1', (tx) => tx.execute(sql`update applications set name = 'taken'`))).rejects.toThrow(
+      /permission denied/,
+    );
   });
 
   test('control work without an organization sees control tables and no Application', async () => {
     expect(await database.withControl('test', (tx) => tx.query(sql`select name from organizations order by name`))).toHaveLength(2);
     const applications = database.withControl('test', (tx) => tx.query(sql`select * from applications`));
     // Refused where the setting was never made on the connection, empty where it has been and has ended.
-    await expect(applications.catch((error: unknown) => (/bulkhead.organization_id/.test(String(error)) ? [] : error))).resolves.toEqual([]);
+    await expect(applications.catch((error: unknown) => (/bulkhead.organization_id/.test(String(error)) ? [] : error))).resolves.toEqual(
+      [],
+    );
   });
 
   test.each(['', "org1' or true", 'a b'])('an organization scope that is no id is refused: %j', async (scope) => {
@@ -119,61 +148,86 @@ describe('the control doors', () => {
 describe('a transaction', () => {
   test('rolls back whatever the work throws, and passes it on', async () => {
     const thrown = new Error('changed my mind');
-    await expect(database.withTenant(a, async (tx) => {
-      await write(tx, 50, 'never');
-      throw thrown;
-    })).rejects.toBe(thrown);
-    await expect(database.withTenant(a, () => { throw thrown; })).rejects.toBe(thrown);
+    await expect(
+      database.withTenant(a, async (tx) => {
+        await write(tx, 50, 'never');
+        throw thrown;
+      }),
+    ).rejects.toBe(thrown);
+    await expect(
+      database.withTenant(a, () => {
+        throw thrown;
+      }),
+    ).rejects.toBe(thrown);
     expect(await bodies(a)).toEqual(['of a']);
   });
 
   test('whose statement was started and forgotten fails loudly and writes nothing', async () => {
-    await expect(database.withTenant(a, async (tx) => {
-      void write(tx, 51, 'forgotten');
-    })).rejects.toMatchObject({ code: 'database.misused', detail: expect.stringContaining('not awaited') });
+    await expect(
+      database.withTenant(a, async (tx) => {
+        void write(tx, 51, 'forgotten');
+      }),
+    ).rejects.toMatchObject({ code: 'database.misused', detail: expect.stringContaining('not awaited') });
     expect(await bodies(a)).toEqual(['of a']);
-    await database.withTenant(a, async (tx) => { await write(tx, 51, 'awaited'); });
+    await database.withTenant(a, async (tx) => {
+      await write(tx, 51, 'awaited');
+    });
     expect(await bodies(a)).toEqual(['of a', 'awaited']);
     await database.withTenant(a, (tx) => tx.execute(sql`delete from notes where note_id = 51`));
   });
 
   test('that has ended takes no more statements', async () => {
     let kept: TenantTx | undefined;
-    await database.withTenant(a, async (tx) => { kept = tx; });
+    await database.withTenant(a, async (tx) => {
+      kept = tx;
+    });
     await expect(kept!.query(sql`select * from notes`)).rejects.toMatchObject({ code: 'database.misused' });
     expect(() => kept!.onCommit(() => undefined)).toThrow(expect.objectContaining({ code: 'database.misused' }));
   });
 
   test('in which an error was swallowed does not pretend to have committed', async () => {
-    await expect(database.withTenant(a, async (tx) => {
-      await write(tx, 52, 'lost');
-      await tx.query(sql`select * from nowhere`).catch(() => undefined);
-    })).rejects.toMatchObject({ code: 'database.misused', cause: expect.objectContaining({ code: '42P01' }) });
+    await expect(
+      database.withTenant(a, async (tx) => {
+        await write(tx, 52, 'lost');
+        await tx.query(sql`select * from nowhere`).catch(() => undefined);
+      }),
+    ).rejects.toMatchObject({ code: 'database.misused', cause: expect.objectContaining({ code: '42P01' }) });
     expect(await bodies(a)).toEqual(['of a']);
   });
 
   test('runs its callbacks after the commit, in order, and none if it rolls back', async () => {
     const order: string[] = [];
     await database.withTenant(a, async (tx) => {
-      tx.onCommit(async () => { order.push(`sees ${(await bodies(a)).length}`); });
-      tx.onCommit(() => { throw new Error('logged, not thrown'); });
+      tx.onCommit(async () => {
+        order.push(`sees ${(await bodies(a)).length}`);
+      });
+      tx.onCommit(() => {
+        throw new Error('logged, not thrown');
+      });
       tx.onCommit(() => void order.push('last'));
       await write(tx, 53, 'there');
       order.push('work');
     });
     expect(order).toEqual(['work', 'sees 2', 'last']);
-    await database.withTenant(a, async (tx) => {
-      tx.onCommit(() => void order.push('never'));
-      await tx.execute(sql`delete from notes where note_id = 53`);
-      throw new Error('no');
-    }).catch(() => undefined);
+    await database
+      .withTenant(a, async (tx) => {
+        tx.onCommit(() => void order.push('never'));
+        await tx.execute(sql`delete from notes where note_id = 53`);
+        throw new Error('no');
+      })
+      .catch(() => undefined);
     expect(order).not.toContain('never');
     await database.withTenant(a, (tx) => tx.execute(sql`delete from notes where note_id = 53`));
   });
 
   test('tells a taken key and a missing parent apart', async () => {
     const taken = await database.withTenant(a, (tx) => write(tx, 1, 'again')).catch((error: unknown) => error);
-    expect([isUniqueViolation(taken), isUniqueViolation(taken, 'notes_pkey'), isUniqueViolation(taken, 'other'), isForeignKeyViolation(taken)]).toEqual([true, true, false, false]);
+    expect([
+      isUniqueViolation(taken),
+      isUniqueViolation(taken, 'notes_pkey'),
+      isUniqueViolation(taken, 'other'),
+      isForeignKeyViolation(taken),
+    ]).toEqual([true, true, false, false]);
     const orphan = applicationId.generate();
     const missing = await database.withTenant(orphan, (tx) => write(tx, 1, 'x')).catch((error: unknown) => error);
     expect([isUniqueViolation(missing), isForeignKeyViolation(missing)]).toEqual([false, true]);
@@ -190,26 +244,43 @@ describe('a transaction', () => {
   });
 
   test('queues its statements without waiting for the answers', async () => {
-    const rows = await database.withTenant(a, (tx) => Promise.all(Array.from({ length: 50 }, (_, index) => tx.one<{ n: number }>(sql`select ${index}::int as n`))));
+    const rows = await database.withTenant(a, (tx) =>
+      Promise.all(Array.from({ length: 50 }, (_, index) => tx.one<{ n: number }>(sql`select ${index}::int as n`))),
+    );
     expect(rows.map((row) => row.n)).toEqual(Array.from({ length: 50 }, (_, index) => index));
   });
 });
 
 describe('values', () => {
   test('come back as JavaScript knows them', async () => {
-    const row = await database.withTenant(a, (tx) => tx.one(sql`select
+    const row = await database.withTenant(a, (tx) =>
+      tx.one(sql`select
       ${Number.MAX_SAFE_INTEGER}::int8 as big, ${new Date('2026-03-04T05:06:07.089Z')}::timestamptz as at, '2026-03-04'::date as day,
-      ${sql.json({ list: [1, null], quote: "'" })} as json, ${new Uint8Array([0, 255])}::bytea as bytes, ${['x', "y'"]}::text[] as list, ${null}::text as nothing`));
-    expect(row).toEqual({ big: Number.MAX_SAFE_INTEGER, at: new Date('2026-03-04T05:06:07.089Z'), day: '2026-03-04', json: { list: [1, null], quote: "'" }, bytes: Buffer.from([0, 255]), list: ['x', "y'"], nothing: null });
+      ${sql.json({ list: [1, null], quote: "'" })} as json, ${new Uint8Array([0, 255])}::bytea as bytes, ${['x', "y'"]}::text[] as list, ${null}::text as nothing`),
+    );
+    expect(row).toEqual({
+      big: Number.MAX_SAFE_INTEGER,
+      at: new Date('2026-03-04T05:06:07.089Z'),
+      day: '2026-03-04',
+      json: { list: [1, null], quote: "'" },
+      bytes: Buffer.from([0, 255]),
+      list: ['x', "y'"],
+      nothing: null,
+    });
   });
 
   test('an integer past 2^53 is an error, never a neighbour of itself', async () => {
     await expect(database.withTenant(a, (tx) => tx.one(sql`select 9007199254740993::int8 as big`))).rejects.toThrow(RangeError);
-    expect(await database.withTenant(a, (tx) => tx.one(sql`select 9007199254740993::int8::text as big`))).toEqual({ big: '9007199254740993' });
+    expect(await database.withTenant(a, (tx) => tx.one(sql`select 9007199254740993::int8::text as big`))).toEqual({
+      big: '9007199254740993',
+    });
   });
 
-  test('a NUL in a text is the caller\'s mistake, not ours', async () => {
-    await expect(database.tenantQuery(a, sql`select ${'a\0b'}::text`)).rejects.toMatchObject({ code: 'database.text_refused', status: 400 });
+  test("a NUL in a text is the caller's mistake, not ours", async () => {
+    await expect(database.tenantQuery(a, sql`select ${'a\0b'}::text`)).rejects.toMatchObject({
+      code: 'database.text_refused',
+      status: 400,
+    });
   });
 });
 
@@ -228,8 +299,15 @@ describe('when the database does not answer', () => {
   test('a full pool answers 503 with a time to come back, and serves again once there is room', async () => {
     const own = openDatabase({ ...world, log: silentLog, poolSize: 1, acquireTimeoutMs: 100 });
     const { promise: gate, resolve: openGate } = Promise.withResolvers<void>();
-    const holder = own.withTenant(a, async (tx) => { await tx.query(sql`select 1`); await gate; });
-    await expect(own.withTenant(a, (tx) => tx.query(sql`select 1`))).rejects.toMatchObject({ code: 'database.unavailable', status: 503, retryAfterSeconds: expect.any(Number) });
+    const holder = own.withTenant(a, async (tx) => {
+      await tx.query(sql`select 1`);
+      await gate;
+    });
+    await expect(own.withTenant(a, (tx) => tx.query(sql`select 1`))).rejects.toMatchObject({
+      code: 'database.unavailable',
+      status: 503,
+      retryAfterSeconds: expect.any(Number),
+    });
     openGate();
     await holder;
     expect(await bodies(a, own)).toEqual(['of a']);
@@ -260,7 +338,11 @@ describe('when the database does not answer', () => {
 
   test('a statement that takes too long is stopped and answers 503', async () => {
     const own = openDatabase({ ...world, log: silentLog, statementTimeoutMs: 50 });
-    await expect(own.tenantQuery(a, sql`select pg_sleep(20)`)).rejects.toMatchObject({ code: 'database.busy', status: 503, retryAfterSeconds: 1 });
+    await expect(own.tenantQuery(a, sql`select pg_sleep(20)`)).rejects.toMatchObject({
+      code: 'database.busy',
+      status: 503,
+      retryAfterSeconds: 1,
+    });
     expect(await own.withSystem('long', (tx) => tx.query(sql`select pg_sleep(0.2)`), { statementTimeoutMs: 10_000 })).toHaveLength(1);
     await own.close();
   });

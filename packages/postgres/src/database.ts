@@ -80,7 +80,8 @@ export function openDatabase(options: DatabaseOptions): Database {
   const asIs = (tx: Tx): Tx => tx;
 
   function checkedTenant(applicationId: ApplicationId): ApplicationId {
-    if (!applicationIds.is(applicationId)) throw databaseErrors('database.misused', { detail: 'The scope of a tenant transaction is not the id of an Application.' });
+    if (!applicationIds.is(applicationId))
+      throw databaseErrors('database.misused', { detail: 'The scope of a tenant transaction is not the id of an Application.' });
     return applicationId;
   }
 
@@ -97,7 +98,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     },
 
     async withOrganization(organizationId, work) {
-      if (!organizationForm.test(organizationId)) throw databaseErrors('database.misused', { detail: 'The scope of an organization transaction is not an id.' });
+      if (!organizationForm.test(organizationId))
+        throw databaseErrors('database.misused', { detail: 'The scope of an organization transaction is not an id.' });
       const scope = organizationScope(organizationId, limits);
       return Transaction.run(await pools.control.acquire(), inScope(scope), (tx) => Object.assign(tx, { organizationId }), work);
     },

@@ -74,9 +74,13 @@ async function alone<T>(client: Client, work: () => Promise<T>): Promise<T> {
   await client.query('begin');
   try {
     await client.query(`select pg_advisory_xact_lock(hashtextextended('bulkhead:migrate', 0))`);
-    await client.query(`select set_config('role', $1, true), set_config('statement_timeout', '0', true), set_config('search_path', 'public', true)`, [ownerRole]).catch((error: unknown) => {
-      throw refusal(`this login cannot act as ${ownerRole}; ensureRoles comes first.`, error);
-    });
+    await client
+      .query(`select set_config('role', $1, true), set_config('statement_timeout', '0', true), set_config('search_path', 'public', true)`, [
+        ownerRole,
+      ])
+      .catch((error: unknown) => {
+        throw refusal(`this login cannot act as ${ownerRole}; ensureRoles comes first.`, error);
+      });
     const value = await work();
     await client.query('commit');
     return value;
@@ -108,11 +112,14 @@ async function appliedCount(client: Client, migrations: readonly Migration[]): P
   );
   const last = rows.at(-1);
   if (rows.length > migrations.length) {
-    throw refusal(`it is newer than this program: it has had ${last?.name}, and this program ends at ${migrations.at(-1)?.name ?? 'nothing'}. Start the newer program.`);
+    throw refusal(
+      `it is newer than this program: it has had ${last?.name}, and this program ends at ${migrations.at(-1)?.name ?? 'nothing'}. Start the newer program.`,
+    );
   }
   rows.forEach((row, index) => {
     const file = migrations[index];
-    if (file === undefined || file.number !== row.number || file.name !== row.name) throw refusal(`it has had ${row.name}, where this program has ${file?.name ?? 'nothing'}.`);
+    if (file === undefined || file.number !== row.number || file.name !== row.name)
+      throw refusal(`it has had ${row.name}, where this program has ${file?.name ?? 'nothing'}.`);
     if (file.checksum !== row.checksum) throw refusal(`${file.name} has changed since it was run. Undo the change and write a new file.`);
   });
   return rows.length;
@@ -127,10 +134,15 @@ async function runNext(client: Client, migrations: readonly Migration[], log: Lo
   } catch (error) {
     throw refusal(`${next.name} failed: ${(error as Error).message}`, error);
   }
-  if (client.getTransactionStatus() !== 'T') throw refusal(`${next.name} ended its transaction by itself; take its commit or rollback out and look at what it left behind.`);
+  if (client.getTransactionStatus() !== 'T')
+    throw refusal(`${next.name} ended its transaction by itself; take its commit or rollback out and look at what it left behind.`);
   // The file may have changed role or path; the record is the owner's, in its own place.
   await client.query(`select set_config('role', $1, true)`, [ownerRole]);
-  await client.query('insert into public.bulkhead_migrations (number, name, checksum) values ($1, $2, $3)', [next.number, next.name, next.checksum]);
+  await client.query('insert into public.bulkhead_migrations (number, name, checksum) values ($1, $2, $3)', [
+    next.number,
+    next.name,
+    next.checksum,
+  ]);
   log.info('A migration was run', { name: next.name });
   return true;
 }

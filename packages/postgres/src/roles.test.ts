@@ -35,10 +35,11 @@ beforeEach(async () => {
   await runAs(admin, 'create database operated owner operator');
   operatorUrl = admin.replace(/\/\/[^@]+@/, '//operator:test@').replace('/postgres?', '/operated?');
 });
-const rolesThere = async () => (await runAs(admin, `select rolname as name from pg_roles where rolname like 'bulkhead%' order by 1`)).map((row) => row['name']);
+const rolesThere = async () =>
+  (await runAs(admin, `select rolname as name from pg_roles where rolname like 'bulkhead%' order by 1`)).map((row) => row['name']);
 
 describe('ensureRoles', () => {
-  test('on an operator\'s own PostgreSQL makes all that one login without superuser needs', async () => {
+  test("on an operator's own PostgreSQL makes all that one login without superuser needs", async () => {
     await ensureRoles({ url: operatorUrl, log: silentLog });
     expect(await rolesThere()).toEqual(roleNames);
     await migrateWith(operatorUrl, { '0001-example.sql': exampleSchema });
@@ -50,7 +51,9 @@ describe('ensureRoles', () => {
       await tx.execute(sql`insert into organizations (organization_id, name) values ('org', 'One')`);
       await tx.execute(sql`insert into applications (application_id, organization_id, name) values (${a}, 'org', 'A'), (${b}, 'org', 'B')`);
     });
-    expect(await database.tenantQuery(a, sql`select name, current_user as role, session_user as login from applications`)).toEqual([{ name: 'A', role: 'bulkhead_app', login: 'operator' }]);
+    expect(await database.tenantQuery(a, sql`select name, current_user as role, session_user as login from applications`)).toEqual([
+      { name: 'A', role: 'bulkhead_app', login: 'operator' },
+    ]);
     await database.close();
     // The login by itself, outside of any door, has no right to the tables at all.
     await expect(runAs(operatorUrl, 'select * from applications')).rejects.toThrow(/permission denied/);
@@ -66,19 +69,31 @@ describe('ensureRoles', () => {
     await runAs(admin, `create role visitor login password 'test'`);
     const visitorUrl = operatorUrl.replace('operator:', 'visitor:');
     const refused = ensureRoles({ url: visitorUrl, log: silentLog });
-    await expect(refused).rejects.toMatchObject({ code: 'database.roles_unfit', message: expect.stringMatching(/administrator create bulkhead_owner, bulkhead_app/) });
+    await expect(refused).rejects.toMatchObject({
+      code: 'database.roles_unfit',
+      message: expect.stringMatching(/administrator create bulkhead_owner, bulkhead_app/),
+    });
     expect(await rolesThere()).toEqual([]);
     await ensureRoles({ url: operatorUrl, log: silentLog });
-    await runAs(admin, `grant ${roleNames.join(', ')} to visitor with inherit false, set true; grant connect on database operated to visitor`);
+    await runAs(
+      admin,
+      `grant ${roleNames.join(', ')} to visitor with inherit false, set true; grant connect on database operated to visitor`,
+    );
     await expect(ensureRoles({ url: visitorUrl, log: silentLog })).resolves.toBeUndefined();
   });
 
-  test.each(['superuser', 'bypassrls', 'createrole', 'createdb', 'replication'])('refuses a role that was there already with %s', async (power) => {
-    await runAs(admin, `create role bulkhead_app ${power}`);
-    await expect(ensureRoles({ url: admin.replace('/postgres?', '/operated?'), log: silentLog })).rejects.toMatchObject({ code: 'database.roles_unfit', message: expect.stringContaining('bulkhead_app may bypass') });
-    await runAs(admin, `alter role bulkhead_app no${power}`);
-    await expect(ensureRoles({ url: admin.replace('/postgres?', '/operated?'), log: silentLog })).resolves.toBeUndefined();
-  });
+  test.each(['superuser', 'bypassrls', 'createrole', 'createdb', 'replication'])(
+    'refuses a role that was there already with %s',
+    async (power) => {
+      await runAs(admin, `create role bulkhead_app ${power}`);
+      await expect(ensureRoles({ url: admin.replace('/postgres?', '/operated?'), log: silentLog })).rejects.toMatchObject({
+        code: 'database.roles_unfit',
+        message: expect.stringContaining('bulkhead_app may bypass'),
+      });
+      await runAs(admin, `alter role bulkhead_app no${power}`);
+      await expect(ensureRoles({ url: admin.replace('/postgres?', '/operated?'), log: silentLog })).resolves.toBeUndefined();
+    },
+  );
 
   test('lets nobody else into the database', async () => {
     await runAs(admin, `create role visitor login password 'test'`);

@@ -5,7 +5,7 @@ import { databaseErrors, fromDriver, sqlState } from './database-errors.ts';
 import { ownerRole, servingRoles } from './scope.ts';
 import { quoteIdentifier, quoteLiteral } from './sql.ts';
 
-export type BulkheadRole = (typeof ownerRole | typeof servingRoles[number]);
+export type BulkheadRole = typeof ownerRole | (typeof servingRoles)[number];
 const allRoles: readonly BulkheadRole[] = [ownerRole, ...servingRoles];
 
 export interface EnsureRolesOptions {
@@ -71,7 +71,10 @@ async function ensureInTransaction(client: Client, options: EnsureRolesOptions):
             (select rolsuper from pg_roles where rolname = current_user) as "isSuperuser"`,
   );
   const login = answer.rows[0]!;
-  if (login.version < 150_000) throw databaseErrors('database.roles_unfit', { params: { problem: `PostgreSQL ${Math.floor(login.version / 10_000)} is too old; 15 is the oldest that will do.` } });
+  if (login.version < 150_000)
+    throw databaseErrors('database.roles_unfit', {
+      params: { problem: `PostgreSQL ${Math.floor(login.version / 10_000)} is too old; 15 is the oldest that will do.` },
+    });
   for (const role of allRoles) await ensureRole(client, role, login, options.passwords?.[role]);
   await refuseMightyRoles(client);
   await openDatabaseToRoles(client, login);

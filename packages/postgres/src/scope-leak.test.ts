@@ -26,7 +26,10 @@ beforeAll(async () => {
     }
   });
   const login = `${world.name}_login`;
-  await runAs(world.adminHere, `create role ${login} login password 'test'; grant bulkhead_app, bulkhead_control, bulkhead_system to ${login} with inherit false, set true; grant connect on database ${world.name} to ${login}`);
+  await runAs(
+    world.adminHere,
+    `create role ${login} login password 'test'; grant bulkhead_app, bulkhead_control, bulkhead_system to ${login} with inherit false, set true; grant connect on database ${world.name} to ${login}`,
+  );
   const url = world.appUrl.replace(/\/\/[^@]+@/, `//${login}:test@`);
   oneLogin = { appUrl: url, controlUrl: url, systemUrl: url };
 });
@@ -38,25 +41,61 @@ afterAll(async () => {
 const disasters: Record<string, (tx: Tx) => Promise<unknown>> = {
   'nothing at all': async () => undefined,
   'a read': (tx) => tx.query(sql`select * from notes`),
-  'a throw before any statement': () => { throw new Error('early'); },
-  'a throw between statements': async (tx) => { await tx.query(sql`select * from notes`); throw new Error('between'); },
+  'a throw before any statement': () => {
+    throw new Error('early');
+  },
+  'a throw between statements': async (tx) => {
+    await tx.query(sql`select * from notes`);
+    throw new Error('between');
+  },
   'a statement that fails': (tx) => tx.query(sql`select 1/0`),
   'a statement that does not parse': (tx) => tx.query(sql`selec`),
   'a statement that fails, swallowed': (tx) => tx.query(sql`select 1/0`).catch(() => undefined),
   'a forgotten statement': async (tx) => void tx.query(sql`select pg_sleep(0.01)`).catch(() => undefined),
   'a forgotten statement that fails': async (tx) => void tx.query(sql`select 1/0`).catch(() => undefined),
-  'a throw with statements under way': async (tx) => { void tx.query(sql`select pg_sleep(0.01)`).catch(() => undefined); void tx.query(sql`select 1/0`).catch(() => undefined); throw new Error('meanwhile'); },
-  'a value that cannot be sent': (tx) => tx.query(Sql.assemble(['select ', ''], [{ toPostgres() { throw new Error('no'); } }])),
+  'a throw with statements under way': async (tx) => {
+    void tx.query(sql`select pg_sleep(0.01)`).catch(() => undefined);
+    void tx.query(sql`select 1/0`).catch(() => undefined);
+    throw new Error('meanwhile');
+  },
+  'a value that cannot be sent': (tx) =>
+    tx.query(
+      Sql.assemble(
+        ['select ', ''],
+        [
+          {
+            toPostgres() {
+              throw new Error('no');
+            },
+          },
+        ],
+      ),
+    ),
   'a row that cannot be parsed': (tx) => tx.query(sql`select 9007199254740993::int8`),
   'a commit of its own': (tx) => tx.query(sql`commit`),
   'a rollback of its own': (tx) => tx.query(sql`rollback`),
-  'a constraint that fails at commit': async (tx) => { await tx.execute(sql`create temporary table late (id int unique deferrable initially deferred)`); await tx.execute(sql`insert into late values (1), (1)`); },
-  'the death of its connection': async (tx) => { await tx.query(sql`select pg_terminate_backend(pg_backend_pid())`); },
+  'a constraint that fails at commit': async (tx) => {
+    await tx.execute(sql`create temporary table late (id int unique deferrable initially deferred)`);
+    await tx.execute(sql`insert into late values (1), (1)`);
+  },
+  'the death of its connection': async (tx) => {
+    await tx.query(sql`select pg_terminate_backend(pg_backend_pid())`);
+  },
 };
 
-describe.each([['a login for each role', () => world.appUrl], ['one login for all', () => oneLogin.appUrl]] as const)('with %s, a scope ends with its transaction:', (_name, url) => {
+describe.each([
+  ['a login for each role', () => world.appUrl],
+  ['one login for all', () => oneLogin.appUrl],
+] as const)('with %s, a scope ends with its transaction:', (_name, url) => {
   test.each(Object.entries(disasters))('after %s', async (_disaster, work) => {
-    const pool = new ConnectionPool({ url: url(), applicationName: 'test', size: 1, acquireTimeoutMs: 5_000, answerTimeoutMs: 10_000, log: silentLog });
+    const pool = new ConnectionPool({
+      url: url(),
+      applicationName: 'test',
+      size: 1,
+      acquireTimeoutMs: 5_000,
+      answerTimeoutMs: 10_000,
+      log: silentLog,
+    });
     let first: PoolClient | undefined;
     try {
       first = await pool.acquire();
@@ -68,7 +107,12 @@ describe.each([['a login for each role', () => world.appUrl], ['one login for al
       expect(rows).toEqual([{ application: null, role: 'none', timeout: '0' }]);
       expect(next.getTransactionStatus()).toBe('I');
       next.release();
-      const seen = await Transaction.run(await pool.acquire(), inScopeOf(b), (tx) => tx, (tx) => tx.query(sql`select body from notes`));
+      const seen = await Transaction.run(
+        await pool.acquire(),
+        inScopeOf(b),
+        (tx) => tx,
+        (tx) => tx.query(sql`select body from notes`),
+      );
       expect(seen).toEqual([{ body: b }]);
     } finally {
       await pool.end();
@@ -76,9 +120,24 @@ describe.each([['a login for each role', () => world.appUrl], ['one login for al
   });
 
   test('the control: a scope that is not local to the transaction does leak', async () => {
-    const pool = new ConnectionPool({ url: url(), applicationName: 'test', size: 1, acquireTimeoutMs: 5_000, answerTimeoutMs: 10_000, log: silentLog });
-    const leaky = { ...inScopeOf(a), scope: sql`select set_config('role', 'bulkhead_app', false), set_config('bulkhead.application_id', ${a}, false)` };
-    await Transaction.run(await pool.acquire(), leaky, (tx) => tx, async () => undefined);
+    const pool = new ConnectionPool({
+      url: url(),
+      applicationName: 'test',
+      size: 1,
+      acquireTimeoutMs: 5_000,
+      answerTimeoutMs: 10_000,
+      log: silentLog,
+    });
+    const leaky = {
+      ...inScopeOf(a),
+      scope: sql`select set_config('role', 'bulkhead_app', false), set_config('bulkhead.application_id', ${a}, false)`,
+    };
+    await Transaction.run(
+      await pool.acquire(),
+      leaky,
+      (tx) => tx,
+      async () => undefined,
+    );
     const next = await pool.acquire();
     expect((await next.query('select body from notes')).rows).toEqual([{ body: a }]);
     next.release();
@@ -109,21 +168,30 @@ describe.each([
         if (outcome !== 'refused') wrong.push({ id, outcome });
       },
       async (id) => {
-        const outcome = await database.withTenant(id, async (tx) => {
-          expectOwn(id, await tx.query(sql`select body from notes`));
-          await tx.execute(sql`update notes set body = 'spoiled'`);
-          throw new Error('back');
-        }).catch(() => 'refused');
+        const outcome = await database
+          .withTenant(id, async (tx) => {
+            expectOwn(id, await tx.query(sql`select body from notes`));
+            await tx.execute(sql`update notes set body = 'spoiled'`);
+            throw new Error('back');
+          })
+          .catch(() => 'refused');
         if (outcome !== 'refused') wrong.push({ id, outcome });
       },
       async (id) => {
         await database.withTenant(id, async (tx) => {
-          const answers = await Promise.all([tx.query<{ body: string }>(sql`select body from notes`), tx.query<{ body: string }>(sql`select body from notes where note_id = ${1}`)]);
+          const answers = await Promise.all([
+            tx.query<{ body: string }>(sql`select body from notes`),
+            tx.query<{ body: string }>(sql`select body from notes where note_id = ${1}`),
+          ]);
           for (const rows of answers) expectOwn(id, rows);
         });
       },
     ];
-    await Promise.all(Array.from({ length: 2_000 }, (_, index) => kinds[index % kinds.length]!(tenants[index % tenants.length]!, tenants[(index + 1) % tenants.length]!)));
+    await Promise.all(
+      Array.from({ length: 2_000 }, (_, index) =>
+        kinds[index % kinds.length]!(tenants[index % tenants.length]!, tenants[(index + 1) % tenants.length]!),
+      ),
+    );
     expect(wrong).toEqual([]);
     await database.close();
   });

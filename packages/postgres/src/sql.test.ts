@@ -21,7 +21,10 @@ describe('a statement', () => {
 
   test('joins pieces and values', () => {
     const rows = [1, 2].map((n) => sql`(${n}, ${'x'})`);
-    expect(sql`insert into t values ${sql.join(rows)}`).toMatchObject({ text: 'insert into t values ($1, $2), ($3, $4)', values: [1, 'x', 2, 'x'] });
+    expect(sql`insert into t values ${sql.join(rows)}`).toMatchObject({
+      text: 'insert into t values ($1, $2), ($3, $4)',
+      values: [1, 'x', 2, 'x'],
+    });
     expect(sql`where ${sql.join([sql`a = ${1}`, sql`b = ${2}`], sql` and `)}`.text).toBe('where a = $1 and b = $2');
     expect(() => sql.join([])).toThrow(TypeError);
   });
@@ -34,10 +37,13 @@ describe('a statement', () => {
     expect(sql`select ${sql.identifier('a"b; --')}`.text).toBe('select "a""b; --"');
   });
 
-  test.each([[undefined], [{ a: 1 }], [new Secret('x')], [() => 1], [[1, undefined]], [Symbol('x')]])('refuses a value that would be stored as something else: %o', (value) => {
-    expect(() => sql`select ${value as unknown as SqlValue}`).toThrow(TypeError);
-    expect(() => sql`select ${sql`1`}, ${value as unknown as SqlValue}`).toThrow(TypeError);
-  });
+  test.each([[undefined], [{ a: 1 }], [new Secret('x')], [() => 1], [[1, undefined]], [Symbol('x')]])(
+    'refuses a value that would be stored as something else: %o',
+    (value) => {
+      expect(() => sql`select ${value as unknown as SqlValue}`).toThrow(TypeError);
+      expect(() => sql`select ${sql`1`}, ${value as unknown as SqlValue}`).toThrow(TypeError);
+    },
+  );
 
   test('with the same text has the same name, and one with another text another', () => {
     expect(preparedName('select 1')).toBe(preparedName('select 1'));

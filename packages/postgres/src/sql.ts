@@ -47,7 +47,9 @@ function checkedValue(value: unknown): unknown {
       return value;
     default:
       // A Secret would be stored as "[redacted]", an object as whatever the driver makes of it, undefined as null.
-      throw new TypeError(`A ${value === undefined ? 'undefined' : (value as object).constructor?.name ?? typeof value} cannot be a value of a statement; use null, sql.json(…) or .reveal().`);
+      throw new TypeError(
+        `A ${value === undefined ? 'undefined' : ((value as object).constructor?.name ?? typeof value)} cannot be a value of a statement; use null, sql.json(…) or .reveal().`,
+      );
   }
 }
 

@@ -21,7 +21,8 @@ const reachable = `
        and (has_table_privilege(role, c.oid, 'select, insert, update, delete, truncate, references, trigger')
             or has_any_column_privilege(role, c.oid, 'select, insert, update, references')))`;
 
-const scoped = (setting: string, column: string): string => `(${column} = ( SELECT current_setting('${setting}'::text) AS current_setting))`;
+const scoped = (setting: string, column: string): string =>
+  `(${column} = ( SELECT current_setting('${setting}'::text) AS current_setting))`;
 const tenantCondition = scoped('bulkhead.application_id', 'application_id').replaceAll("'", "''");
 const organizationCondition = scoped('bulkhead.organization_id', 'organization_id').replaceAll("'", "''");
 

@@ -40,28 +40,80 @@ describe('the gate', () => {
     ['a tenant table without policies', 'create table bare (application_id text primary key)', /bare does not have row-level security/],
     ['security that is not forced', 'alter table notes no force row level security', /notes does not have row-level security both/],
     ['security that is off', 'alter table notes disable row level security', /notes does not have row-level security both/],
-    ['a policy that reads but does not check', `drop policy tenant on notes; create policy tenant on notes to bulkhead_app using (application_id = (select current_setting('bulkhead.application_id')))`, /notes lacks the policy/],
-    ['a policy without the sub-select', `drop policy tenant on notes; create policy tenant on notes to bulkhead_app using (application_id = current_setting('bulkhead.application_id')) with check (application_id = current_setting('bulkhead.application_id'))`, /notes lacks the policy/],
-    ['a setting that may be missing', `drop policy tenant on notes; create policy tenant on notes to bulkhead_app using (application_id = (select current_setting('bulkhead.application_id', true))) with check (application_id = (select current_setting('bulkhead.application_id', true)))`, /notes lacks the policy/],
+    [
+      'a policy that reads but does not check',
+      `drop policy tenant on notes; create policy tenant on notes to bulkhead_app using (application_id = (select current_setting('bulkhead.application_id')))`,
+      /notes lacks the policy/,
+    ],
+    [
+      'a policy without the sub-select',
+      `drop policy tenant on notes; create policy tenant on notes to bulkhead_app using (application_id = current_setting('bulkhead.application_id')) with check (application_id = current_setting('bulkhead.application_id'))`,
+      /notes lacks the policy/,
+    ],
+    [
+      'a setting that may be missing',
+      `drop policy tenant on notes; create policy tenant on notes to bulkhead_app using (application_id = (select current_setting('bulkhead.application_id', true))) with check (application_id = (select current_setting('bulkhead.application_id', true)))`,
+      /notes lacks the policy/,
+    ],
     ['one policy too many', 'create policy also on notes for select to bulkhead_app using (body is not null)', /notes has the policy also/],
     ['a policy for everyone', 'create policy everyone on notes using (true)', /notes has the policy everyone/],
-    ['a policy for control on a table that is not its', `create policy organization on notes to bulkhead_control using (application_id = (select current_setting('bulkhead.organization_id')))`, /notes has the policy organization/],
-    ['a wider policy for control on its own table', 'create policy all_of_them on applications to bulkhead_control using (true)', /applications has the policy all_of_them/],
+    [
+      'a policy for control on a table that is not its',
+      `create policy organization on notes to bulkhead_control using (application_id = (select current_setting('bulkhead.organization_id')))`,
+      /notes has the policy organization/,
+    ],
+    [
+      'a wider policy for control on its own table',
+      'create policy all_of_them on applications to bulkhead_control using (true)',
+      /applications has the policy all_of_them/,
+    ],
     ['rights of control on a tenant table', 'grant select on notes to bulkhead_control', /bulkhead_control has rights/],
     ['rights of control on one column of it', 'grant select (body) on notes to bulkhead_control', /bulkhead_control has rights/],
     ['the right to truncate', 'grant truncate on notes to bulkhead_app', /notes lets bulkhead_app do more/],
     ['the right to make triggers, by way of public', 'grant trigger on notes to public', /notes lets bulkhead_app do more/],
     ['a unique index without the tenant', 'create unique index by_body on notes (body)', /unique index by_body/],
-    ['an exclusion constraint without the tenant', 'alter table notes add constraint apart exclude using btree (body with =)', /unique index apart/],
+    [
+      'an exclusion constraint without the tenant',
+      'alter table notes add constraint apart exclude using btree (body with =)',
+      /unique index apart/,
+    ],
     ['a foreign key without the tenant', 'alter table notes add column again text references applications', /foreign key notes_again_fkey/],
-    ['a foreign key to an undeclared table', 'create table strays (id int primary key); alter table notes add column stray int references strays', /notes_stray_fkey to strays/],
+    [
+      'a foreign key to an undeclared table',
+      'create table strays (id int primary key); alter table notes add column stray int references strays',
+      /notes_stray_fkey to strays/,
+    ],
     ['a control table open to tenants', 'grant select on organizations to bulkhead_app', /organizations lets bulkhead_app in/],
-    ['the record of migrations open to anyone', 'grant select on bulkhead_migrations to public', /record of migrations lets bulkhead_app in/],
-    ['a view with its owner\'s rights', 'create view all_notes as select * from notes; grant select on all_notes to bulkhead_app', /View public.all_notes/],
-    ['a materialized view', 'create materialized view kept as select * from notes; grant select on kept to bulkhead_app', /Materialized view public.kept/],
-    ['a function with its owner\'s rights', `create function peek() returns bigint language sql security definer as 'select count(*) from notes'; grant execute on function peek() to bulkhead_app`, /Function peek\(\) runs/],
-    ['a partition within reach', `create table logs (application_id text, id int, primary key (application_id, id)) partition by list (application_id); create table logs_rest partition of logs default; select bulkhead_tenant_table('logs'); grant select on logs_rest to bulkhead_app`, /Partition public.logs_rest/],
-    ['a table in another schema within reach', 'create schema elsewhere; create table elsewhere.jobs (payload text); grant usage on schema elsewhere to bulkhead_app; grant select on elsewhere.jobs to bulkhead_app', /elsewhere.jobs lies outside/],
+    [
+      'the record of migrations open to anyone',
+      'grant select on bulkhead_migrations to public',
+      /record of migrations lets bulkhead_app in/,
+    ],
+    [
+      "a view with its owner's rights",
+      'create view all_notes as select * from notes; grant select on all_notes to bulkhead_app',
+      /View public.all_notes/,
+    ],
+    [
+      'a materialized view',
+      'create materialized view kept as select * from notes; grant select on kept to bulkhead_app',
+      /Materialized view public.kept/,
+    ],
+    [
+      "a function with its owner's rights",
+      `create function peek() returns bigint language sql security definer as 'select count(*) from notes'; grant execute on function peek() to bulkhead_app`,
+      /Function peek\(\) runs/,
+    ],
+    [
+      'a partition within reach',
+      `create table logs (application_id text, id int, primary key (application_id, id)) partition by list (application_id); create table logs_rest partition of logs default; select bulkhead_tenant_table('logs'); grant select on logs_rest to bulkhead_app`,
+      /Partition public.logs_rest/,
+    ],
+    [
+      'a table in another schema within reach',
+      'create schema elsewhere; create table elsewhere.jobs (payload text); grant usage on schema elsewhere to bulkhead_app; grant select on elsewhere.jobs to bulkhead_app',
+      /elsewhere.jobs lies outside/,
+    ],
   ])('finds %s', async (_name, violation, finding) => {
     await client.query(violation);
     expect(await find()).toEqual(expect.arrayContaining([expect.stringMatching(finding)]));
@@ -72,7 +124,11 @@ describe('the gate', () => {
     ['a mighty role', 'alter role bulkhead_app bypassrls createrole', /bulkhead_app may bypass row-level security/],
     ['a mighty owner', 'alter role bulkhead_owner superuser', /bulkhead_owner may do anything/],
     ['a membership', 'grant bulkhead_system to bulkhead_app', /bulkhead_app is a member of bulkhead_system/],
-    ['a function of a superuser', `create function peek() returns bigint language sql security definer as 'select count(*) from public.notes'`, /Function peek\(\) runs/],
+    [
+      'a function of a superuser',
+      `create function peek() returns bigint language sql security definer as 'select count(*) from public.notes'`,
+      /Function peek\(\) runs/,
+    ],
   ])('finds %s', async (_name, violation, finding) => {
     await asSuperuser(violation);
     expect(await find()).toEqual(expect.arrayContaining([expect.stringMatching(finding)]));
@@ -88,12 +144,18 @@ describe('the gate', () => {
   });
 
   test('does not let a table pass as a control table by silence', async () => {
-    expect(await find({ ...options, controlTables: [] })).toEqual(expect.arrayContaining([expect.stringMatching(/organizations has no column application_id/)]));
+    expect(await find({ ...options, controlTables: [] })).toEqual(
+      expect.arrayContaining([expect.stringMatching(/organizations has no column application_id/)]),
+    );
   });
 
-  test('is content with a view that runs with the caller\'s rights, and what is allowed by name', async () => {
-    await client.query('create view own_notes with (security_invoker = true) as select * from notes; grant select on own_notes to bulkhead_app');
-    await client.query('create schema elsewhere; create table elsewhere.jobs (payload text); grant usage on schema elsewhere to bulkhead_app; grant insert on elsewhere.jobs to bulkhead_app');
+  test("is content with a view that runs with the caller's rights, and what is allowed by name", async () => {
+    await client.query(
+      'create view own_notes with (security_invoker = true) as select * from notes; grant select on own_notes to bulkhead_app',
+    );
+    await client.query(
+      'create schema elsewhere; create table elsewhere.jobs (payload text); grant usage on schema elsewhere to bulkhead_app; grant insert on elsewhere.jobs to bulkhead_app',
+    );
     const allowed = { ...options, allowed: ['elsewhere.jobs'] };
     expect(await find(allowed)).toEqual([]);
   });

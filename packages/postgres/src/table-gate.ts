@@ -44,4 +44,5 @@ export async function gateFindings(client: Client, options: TableGateOptions): P
 }
 
 /** Every query gets the same four lists, whichever it reads. */
-const given = 'with given as (select $1::text[] as control_tables, $2::text[] as organization_tables, $3::text[] as allowed, $4::text[] as serving_roles)';
+const given =
+  'with given as (select $1::text[] as control_tables, $2::text[] as organization_tables, $3::text[] as allowed, $4::text[] as serving_roles)';

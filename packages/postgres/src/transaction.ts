@@ -40,20 +40,15 @@ export interface TransactionOptions {
 
 type Answer = { readonly result: QueryResult } | { readonly error: unknown };
 
-/** Queues a statement; the promise never rejects. */
+/** Queues a statement; the promise never rejects. By callback: it saves two promises per statement on the hottest path. */
 function send(client: PoolClient, statement: Sql, preparedStatements: boolean): Promise<Answer> {
   const name = preparedStatements && statement.values.length > 0 ? preparedName(statement.text) : undefined;
-  return client.query({ text: statement.text, values: [...statement.values], ...(name === undefined ? {} : { name }) }).then(
-    (result) => ({ result }),
-    (error: unknown) => ({ error }),
-  );
+  const config = { text: statement.text, values: [...statement.values], ...(name === undefined ? {} : { name }) };
+  return new Promise((resolve) => client.query(config, (error, result) => resolve(error ? { error } : { result })));
 }
 
 function sendBare(client: PoolClient, text: 'begin' | 'commit' | 'rollback'): Promise<Answer> {
-  return client.query(text).then(
-    (result) => ({ result }),
-    (error: unknown) => ({ error }),
-  );
+  return new Promise((resolve) => client.query(text, (error, result) => resolve(error ? { error } : { result })));
 }
 
 function isIdle(client: PoolClient): boolean {
@@ -80,7 +75,12 @@ export class Transaction implements Tx {
    * Runs `work` in a transaction on `client` and gives the client back: clean, or closed where that is not certain.
    * `begin`, the scope and the first statements of `work` leave together.
    */
-  static async run<T, Scoped extends Tx>(client: PoolClient, options: TransactionOptions, scoped: (tx: Tx) => Scoped, work: (tx: Scoped) => Promise<T>): Promise<T> {
+  static async run<T, Scoped extends Tx>(
+    client: PoolClient,
+    options: TransactionOptions,
+    scoped: (tx: Tx) => Scoped,
+    work: (tx: Scoped) => Promise<T>,
+  ): Promise<T> {
     const tx = new Transaction(client, options);
     let value: T;
     try {
@@ -93,7 +93,9 @@ export class Transaction implements Tx {
       }
       if (tx.#pending > 0) {
         await tx.#rollback();
-        throw databaseErrors('database.misused', { detail: 'A statement was still running when its transaction ended: a promise was not awaited. The transaction was rolled back.' });
+        throw databaseErrors('database.misused', {
+          detail: 'A statement was still running when its transaction ended: a promise was not awaited. The transaction was rolled back.',
+        });
       }
       await tx.#commit();
     } finally {
@@ -196,13 +198,15 @@ export class Transaction implements Tx {
   async one<Row extends object>(statement: Sql): Promise<Row> {
     const rows = await this.query<Row>(statement);
     const [row] = rows;
-    if (row === undefined || rows.length > 1) throw databaseErrors('database.misused', { detail: `Expected one row, got ${rows.length}: ${statement.text}` });
+    if (row === undefined || rows.length > 1)
+      throw databaseErrors('database.misused', { detail: `Expected one row, got ${rows.length}: ${statement.text}` });
     return row;
   }
 
   async maybe<Row extends object>(statement: Sql): Promise<Row | null> {
     const rows = await this.query<Row>(statement);
-    if (rows.length > 1) throw databaseErrors('database.misused', { detail: `Expected at most one row, got ${rows.length}: ${statement.text}` });
+    if (rows.length > 1)
+      throw databaseErrors('database.misused', { detail: `Expected at most one row, got ${rows.length}: ${statement.text}` });
     return rows[0] ?? null;
   }
 

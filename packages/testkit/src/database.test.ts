@@ -4,7 +4,10 @@ import { testDatabase } from './database.ts';
 
 test('two test databases share nothing', async () => {
   const [one, other] = await Promise.all([testDatabase(), testDatabase()]);
-  const nameOf = (of: typeof one) => of.database.withControl('test', (tx) => tx.one<{ name: string; role: string }>(sql`select current_database() as name, current_user as role`));
+  const nameOf = (of: typeof one) =>
+    of.database.withControl('test', (tx) =>
+      tx.one<{ name: string; role: string }>(sql`select current_database() as name, current_user as role`),
+    );
   const names = await Promise.all([nameOf(one), nameOf(other)]);
   expect(new Set(names.map((each) => each.name)).size).toBe(2);
   expect(names.map((each) => each.role)).toEqual(['bulkhead_control', 'bulkhead_control']);

@@ -15,7 +15,8 @@ export interface TestDatabase {
   close(): Promise<void>;
 }
 
-export interface TestDatabaseOptions extends Partial<Pick<DatabaseOptions, 'poolSize' | 'preparedStatements' | 'statementTimeoutMs' | 'acquireTimeoutMs'>> {
+export interface TestDatabaseOptions
+  extends Partial<Pick<DatabaseOptions, 'poolSize' | 'preparedStatements' | 'statementTimeoutMs' | 'acquireTimeoutMs'>> {
   readonly log?: Log;
 }
 
@@ -42,7 +43,12 @@ export async function testDatabase(options: TestDatabaseOptions = {}): Promise<T
   const name = `test_${randomBase62(16).toLowerCase()}`;
   await createDatabaseFrom({ adminUrl, name, template });
   const here = (url: string): Secret => new Secret(url.replace(`/${template}?`, `/${name}?`));
-  const urls = { ownerUrl: here(roleUrls.ownerUrl), appUrl: here(roleUrls.appUrl), controlUrl: here(roleUrls.controlUrl), systemUrl: here(roleUrls.systemUrl) };
+  const urls = {
+    ownerUrl: here(roleUrls.ownerUrl),
+    appUrl: here(roleUrls.appUrl),
+    controlUrl: here(roleUrls.controlUrl),
+    systemUrl: here(roleUrls.systemUrl),
+  };
   const { log = silentLog, ...rest } = options;
   const database = openDatabase({ ...urls, log, poolSize: 5, ...rest });
   return {

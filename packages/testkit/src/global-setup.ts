@@ -47,15 +47,29 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 
 async function startCluster(folder: string, file: string) {
   try {
-    const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), log: silentLog, durable: false, database: templateDatabase });
+    const postgres = await startEmbeddedPostgres({
+      dataDir: join(folder, 'postgres'),
+      log: silentLog,
+      durable: false,
+      database: templateDatabase,
+    });
     try {
       await migrate({ ownerUrl: postgres.ownerUrl, folder: migrations, log: silentLog });
     } catch (error) {
       await publish(file, { error: explain(error) });
       return postgres;
     }
-    const reveal = { adminUrl: postgres.adminUrl, ownerUrl: postgres.ownerUrl, appUrl: postgres.appUrl, controlUrl: postgres.controlUrl, systemUrl: postgres.systemUrl };
-    const urls = Object.fromEntries(Object.entries(reveal).map(([name, url]) => [name, url.reveal()])) as Record<keyof typeof reveal, string>;
+    const reveal = {
+      adminUrl: postgres.adminUrl,
+      ownerUrl: postgres.ownerUrl,
+      appUrl: postgres.appUrl,
+      controlUrl: postgres.controlUrl,
+      systemUrl: postgres.systemUrl,
+    };
+    const urls = Object.fromEntries(Object.entries(reveal).map(([name, url]) => [name, url.reveal()])) as Record<
+      keyof typeof reveal,
+      string
+    >;
     await publish(file, { cluster: { ...urls, template: templateDatabase } });
     return postgres;
   } catch (error) {

@@ -28,7 +28,13 @@ export async function hasEmbeddedCluster(dataDir: string): Promise<boolean> {
  * passwords; null where none runs there. For commands beside a running server: nothing is started, nothing is stopped.
  * Throws `database.not_started` where the folder may not be read or its server does not come up.
  */
-export async function attachEmbeddedPostgres({ dataDir, log }: { readonly dataDir: string; readonly log: Log }): Promise<EmbeddedUrls | null> {
+export async function attachEmbeddedPostgres({
+  dataDir,
+  log,
+}: {
+  readonly dataDir: string;
+  readonly log: Log;
+}): Promise<EmbeddedUrls | null> {
   const pgData = join(resolve(dataDir), 'pg');
   const lock = await read(join(pgData, 'postmaster.pid'));
   const stored = await read(join(pgData, 'bulkhead-credentials.json'));
@@ -40,7 +46,12 @@ export async function attachEmbeddedPostgres({ dataDir, log }: { readonly dataDi
     const password = encodeURIComponent(passwords[login] ?? '');
     return new Secret(`postgresql://${login}:${password}@/bulkhead?host=${encodeURIComponent(socketFolder)}`);
   };
-  const urls = { ownerUrl: url('bulkhead_owner'), appUrl: url('bulkhead_app'), controlUrl: url('bulkhead_control'), systemUrl: url('bulkhead_system') };
+  const urls = {
+    ownerUrl: url('bulkhead_owner'),
+    appUrl: url('bulkhead_app'),
+    controlUrl: url('bulkhead_control'),
+    systemUrl: url('bulkhead_system'),
+  };
   if (!(await takesConnections(urls.controlUrl))) return null;
   log.debug('A PostgreSQL runs on the data folder already', { socketFolder });
   return urls;
@@ -66,7 +77,8 @@ async function takesConnections(url: Secret): Promise<boolean> {
       const state = sqlState(error);
       // No socket, or nobody behind it: what is left of a server that was killed.
       if (state === undefined) return false;
-      if (state !== NOT_YET || performance.now() > limit) throw databaseErrors('database.not_started', { params: { problem: (error as Error).message }, cause: error });
+      if (state !== NOT_YET || performance.now() > limit)
+        throw databaseErrors('database.not_started', { params: { problem: (error as Error).message }, cause: error });
       await delay(100);
     }
   }

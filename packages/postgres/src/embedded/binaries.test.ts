@@ -14,7 +14,13 @@ beforeEach(async () => {
   await mkdir(join(folder, 'data'));
   await writeFile(join(root, 'package.json'), '{"version":"18.0.0"}');
   await writeFile(join(root, 'native', 'lib', 'deep', 'libx.so.6.18'), 'library');
-  await writeFile(join(root, 'native', 'pg-symlinks.json'), JSON.stringify([{ source: 'native/lib/deep/libx.so.6.18', target: 'native/lib/libx.so.6' }, { source: 'native/lib/deep/libx.so.6.18', target: 'native/lib/deep/libx.so' }]));
+  await writeFile(
+    join(root, 'native', 'pg-symlinks.json'),
+    JSON.stringify([
+      { source: 'native/lib/deep/libx.so.6.18', target: 'native/lib/libx.so.6' },
+      { source: 'native/lib/deep/libx.so.6.18', target: 'native/lib/deep/libx.so' },
+    ]),
+  );
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 

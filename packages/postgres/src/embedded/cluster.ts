@@ -91,7 +91,8 @@ export async function ensureCluster(layout: Layout, as: RunAs, binaries: Binarie
   return Object.fromEntries(
     logins.map((login) => {
       const text = stored[login];
-      if (typeof text !== 'string') throw databaseErrors('database.not_started', { params: { problem: `${layout.credentials} has no password for ${login}.` } });
+      if (typeof text !== 'string')
+        throw databaseErrors('database.not_started', { params: { problem: `${layout.credentials} has no password for ${login}.` } });
       return [login, new Secret(text)];
     }),
   ) as Record<Login, Secret>;
@@ -121,17 +122,16 @@ async function createCluster(layout: Layout, as: RunAs, binaries: Binaries): Pro
 async function removeAbandoned(folder: string): Promise<void> {
   for (const entry of await readdir(folder)) {
     const path = join(folder, entry);
-    if (entry.startsWith('init-') && Date.now() - (await stat(path)).mtimeMs > ABANDONED_AFTER_MS) await rm(path, { recursive: true, force: true });
+    if (entry.startsWith('init-') && Date.now() - (await stat(path)).mtimeMs > ABANDONED_AFTER_MS)
+      await rm(path, { recursive: true, force: true });
   }
 }
 
 async function initdb(as: RunAs, binaries: Binaries, pgData: string, passwordFile: string): Promise<void> {
-  const child = start(as, binaries.initdb, [
-    ...['--pgdata', pgData, '--username', 'postgres', '--pwfile', passwordFile, '--auth', 'scram-sha-256'],
-    // The built-in locale sorts and folds the same on every machine, whatever its C library.
-    ...['--encoding', 'UTF8', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8', '--locale', 'C'],
-    ...['--no-sync', '--no-instructions'],
-  ]);
+  const access = ['--username', 'postgres', '--pwfile', passwordFile, '--auth', 'scram-sha-256'];
+  // The built-in locale sorts and folds the same on every machine, whatever its C library.
+  const locale = ['--encoding', 'UTF8', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8', '--locale', 'C'];
+  const child = start(as, binaries.initdb, ['--pgdata', pgData, ...access, ...locale, '--no-sync', '--no-instructions']);
   let complaint = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (complaint = (complaint + text).slice(-2_000)));
   const [code] = (await once(child, 'close')) as [number | null];

@@ -51,7 +51,10 @@ async function ask(url: ConnectionUrl, text: string): Promise<Record<string, unk
 
 /** Node in a process of its own that serves `folder`; `lines` are what it printed. */
 async function serveInChild(mode: 'write' | 'serve', env: NodeJS.ProcessEnv = process.env) {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('launch-in-child.ts', import.meta.url)), folder, mode], { stdio: ['ignore', 'pipe', 'inherit'], env });
+  const child = spawn(process.execPath, [fileURLToPath(new URL('launch-in-child.ts', import.meta.url)), folder, mode], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env,
+  });
   children.push(child);
   const lines: string[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
@@ -76,7 +79,12 @@ describe('an embedded PostgreSQL', () => {
     expect(String(first.ownerUrl)).toBe('[redacted]');
     expect((await stat(folder)).mode & 0o077).toBe(0);
     expect((await stat(join(folder, 'pg', 'bulkhead-credentials.json'))).mode & 0o777).toBe(0o600);
-    expect(await ask(first.adminUrl, `select current_setting('listen_addresses') as tcp, current_setting('TimeZone') as zone, current_setting('wal_level') as wal, current_setting('fsync') as fsync`)).toEqual([{ tcp: '', zone: 'UTC', wal: 'logical', fsync: 'on' }]);
+    expect(
+      await ask(
+        first.adminUrl,
+        `select current_setting('listen_addresses') as tcp, current_setting('TimeZone') as zone, current_setting('wal_level') as wal, current_setting('fsync') as fsync`,
+      ),
+    ).toEqual([{ tcp: '', zone: 'UTC', wal: 'logical', fsync: 'on' }]);
     await first.stop();
     expect(await hasEnded(first.pid)).toBe(true);
     const second = await startHere();
@@ -87,7 +95,12 @@ describe('an embedded PostgreSQL', () => {
   test('lets each role in with its own password only', async () => {
     await useBegunFolder();
     const postgres = await startHere();
-    for (const [url, role] of [[postgres.ownerUrl, 'bulkhead_owner'], [postgres.appUrl, 'bulkhead_app'], [postgres.controlUrl, 'bulkhead_control'], [postgres.systemUrl, 'bulkhead_system']] as const) {
+    for (const [url, role] of [
+      [postgres.ownerUrl, 'bulkhead_owner'],
+      [postgres.appUrl, 'bulkhead_app'],
+      [postgres.controlUrl, 'bulkhead_control'],
+      [postgres.systemUrl, 'bulkhead_system'],
+    ] as const) {
       expect(await ask(url, 'select session_user as role')).toEqual([{ role }]);
       await expect(ask(url.reveal().replace(/:[^:@]+@/, ':wrong@'), 'select 1')).rejects.toMatchObject({ code: '28P01' });
       await expect(ask(url.reveal().replace(role, 'postgres'), 'select 1')).rejects.toMatchObject({ code: '28P01' });
@@ -97,7 +110,10 @@ describe('an embedded PostgreSQL', () => {
   test('is refused a folder in use, in a sentence that names folder and process, and the first goes on', async () => {
     await useBegunFolder();
     const first = await startHere();
-    const refusal = { code: 'database.folder_in_use', message: expect.stringMatching(new RegExp(`process ${process.pid}\\).*${folder}.*Stop it`)) };
+    const refusal = {
+      code: 'database.folder_in_use',
+      message: expect.stringMatching(new RegExp(`process ${process.pid}\\).*${folder}.*Stop it`)),
+    };
     await expect(startHere()).rejects.toMatchObject(refusal);
     await expect(startHere({ dataDir: `${folder}/../${folder.split('/').at(-1)}/` })).rejects.toMatchObject(refusal);
     expect(await ask(first.ownerUrl, 'select 1 as one')).toEqual([{ one: 1 }]);
@@ -106,13 +122,17 @@ describe('an embedded PostgreSQL', () => {
   test('is refused a folder that another process serves', async () => {
     await useBegunFolder();
     const { child } = await serveInChild('serve');
-    await expect(startHere()).rejects.toMatchObject({ code: 'database.folder_in_use', message: expect.stringContaining(`process ${child.pid})`) });
+    await expect(startHere()).rejects.toMatchObject({
+      code: 'database.folder_in_use',
+      message: expect.stringContaining(`process ${child.pid})`),
+    });
   });
 
   test('of four started at once on a new folder, one serves and three are refused', async () => {
     const outcomes = await Promise.allSettled(Array.from({ length: 4 }, () => startHere({ durable: false })));
     expect(outcomes.filter((outcome) => outcome.status === 'fulfilled')).toHaveLength(1);
-    for (const outcome of outcomes) if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'database.folder_in_use' });
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'database.folder_in_use' });
     expect(await ask(running[0]!.ownerUrl, 'select 1 as one')).toEqual([{ one: 1 }]);
   });
 });
@@ -138,7 +158,9 @@ describe('after a kill', () => {
     await killed(child);
     const acknowledged = Number(lines.at(-1));
     const again = await startHere();
-    expect(Number((await ask(again.ownerUrl, 'select count(*) as count from acknowledged'))[0]?.['count'])).toBeGreaterThanOrEqual(acknowledged);
+    expect(Number((await ask(again.ownerUrl, 'select count(*) as count from acknowledged'))[0]?.['count'])).toBeGreaterThanOrEqual(
+      acknowledged,
+    );
   });
 
   test('of PostgreSQL alone it is started again, at the same address', async () => {
@@ -147,7 +169,10 @@ describe('after a kill', () => {
     await ask(postgres.ownerUrl, 'create table kept (id int); insert into kept values (1)');
     const { pid } = postgres;
     process.kill(pid, 'SIGKILL');
-    await vi.waitFor(async () => expect(await ask(postgres.ownerUrl, 'select * from kept')).toEqual([{ id: 1 }]), { timeout: 15_000, interval: 20 });
+    await vi.waitFor(async () => expect(await ask(postgres.ownerUrl, 'select * from kept')).toEqual([{ id: 1 }]), {
+      timeout: 15_000,
+      interval: 20,
+    });
     await vi.waitFor(() => expect(postgres.pid).not.toBe(pid));
   });
 
@@ -212,6 +237,9 @@ describe('where it runs', () => {
 
   test.runIf(isRoot)('as root without user namespaces, in a folder no other user reaches, it says what to do', async () => {
     await chmod(folder, 0o700);
-    await expect(startHere({ dataDir: join(folder, 'data'), runAs: 'user' })).rejects.toMatchObject({ code: 'database.not_started', message: expect.stringMatching(/choose a data folder/) });
+    await expect(startHere({ dataDir: join(folder, 'data'), runAs: 'user' })).rejects.toMatchObject({
+      code: 'database.not_started',
+      message: expect.stringMatching(/choose a data folder/),
+    });
   });
 });

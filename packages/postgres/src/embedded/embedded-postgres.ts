@@ -82,7 +82,9 @@ async function removeTemporarySocket(layout: Layout): Promise<void> {
 }
 
 function socketUrl(layout: Layout, passwords: Passwords, login: Login, database: string): Secret {
-  return new Secret(`postgresql://${login}:${passwords[login].reveal()}@/${encodeURIComponent(database)}?host=${encodeURIComponent(layout.socketFolder)}`);
+  return new Secret(
+    `postgresql://${login}:${passwords[login].reveal()}@/${encodeURIComponent(database)}?host=${encodeURIComponent(layout.socketFolder)}`,
+  );
 }
 
 async function ensureDatabase(adminUrl: Secret, database: string): Promise<void> {

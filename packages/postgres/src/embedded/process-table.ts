@@ -27,7 +27,7 @@ export async function startToken(pid: number): Promise<string | null> {
   if (line !== null) {
     const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
     // A zombie has ended; only its parent has not looked yet.
-    return fields[0] === 'Z' ? null : fields[19] ?? null;
+    return fields[0] === 'Z' ? null : (fields[19] ?? null);
   }
   return (await ps(pid, 'lstart'))?.replaceAll(/\W/g, '') ?? null;
 }

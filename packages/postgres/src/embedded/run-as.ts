@@ -26,7 +26,8 @@ export async function chooseRunAs(kind?: RunAs['kind']): Promise<RunAs> {
   const dying = works('setpriv', ['--pdeathsig', 'INT', 'true']) ? ['setpriv', '--pdeathsig', 'INT'] : [];
   if (process.getuid?.() !== 0) return { kind: 'plain', prefix: dying };
   const namespace = ['unshare', '--user', `--map-user=${NOBODY}`, `--map-group=${NOBODY}`];
-  if (kind !== 'user' && works('unshare', [...namespace.slice(1), ...dying, 'true'])) return { kind: 'namespace', prefix: [...namespace, ...dying] };
+  if (kind !== 'user' && works('unshare', [...namespace.slice(1), ...dying, 'true']))
+    return { kind: 'namespace', prefix: [...namespace, ...dying] };
   return { kind: 'user', prefix: dying, ...(await unprivilegedUser()) };
 }
 

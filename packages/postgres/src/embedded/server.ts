@@ -123,7 +123,9 @@ async function launch(options: ServerOptions): Promise<ChildProcess> {
     const isHeld = attempt.lines.some((line) => heldForm.test(line));
     if (!isHeld || performance.now() > limit) {
       const complaints = attempt.lines.filter((line) => /FATAL|PANIC|HINT/.test(line));
-      throw databaseErrors('database.not_started', { params: { problem: (complaints.length > 0 ? complaints : attempt.lines).join(' ') || 'it ended without a word.' } });
+      throw databaseErrors('database.not_started', {
+        params: { problem: (complaints.length > 0 ? complaints : attempt.lines).join(' ') || 'it ended without a word.' },
+      });
     }
     await delay(100);
   }
