@@ -3,7 +3,7 @@
 // come with an old one: the program itself is TypeScript that Node 22.18 or newer runs as it is.
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import * as nodeModule from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,8 @@ const major = Number(process.versions.node.split('.')[0]);
 const minor = Number(process.versions.node.split('.')[1]);
 
 if (major > 22 || (major === 22 && minor >= 18)) {
+  // Compiled code is kept beside the code itself, never in a temporary folder where another user could put his own.
+  nodeModule.enableCompileCache(fileURLToPath(new URL('../../../node_modules/.cache/bulkhead-code', import.meta.url)));
   import('../src/main.ts').then(
     (program) => program.main(),
     (error) => {
@@ -36,7 +38,7 @@ if (major > 22 || (major === 22 && minor >= 18)) {
 /** The Node 24 that npm ci has put into node_modules, or null. */
 function findNode() {
   try {
-    const manifest = createRequire(import.meta.url).resolve('node-' + process.platform + '-' + process.arch + '/package.json');
+    const manifest = nodeModule.createRequire(import.meta.url).resolve('node-' + process.platform + '-' + process.arch + '/package.json');
     return join(dirname(manifest), JSON.parse(readFileSync(manifest, 'utf8')).bin.node);
   } catch {
     return null;

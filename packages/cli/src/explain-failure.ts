@@ -1,19 +1,11 @@
 import { PlatformError } from '@bulkhead/base';
 import { ConfigError } from '@bulkhead/platform';
 import { NoDatabaseYet } from '@bulkhead/server';
-import { CommanderError } from 'commander';
+import type { Failure } from './explain-usage.ts';
 import { UsageError } from './usage-error.ts';
-
-export interface Failure {
-  /** For someone who has never seen the product; '' where all has been said. */
-  readonly text: string;
-  /** 1 failed, 2 asked for in the wrong way. */
-  readonly exitCode: number;
-}
 
 /** Whatever ended a command, as sentences with a way out. Pure. */
 export function explainFailure(thrown: unknown): Failure {
-  if (thrown instanceof CommanderError) return explainUsage(thrown);
   if (thrown instanceof UsageError) return { text: thrown.message, exitCode: 2 };
   if (thrown instanceof ConfigError) return { text: `${thrown.message}\nAll settings: docs/reference/config.md`, exitCode: 2 };
   if (thrown instanceof NoDatabaseYet) {
@@ -22,17 +14,6 @@ export function explainFailure(thrown: unknown): Failure {
   }
   if (thrown instanceof PlatformError) return { text: explainPlatformError(thrown), exitCode: 1 };
   return { text: explainSystemError(thrown) ?? `Bulkhead stopped at an error it did not expect. Please report it with these lines:\n${stackOf(thrown)}`, exitCode: 1 };
-}
-
-/** Help and version end as an "error" with exit code 0; what was typed wrongly is 2, as usual on the command line. */
-function explainUsage(error: CommanderError): Failure {
-  if (error.exitCode === 0) return { text: '', exitCode: 0 };
-  // A command group without its command has printed its help instead.
-  if (error.code === 'commander.help') return { text: '', exitCode: 2 };
-  const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
-  const hint = rest.map((line) => line.replace(/^\((.*)\)$/, '$1')).join(' ');
-  const sentence = `${first.charAt(0).toUpperCase()}${first.slice(1).replace(/[.:]?$/, '.')}`;
-  return { text: [sentence, hint, 'Type "bulkhead --help" for what there is.'].filter((part) => part !== '').join(' '), exitCode: 2 };
 }
 
 function explainPlatformError(error: PlatformError): string {

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
-import { explainFailure } from './explain-failure.ts';
+import { CommanderError } from 'commander';
+import { explainUsage } from './explain-usage.ts';
 import { createProgram } from './program.ts';
 
 /** Runs the command line of this process; sets its exit code. 0 done, 1 failed, 2 asked for in the wrong way. */
@@ -12,7 +13,8 @@ export async function main(argv: readonly string[] = process.argv): Promise<void
   try {
     await createProgram().parseAsync([...argv]);
   } catch (thrown) {
-    const { text, exitCode } = explainFailure(thrown);
+    // What a failed command needs to explain itself it has loaded already; help and wrong usage need none of it.
+    const { text, exitCode } = thrown instanceof CommanderError ? explainUsage(thrown) : (await import('./explain-failure.ts')).explainFailure(thrown);
     if (text !== '') writeSync(2, `${text}\n`);
     process.exitCode = exitCode;
   }

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
+import { addDemoCommand } from './demo-command.ts';
 import { addMetaTokensCommand } from './meta-tokens-command.ts';
 import { addStartCommand } from './start-command.ts';
 
@@ -15,11 +16,13 @@ export function createProgram(): Command {
     .exitOverride();
   addStartCommand(program);
   addMetaTokensCommand(program);
+  addDemoCommand(program);
   program.addHelpText(
     'after',
     `
 Examples:
   $ bulkhead start --demo                      everything, with a demo to click through
+  $ bulkhead demo                              the same in the terminal, and nothing left behind
   $ bulkhead meta-tokens create --name deploy  a token for the Meta API
 
 Settings are environment variables (BULKHEAD_PORT, BULKHEAD_DATA_DIR, …): docs/reference/config.md

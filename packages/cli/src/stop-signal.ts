@@ -13,33 +13,40 @@ export interface StopSignal {
 const SAME_PRESS_MS = 1_000;
 const FORCED_EXIT_CODE = 130;
 
-/** Listens for the wish to stop. A second wish calls `force`, which ends the process at once. */
-export function onStopSignal(force: (exitCode: number) => void): StopSignal {
+export interface StopSignalOptions {
+  /** Called at a second wish: ends the process at once. */
+  readonly force: (exitCode: number) => void;
+  /** Milliseconds, for tests. */
+  readonly now?: () => number;
+  /** The process, or what stands for it in tests. */
+  readonly source?: NodeJS.EventEmitter;
+}
+
+/** Listens for the wish to stop, until `release`. */
+export function onStopSignal({ force, now = () => performance.now(), source = process }: StopSignalOptions): StopSignal {
   const { promise, resolve } = Promise.withResolvers<void>();
   let firstAt: number | null = null;
   const ask = () => {
-    const now = performance.now();
     if (firstAt === null) {
-      firstAt = now;
+      firstAt = now();
       resolve();
-    } else if (now - firstAt > SAME_PRESS_MS) {
+    } else if (now() - firstAt > SAME_PRESS_MS) {
       force(FORCED_EXIT_CODE);
     }
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, ask);
+  for (const signal of signals) source.on(signal, ask);
   const orphaned = () => {
-    firstAt ??= performance.now();
+    firstAt ??= now();
     resolve();
   };
-  process.once('disconnect', orphaned);
-  process.channel?.unref();
+  source.once('disconnect', orphaned);
   return {
     asked: promise,
     isAsked: () => firstAt !== null,
     release: () => {
-      for (const signal of signals) process.off(signal, ask);
-      process.off('disconnect', orphaned);
+      for (const signal of signals) source.off(signal, ask);
+      source.off('disconnect', orphaned);
     },
   };
 }

@@ -1,0 +1,19 @@
+import type { CommanderError } from 'commander';
+
+export interface Failure {
+  /** For someone who has never seen the product; '' where all has been said. */
+  readonly text: string;
+  /** 1 failed, 2 asked for in the wrong way. */
+  readonly exitCode: number;
+}
+
+/** Help and version end as an "error" with exit code 0; what was typed wrongly is 2, as usual on the command line. */
+export function explainUsage(error: CommanderError): Failure {
+  if (error.exitCode === 0) return { text: '', exitCode: 0 };
+  // A command group without its command has printed its help instead.
+  if (error.code === 'commander.help') return { text: '', exitCode: 2 };
+  const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
+  const hint = rest.map((line) => line.replace(/^\((.*)\)$/, '$1')).join(' ');
+  const sentence = `${first.charAt(0).toUpperCase()}${first.slice(1).replace(/[.:]?$/, '.')}`;
+  return { text: [sentence, hint, 'Type "bulkhead --help" for what there is.'].filter((part) => part !== '').join(' '), exitCode: 2 };
+}
