@@ -98,11 +98,16 @@ export async function deleteAccessToken(tx: Tx, applicationId: ApplicationId, ha
   return row?.account_id ?? null;
 }
 
-/** Removes some tokens that have expired. */
+/**
+ * Removes some tokens that have expired, only those from which nothing was exchanged: children expire first, and a deletion that
+ * cascades could meet another one half-way and deadlock.
+ */
 export async function deleteOldAccessTokens(tx: Tx, applicationId: ApplicationId, now: Date, limit: number): Promise<void> {
   await tx.execute(sql`
     delete from access_tokens
      where application_id = ${applicationId} and token_hash in (
-       select token_hash from access_tokens where application_id = ${applicationId} and expires_at < ${now}
+       select t.token_hash from access_tokens t
+        where t.application_id = ${applicationId} and t.expires_at < ${now}
+          and not exists (select from access_tokens c where c.application_id = ${applicationId} and c.parent_token_hash = t.token_hash)
         limit ${limit} for update skip locked)`);
 }

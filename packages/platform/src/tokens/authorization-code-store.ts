@@ -31,6 +31,18 @@ export async function insertCode(
 }
 
 /**
+ * Holds the account of a code until the transaction ends. Before the code itself is touched: whoever deletes the account goes the
+ * same way down, and two that met from opposite ends would deadlock.
+ */
+export async function holdAccountOfCode(tx: Tx, applicationId: ApplicationId, hash: Buffer): Promise<void> {
+  await tx.execute(sql`
+    select from accounts
+     where application_id = ${applicationId}
+       and account_id = (select account_id from authorization_codes where application_id = ${applicationId} and code_hash = ${hash})
+       for update`);
+}
+
+/**
  * Spends the code for the grant: of any number of callers one gets it, the others null. Where the transaction rolls back,
  * the code is unspent again.
  */

@@ -24,25 +24,23 @@ export async function deleteGrant(tx: Tx, applicationId: ApplicationId, grantId:
 
 /** Removes some grants whose last refresh token expired unused, and some whose only tokens have expired. */
 export async function deleteOldGrants(tx: Tx, applicationId: ApplicationId, now: Date, limit: number): Promise<void> {
-  await tx.execute(sql`
-    delete from grants
-     where application_id = ${applicationId} and grant_id in (
-       select g.grant_id from grants g
-        where g.application_id = ${applicationId} and g.grant_id in (
-          select r.grant_id from refresh_tokens r
-           where r.application_id = ${applicationId} and r.expires_at < ${now} and r.used_at is null limit ${limit})
-        for update skip locked)`);
-  await tx.execute(sql`
-    delete from grants
-     where application_id = ${applicationId} and grant_id in (
-       select g.grant_id from grants g
-        where g.application_id = ${applicationId} and g.grant_id in (
-          select t.grant_id from access_tokens t
-           where t.application_id = ${applicationId} and t.expires_at < ${now} and t.grant_id is not null
-             and not exists (select from refresh_tokens r where r.application_id = ${applicationId} and r.grant_id = t.grant_id)
-             and not exists (select from access_tokens o
-                              where o.application_id = ${applicationId} and o.grant_id = t.grant_id
-                                and (o.expires_at is null or o.expires_at >= ${now}))
-           limit ${limit})
-        for update skip locked)`);
+  const unused = sql`
+    select r.grant_id from refresh_tokens r
+     where r.application_id = ${applicationId} and r.expires_at < ${now} and r.used_at is null
+     limit ${limit}`;
+  const outlived = sql`
+    select t.grant_id from access_tokens t
+     where t.application_id = ${applicationId} and t.expires_at < ${now} and t.grant_id is not null
+       and not exists (select from refresh_tokens r where r.application_id = ${applicationId} and r.grant_id = t.grant_id)
+       and not exists (select from access_tokens o where o.application_id = ${applicationId} and o.grant_id = t.grant_id
+                                                     and (o.expires_at is null or o.expires_at >= ${now}))
+     limit ${limit}`;
+  // Both leave at once: before the tokens that tell which grants have outlived theirs are cleared away themselves.
+  await Promise.all(
+    [unused, outlived].map((which) =>
+      tx.execute(sql`
+        delete from grants where application_id = ${applicationId} and grant_id in (
+          select grant_id from grants where application_id = ${applicationId} and grant_id in (${which}) for update skip locked)`),
+    ),
+  );
 }

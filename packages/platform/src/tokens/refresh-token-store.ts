@@ -23,6 +23,22 @@ export async function insertRefreshToken(
     values (${fields.applicationId}, ${fields.hash}, ${fields.grantId}, ${fields.now}, ${fields.expiresAt})`);
 }
 
+/**
+ * Holds the account and the grant of a refresh token until the transaction ends. Before the token itself is touched: whoever deletes
+ * an account or a grant goes the same way down, and two that met from opposite ends would deadlock.
+ */
+export async function holdGrantOfRefreshToken(tx: Tx, applicationId: ApplicationId, hash: Buffer): Promise<void> {
+  const grantOfToken = sql`select r.grant_id from refresh_tokens r where r.application_id = ${applicationId} and r.token_hash = ${hash}`;
+  await Promise.all([
+    tx.execute(sql`
+      select from accounts
+       where application_id = ${applicationId}
+         and account_id = (select g.account_id from grants g where g.application_id = ${applicationId} and g.grant_id = (${grantOfToken}))
+         for key share`),
+    tx.execute(sql`select from grants where application_id = ${applicationId} and grant_id = (${grantOfToken}) for key share`),
+  ]);
+}
+
 /** Spends the refresh token: of any number of callers one gets its grant, the others null. */
 export async function consumeRefreshToken(tx: Tx, token: { applicationId: ApplicationId; hash: Buffer; now: Date }): Promise<Grant | null> {
   const row = await tx.maybe<GrantRow>(sql`

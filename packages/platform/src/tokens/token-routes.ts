@@ -4,6 +4,7 @@ import {
   introspectionRequest,
   introspectionResponse,
   revocationRequest,
+  type TokenInfo,
   tokenInfo,
   tokenParameters,
   tokenResponse,
@@ -54,7 +55,7 @@ export function tokenRoutes(parts: GrantParts): AnyRoute[] {
       cors: true,
       invalidToken: () => 'token.invalid_at_verify',
       handler: async ({ principal, now }) => {
-        const { expiresAt, endUser } = principal;
+        const { expiresAt, endUser, authorizationDetails: details } = principal;
         return {
           status: 200,
           body: {
@@ -64,6 +65,7 @@ export function tokenRoutes(parts: GrantParts): AnyRoute[] {
             expires: expiresAt?.toISOString() ?? null,
             ...(expiresAt === null ? {} : { expires_in: secondsLeft(expiresAt, now) }),
             ...(endUser === null ? {} : { end_user: endUser }),
+            ...(details === null ? {} : { authorization_details: details as TokenInfo['authorization_details'] }),
           },
         };
       },

@@ -2,7 +2,7 @@ import { AUTHORIZATION_CODE, type AuthorizationCodeRequest, authorizationCodeReq
 import { confirmAccount } from '../../accounts/index.ts';
 import { getApplicationSettings } from '../../applications/index.ts';
 import { audit } from '../../audit/index.ts';
-import { type AuthorizationCode, consumeCode, findGrantOfCode } from '../authorization-code-store.ts';
+import { type AuthorizationCode, consumeCode, findGrantOfCode, holdAccountOfCode } from '../authorization-code-store.ts';
 import { endReusedGrant } from '../end-reused-grant.ts';
 import { insertGrant } from '../grant-store.ts';
 import { issueGrantTokens } from '../issue-grant-tokens.ts';
@@ -23,8 +23,9 @@ export const authorizationCodeGrant = tokenGrant({
     const confidential = context.principal.apiKeyId !== null;
 
     const answer = await db.withTenant(applicationId, async (tx) => {
-      const [settings, code] = await Promise.all([
+      const [settings, , code] = await Promise.all([
         getApplicationSettings(tx, applicationId),
+        holdAccountOfCode(tx, applicationId, hash),
         consumeCode(tx, { applicationId, hash, grantId: id, now }),
       ]);
       if (settings === null) throw refused('Application deleted');

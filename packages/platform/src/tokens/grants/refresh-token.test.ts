@@ -163,3 +163,30 @@ describe('RFC 6749 §6 refreshing', () => {
     expect((await refresh(last.refresh_token)).status).toBe(200);
   });
 });
+
+describe('a refresh that meets the end of what it renews', () => {
+  test('a revocation in the same moment neither stalls nor fails it, and afterwards nothing is alive', async () => {
+    for (let round = 0; round < 15; round++) {
+      const { accessToken, refreshToken } = await world.grant(client);
+      const [refreshed, revoked] = await Promise.all([
+        refresh(refreshToken),
+        world.post('/v1/oauth/revoke', { token: refreshToken }, { authorization: `APIKey ${client.apiKey}` }),
+      ]);
+      expect(revoked.status).toBe(200);
+      expect([200, 400]).toContain(refreshed.status);
+      for (const token of [accessToken, refreshed.json.access_token ?? accessToken]) expect(await world.isLive(token)).toBe(false);
+    }
+  });
+
+  test('nor does the deletion of its account', async () => {
+    for (let round = 0; round < 15; round++) {
+      const { account, accessToken, refreshToken } = await world.grant(client);
+      const [refreshed] = await Promise.all([
+        refresh(refreshToken),
+        world.db.withTenant(client.id, (tx) => tx.execute(sql`delete from accounts where account_id = ${account.accountId}`)),
+      ]);
+      expect([200, 400]).toContain(refreshed.status);
+      for (const token of [accessToken, refreshed.json.access_token ?? accessToken]) expect(await world.isLive(token)).toBe(false);
+    }
+  });
+});

@@ -4,7 +4,7 @@ import { audit } from '../../audit/index.ts';
 import { endReusedGrant } from '../end-reused-grant.ts';
 import { issueGrantTokens } from '../issue-grant-tokens.ts';
 import { narrowScope } from '../narrow-scope.ts';
-import { consumeRefreshToken, findGrantOfUsedRefreshToken } from '../refresh-token-store.ts';
+import { consumeRefreshToken, findGrantOfUsedRefreshToken, holdGrantOfRefreshToken } from '../refresh-token-store.ts';
 import { refreshToken } from '../token-credentials.ts';
 import { tokenErrors } from '../token-errors.ts';
 import { tokenGrant } from '../token-grant.ts';
@@ -20,7 +20,10 @@ export const refreshTokenGrant = tokenGrant({
     const { hash } = parsed;
 
     const answer = await db.withTenant(applicationId, async (tx) => {
-      const grant = await consumeRefreshToken(tx, { applicationId, hash, now });
+      const [, grant] = await Promise.all([
+        holdGrantOfRefreshToken(tx, applicationId, hash),
+        consumeRefreshToken(tx, { applicationId, hash, now }),
+      ]);
       if (grant === null) {
         const reused = await findGrantOfUsedRefreshToken(tx, applicationId, hash);
         if (reused !== null) await endReusedGrant(tx, context, reused, 'refresh_token');
