@@ -5,15 +5,23 @@ import type { BodyForm } from './route.ts';
 
 const DEPTH_MAX = 32;
 
-/** Reads a body into memory, never more than `limit` bytes. */
-export async function readBytes(stream: Readable, limit: number): Promise<Buffer> {
+const PARAMETERS_MAX = 500;
+
+/** Reads a body into memory: never more than `limit.bytes`, never longer than `limit.ms` for the whole of it. */
+export async function readBytes(stream: Readable, limit: { readonly bytes: number; readonly ms: number }): Promise<Buffer> {
   const parts: Buffer[] = [];
   let size = 0;
-  for await (const part of stream) {
-    const bytes = part as Buffer;
-    size += bytes.byteLength;
-    if (size > limit) throw httpErrors('request.body_too_large', { params: { limit } });
-    parts.push(bytes);
+  const late = httpErrors('request.too_slow', { params: { limit: Math.ceil(limit.ms / 1000) } });
+  const timer = setTimeout(() => stream.destroy(late), limit.ms);
+  try {
+    for await (const part of stream) {
+      const bytes = part as Buffer;
+      size += bytes.byteLength;
+      if (size > limit.bytes) throw httpErrors('request.body_too_large', { params: { limit: limit.bytes } });
+      parts.push(bytes);
+    }
+  } finally {
+    clearTimeout(timer);
   }
   return Buffer.concat(parts, size);
 }
@@ -40,7 +48,9 @@ export function decodeBody(bytes: Buffer, contentType: string | undefined, form:
 
 export function decodeForm(text: string): Record<string, string | string[]> {
   const fields: Record<string, string | string[]> = Object.create(null);
+  let count = 0;
   for (const [name, value] of new URLSearchParams(text)) {
+    if (++count > PARAMETERS_MAX) throw httpErrors('request.too_many_parameters', { params: { limit: PARAMETERS_MAX } });
     const before = fields[name];
     fields[name] = before === undefined ? value : [before, value].flat();
   }

@@ -77,6 +77,8 @@ beforeAll(async () => {
     routes,
     log: silentLog,
     bodyBytesMax: 1000,
+    bodyMsMax: 200,
+    drainMsMax: 300,
     open: async () => ({}),
     close: () => undefined,
     idempotency: memoryIdempotency(),
@@ -208,7 +210,59 @@ describe('a request line', () => {
     expect(answer).toContain('"error_code":"bad_request"');
   });
 
+  it('with two Authorization headers, or hundreds of headers, is refused', async () => {
+    const get = (headers: string) => rawRequest(`GET /v1/nowhere HTTP/1.1\r\nHost: a\r\n${headers}Connection: close\r\n\r\n`);
+    expect(await get('Authorization: Bearer a\r\nAuthorization: Bearer b\r\n')).toMatch(/^HTTP\/1.1 400 /);
+    expect(await get('Authorization: Bearer a\r\n')).toMatch(/^HTTP\/1.1 404 /);
+    expect(await get('X: y\r\n'.repeat(250))).toMatch(/^HTTP\/1.1 431 /);
+    expect(await get('X: y\r\n'.repeat(150))).toMatch(/^HTTP\/1.1 404 /);
+  });
+
+  it('whose body never ends is answered and closed', async () => {
+    const answer = await rawRequest('POST /v1/echo/a HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"te');
+    expect(answer === '' || answer.startsWith('HTTP/1.1 408 ')).toBe(true);
+  });
+
   it('with one Host header is not', async () => {
     expect(await rawRequest('GET /v1/nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1.1 404 /);
+  });
+});
+
+describe('closing', () => {
+  it('lets a running request end, then ends', async () => {
+    let release = () => undefined as void;
+    const running = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const slow = await createServer({
+      routes: [
+        route({
+          ...base,
+          id: 'slow.get',
+          method: 'GET',
+          path: '/slow',
+          answers: { 200: z.object({ done: z.boolean() }) },
+          handler: async () => {
+            await running;
+            return { status: 200, body: { done: true } };
+          },
+        }),
+      ],
+      log: silentLog,
+      bodyBytesMax: 1000,
+      open: async () => ({}),
+      close: () => undefined,
+      idempotency: memoryIdempotency(),
+      errorPage: async () => ({ status: 500, body: '' }),
+      trustProxy: [],
+    });
+    const slowPort = await slow.listen(0, '127.0.0.1');
+    const answer = fetch(`http://127.0.0.1:${slowPort}/slow`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const closed = slow.close();
+    release();
+    expect(await (await answer).json()).toEqual({ done: true });
+    await closed;
+    await expect(fetch(`http://127.0.0.1:${slowPort}/slow`)).rejects.toThrow();
   });
 });

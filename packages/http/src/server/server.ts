@@ -17,6 +17,10 @@ export interface ServerOptions<Context> {
   readonly log: Log;
   /** Most bytes of a body that is read into memory. */
   readonly bodyBytesMax: number;
+  /** Longest time such a body may take to arrive, in milliseconds. Default 10,000. */
+  readonly bodyMsMax?: number;
+  /** Longest time that running requests get to end when the server closes, in milliseconds. Default 30,000. */
+  readonly drainMsMax?: number;
   /** Authenticates by what the route accepts and makes the handler's context. Throws a PlatformError to refuse. */
   readonly open: (request: IncomingCall, route: AnyRoute) => Promise<Context>;
   /** Called once after every answered handler, for checks such as "the declared audit entry was written". */
@@ -35,6 +39,9 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+const BODY_MS_MAX = 10_000;
+const DRAIN_MS_MAX = 30_000;
+const HEADERS_MAX = 200;
 const ANY_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const SECURITY_HEADERS = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cache-control': 'no-store' } as const;
 
@@ -83,7 +90,10 @@ export async function createServer<Context>(options: ServerOptions<Context>): Pr
       await server.listen({ port, host });
       return (server.server.address() as AddressInfo).port;
     },
-    close: () => server.close(),
+    async close() {
+      const force = setTimeout(() => server.server.closeAllConnections(), options.drainMsMax ?? DRAIN_MS_MAX);
+      await server.close().finally(() => clearTimeout(force));
+    },
   };
 }
 
@@ -101,7 +111,7 @@ function register<Context>(server: FastifyInstance, options: ServerOptions<Conte
       let call = callOf(request, {}, leaving.signal);
       try {
         const stream = request.body as Readable | undefined;
-        const bytes = route.bodyForm === 'stream' || stream === undefined ? Buffer.alloc(0) : await readBytes(stream, options.bodyBytesMax);
+        const bytes = route.bodyForm === 'stream' || stream === undefined ? Buffer.alloc(0) : await readBytes(stream, { bytes: options.bodyBytesMax, ms: options.bodyMsMax ?? BODY_MS_MAX });
         const decoded = route.bodyForm === 'stream' || route.body === undefined ? undefined : decodeBody(bytes, request.headers['content-type'], route.bodyForm ?? 'json');
         if (route.bodyForm === 'form-or-json') call = callOf(request, decoded as Record<string, string | string[]>, leaving.signal);
         const context = await options.open(call, route);
@@ -206,11 +216,18 @@ function callOf(request: FastifyRequest, form: Record<string, string | string[]>
   };
 }
 
-/** Two Host headers, or a target with a host of its own, could make two parsers see two different requests. */
+/** Two Host or Authorization headers, or a target with a host of its own, could make two parsers see two different requests. */
 function refuseOddTargets(request: FastifyRequest): void {
   const raw = request.raw.rawHeaders;
+  if (raw.length / 2 > HEADERS_MAX) throw httpErrors('request.too_many_headers', { params: { limit: HEADERS_MAX } });
   let hosts = 0;
-  for (let at = 0; at < raw.length; at += 2) if (raw[at]!.length === 4 && raw[at]!.toLowerCase() === 'host') hosts++;
+  let credentials = 0;
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at]!.toLowerCase();
+    if (name === 'host') hosts++;
+    else if (name === 'authorization') credentials++;
+  }
+  if (credentials > 1) throw httpErrors('request.two_credentials');
   if (hosts !== 1 || !request.raw.url?.startsWith('/')) throw httpErrors('request.duplicate_host');
 }
 
