@@ -162,7 +162,6 @@ export class TokenWorld implements AsyncDisposable {
   }
 
   async send(path: string, init: RequestInit): Promise<OAuthAnswer> {
-    // oxlint-disable-next-line no-restricted-globals -- here we are the client, from outside.
     const answer = await fetch(this.url + path, init);
     const text = await answer.text();
     return { status: answer.status, headers: answer.headers, json: text === '' ? undefined : JSON.parse(text) };
