@@ -1,5 +1,5 @@
 export { bearerAuthenticator } from './bearer-authenticator.ts';
-export { clientAuthenticator, type ClientAuthenticatorParts } from './client-authenticator.ts';
+export { clientAuthenticator } from './client-authenticator.ts';
 export { issueAuthorizationCode } from './issue-authorization-code.ts';
 export { issueImplicitToken } from './issue-implicit-token.ts';
 export { tokenRoutes } from './token-routes.ts';
