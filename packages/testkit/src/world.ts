@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { ManualClock, Secret, silentLog, type Log } from '@bulkhead/base';
 import { createPlatform, type Platform, prepareFirstOrganization } from '@bulkhead/platform';
+import type { Database } from '@bulkhead/postgres';
 import { type TestDatabase, testDatabase } from './database.ts';
 
 export interface WorldOptions {
   readonly egressAllow?: readonly string[];
   readonly publicUrl?: string;
   readonly log?: Log;
+  /** What the platform gets instead of the test's database: for tests that break something on purpose. */
+  readonly database?: (database: Database) => Database;
 }
 
 export interface HttpAnswer {
@@ -39,7 +42,7 @@ export class World implements AsyncDisposable {
     const clock = new ManualClock(Date.now());
     const log = options.log ?? silentLog;
     const platform = await createPlatform({
-      db: database.database,
+      db: options.database?.(database.database) ?? database.database,
       rootKeyBytes: randomBytes(32),
       clock,
       log,

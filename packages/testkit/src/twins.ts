@@ -1,0 +1,374 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { type ApplicationId, applicationId as applicationIds, defineTenantCredential } from '@bulkhead/base';
+import { issueMetaToken } from '@bulkhead/platform';
+import { sql } from '@bulkhead/postgres';
+import type { FakeUpstream } from './fake-upstream.ts';
+import { formWith, HttpBrowser, type Visit } from './http-browser.ts';
+import type { World } from './world.ts';
+
+/** Everything of a twin that a request can name. */
+export type Name =
+  | 'application'
+  | 'apikey'
+  | 'redirect_uri'
+  | 'trusted_domain'
+  | 'oauth_key'
+  | 'oauth_service'
+  | 'key_service'
+  | 'webhook'
+  | 'callback'
+  | 'redirect_url'
+  | 'account'
+  | 'second_account'
+  | 'code'
+  | 'code_verifier'
+  | 'access_token'
+  | 'second_access_token'
+  | 'refresh_token'
+  | 'request_uri'
+  | 'transaction'
+  | 'state'
+  | 'api_key_text'
+  | 'spare_apikey'
+  | 'spare_oauth_key'
+  | 'spare_service'
+  | 'clone'
+  | 'canary'
+  | 'end_user';
+
+export type Names = Readonly<Record<Name, string>>;
+
+/** One tenant, filled with everything a tenant can have. Its canary stands in every text it wrote, but for those that its connect page shows to everybody. */
+export interface Twin {
+  readonly title: string;
+  readonly canary: string;
+  readonly organizationId: string;
+  readonly metaToken: string;
+  /** Of the same organization, reading only. */
+  readonly readingMetaToken: string;
+  readonly revokedMetaToken: string;
+  readonly applicationId: ApplicationId;
+  readonly names: Names;
+  /** Live bearers: of the first account, of the second. */
+  readonly apiKey: string;
+  readonly revokedApiKey: string;
+  readonly revokedBearer: string;
+  /** The Cookie header of the browser in which the open flow began. */
+  readonly cookie: string;
+  /** Every secret ever shown to this tenant or typed by it. */
+  readonly secrets: readonly string[];
+}
+
+/** Two Applications of one organization and one of another, each filled alike. */
+export interface Twins extends AsyncDisposable {
+  readonly upstream: FakeUpstream;
+  /** The one that is attacked. */
+  readonly victim: Twin;
+  /** Another organization. */
+  readonly stranger: Twin;
+  /** The victim's own organization, another Application. */
+  readonly sibling: Twin;
+}
+
+export function pkcePair(): { readonly verifier: string; readonly challenge: string } {
+  const verifier = randomBytes(32).toString('base64url');
+  return { verifier, challenge: createHash('sha256').update(verifier).digest('base64url') };
+}
+
+/** Fills a world with twins. The upstream must be reachable: start it before the world, and let the world's egress through. */
+export async function createTwins(world: World, upstream: FakeUpstream): Promise<Twins> {
+  const first = await organizationOf(world, world.metaToken);
+  const second = await newOrganization(world, 'Second organization');
+  const victim = await createTwin(world, upstream, 'victim', first);
+  const sibling = await createTwin(world, upstream, 'sibling', first);
+  const stranger = await createTwin(world, upstream, 'stranger', second);
+  return { upstream, victim, sibling, stranger, [Symbol.asyncDispose]: () => upstream[Symbol.asyncDispose]() };
+}
+
+
+
+interface OrganizationTokens {
+  readonly organizationId: string;
+  readonly metaToken: string;
+  readonly readingMetaToken: string;
+  readonly revokedMetaToken: string;
+}
+
+async function organizationOf(world: World, metaToken: string): Promise<OrganizationTokens> {
+  const organizationId = await world.platform.db.withControl('first organization of a test', async (tx) => {
+    const row = await tx.one<{ organization_id: string }>(sql`select organization_id from organizations order by created_at limit 1`);
+    return row.organization_id;
+  });
+  return { metaToken, ...(await furtherTokens(world, organizationId)) };
+}
+
+async function newOrganization(world: World, name: string): Promise<OrganizationTokens> {
+  const organizationId = `org${randomBytes(11).toString('hex')}`;
+  const metaToken = await world.platform.db.withControl('another organization of a test', async (tx) => {
+    await tx.execute(sql`insert into organizations (organization_id, name) values (${organizationId}, ${name})`);
+    return (await issueMetaToken(tx, { organizationId, name: 'all', now: new Date(world.clock.now()) })).secret.reveal();
+  });
+  return { metaToken, ...(await furtherTokens(world, organizationId)) };
+}
+
+async function furtherTokens(world: World, organizationId: string) {
+  return world.platform.db.withControl('further Meta tokens of a test', async (tx) => {
+    const now = new Date(world.clock.now());
+    const reading = await issueMetaToken(tx, { organizationId, name: 'reading', scopes: ['applications:read'], now });
+    const revoked = await issueMetaToken(tx, { organizationId, name: 'revoked', now });
+    await tx.execute(sql`delete from meta_tokens where meta_token_id = ${revoked.metaToken.metaTokenId}`);
+    return { organizationId, readingMetaToken: reading.secret.reveal(), revokedMetaToken: revoked.secret.reveal() };
+  });
+}
+
+/** Meta calls of one organization; anything but success throws. */
+class Meta {
+  readonly #world: World;
+  readonly #token: string;
+
+  constructor(world: World, token: string) {
+    this.#world = world;
+    this.#token = token;
+  }
+
+  // oxlint-disable-next-line typescript/no-explicit-any -- answers of every shape.
+  async call(method: string, path: string, body?: unknown): Promise<any> {
+    const answer = await this.#world.call(method, `/v1/meta${path}`, { headers: { authorization: `Bearer ${this.#token}` }, ...(body === undefined ? {} : { body }) });
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
+    return answer.json;
+  }
+}
+
+/** What an Application says about itself, with the canary in every text that is not for everybody. */
+function configured(canary: string) {
+  return {
+    name: `${canary} name`,
+    description: `${canary} description`,
+    implicit_grant_enabled: true,
+    events_enabled: true,
+    end_customer: `${canary} customer`,
+    // Shown to whoever holds a link, so without the canary.
+    branding: { display_name: 'A brand', support_url: 'https://brand.example/support', primary_colour: '#0b6b82' },
+  };
+}
+
+async function createTwin(world: World, upstream: FakeUpstream, title: string, organization: OrganizationTokens): Promise<Twin> {
+  const canary = `canary${randomBytes(8).toString('hex')}`;
+  const meta = new Meta(world, organization.metaToken);
+  const created = await meta.call('POST', '/applications', configured(canary));
+  const applicationId = created.id as ApplicationId;
+  const apiKey: string = created.default_api_key.key;
+  const below = `/applications/${applicationId}`;
+  const redirectUrl = `https://${canary}.example/callback`;
+  const oauthService = `o${randomBytes(6).toString('hex')}`;
+  const keyService = `k${randomBytes(6).toString('hex')}`;
+  const clientSecret = `client-secret-${randomBytes(18).toString('hex')}`;
+
+  const redirectUri = await meta.call('POST', `${below}/redirect_uris`, { url: redirectUrl });
+  const trustedDomain = await meta.call('POST', `${below}/trusted_domains`, { domain: `${canary}.example` });
+  const service = await meta.call('POST', `${below}/services`, upstream.oauthService(oauthService, `${canary} files`));
+  await meta.call('POST', `${below}/services`, upstream.keyService(keyService, `${canary} notes`));
+  const oauthKey = await meta.call('POST', `${below}/oauth_keys`, { service: oauthService, client_id: `${canary}-client`, client_secret: clientSecret, scopes: ['files.read'] });
+  const webhook = await meta.call('POST', `${below}/webhooks`, { url: `https://${canary}.example/hook` });
+  const revoked = await meta.call('POST', `${below}/apikeys`);
+  await meta.call('DELETE', `${below}/apikeys/${revoked.id}`);
+  const spareService = `s${randomBytes(6).toString('hex')}`;
+  await meta.call('POST', `${below}/services`, upstream.keyService(spareService, `${canary} spare`));
+  const spareKey = await meta.call('POST', `${below}/apikeys`);
+  const spareOAuthKey = await meta.call('POST', `${below}/oauth_keys`, { service: 'box', client_id: `${canary}-spare`, client_secret: clientSecret });
+  const clone = await meta.call('POST', '/applications', { name: `${canary} clone`, source: applicationId });
+
+  const tenant: ConnectingTenant = { applicationId, apiKey, redirectUrl, canary };
+  const upstreamKey = `key:${canary}-second:${randomBytes(12).toString('hex')}`;
+  const oauth = { service: oauthService, person: { id: `${canary}-first`, name: `${canary}@first.example` } };
+  const grant = await connectAccount(world, upstream, tenant, oauth);
+  const secondGrant = await connectAccount(world, upstream, tenant, { service: keyService, apiKey: upstreamKey });
+  const spent = await redeemed(world, tenant, await authorized(world, upstream, tenant, oauth));
+  await mustBe(200, await world.call('POST', '/v1/oauth/revoke', { headers: { authorization: `APIKey ${apiKey}` }, body: new URLSearchParams({ token: spent.access_token }) }));
+  const unspent = await authorized(world, upstream, tenant, oauth);
+  const { requestUri } = await pushed(world, tenant, { scope: oauthService });
+  await mustBe(201, await world.call('POST', `/v1/accounts/${grant.account_id}/reconnect`, { headers: { authorization: `APIKey ${apiKey}`, 'idempotency-key': `${canary}-key` } }));
+  const flow = await openFlow(world, tenant, oauthService, keyService);
+
+  return {
+    title,
+    canary,
+    ...organization,
+    applicationId,
+    apiKey,
+    revokedApiKey: revoked.key,
+    revokedBearer: spent.access_token,
+    cookie: flow.cookie,
+    names: {
+      application: applicationId,
+      apikey: created.default_api_key.id,
+      redirect_uri: redirectUri.id,
+      trusted_domain: trustedDomain.id,
+      oauth_key: oauthKey.id,
+      oauth_service: oauthService,
+      key_service: keyService,
+      webhook: webhook.id,
+      callback: service.callback_url.split('/').at(-1),
+      redirect_url: redirectUrl,
+      account: String(grant.account_id),
+      second_account: String(secondGrant.account_id),
+      code: unspent.code,
+      code_verifier: unspent.verifier,
+      access_token: grant.access_token,
+      second_access_token: secondGrant.access_token,
+      refresh_token: grant.refresh_token,
+      request_uri: requestUri,
+      transaction: flow.transaction,
+      state: flow.state,
+      api_key_text: apiKey,
+      spare_apikey: spareKey.id,
+      spare_oauth_key: spareOAuthKey.id,
+      spare_service: spareService,
+      clone: clone.id,
+      canary,
+      end_user: `${canary}-user`,
+    },
+    secrets: [
+      apiKey,
+      revoked.key,
+      spareKey.key,
+      clone.default_api_key.key,
+      clientSecret,
+      webhook.secret,
+      upstreamKey,
+      unspent.code,
+      unspent.verifier,
+      requestUri.slice(requestUri.lastIndexOf(':') + 1),
+      flow.transaction,
+      flow.state,
+      ...[grant, secondGrant, spent].flatMap((tokens) => [tokens.access_token, tokens.refresh_token]),
+    ],
+  };
+}
+
+export interface ConnectingTenant {
+  readonly applicationId: ApplicationId;
+  readonly apiKey: string;
+  readonly redirectUrl: string;
+  readonly canary: string;
+}
+
+/** How an account is connected: by whom at an OAuth service, or with which key. */
+export type Connecting = { readonly service: string; readonly person: { readonly id: string; readonly name: string } } | { readonly service: string; readonly apiKey: string };
+
+export interface GrantedTokens {
+  readonly access_token: string;
+  readonly refresh_token: string;
+  readonly account_id: number;
+  readonly scope: string;
+}
+
+/** A connect flow from the pushed request to the tokens. */
+export async function connectAccount(world: World, upstream: FakeUpstream, tenant: ConnectingTenant, connecting: Connecting): Promise<GrantedTokens> {
+  return redeemed(world, tenant, await authorized(world, upstream, tenant, connecting));
+}
+
+/** A connect flow up to the code. */
+export async function authorized(world: World, upstream: FakeUpstream, tenant: ConnectingTenant, connecting: Connecting): Promise<{ code: string; verifier: string }> {
+  const { requestUri, verifier } = await pushed(world, tenant, { scope: connecting.service });
+  const browser = new HttpBrowser(world.url, upstream.url);
+  if ('person' in connecting) upstream.person = connecting.person;
+  const begun = await browser.open(`${world.url}/v1/oauth?${new URLSearchParams({ client_id: tenant.applicationId, request_uri: requestUri })}`);
+  const end = 'person' in connecting ? begun : await typeKey(browser, begun, connecting.apiKey);
+  const code = new URL(end.url).searchParams.get('code');
+  if (code === null) throw new Error(`no code at ${end.url}: ${end.status} ${end.text.slice(0, 2000)}`);
+  return { code, verifier };
+}
+
+async function typeKey(browser: HttpBrowser, visit: Visit, apiKey: string): Promise<Visit> {
+  const form = formWith(visit.text, 'api_key');
+  if (form === null) throw new Error(`no credential form at ${visit.url}: ${visit.text.slice(0, 2000)}`);
+  return browser.submit(new URL(form.action, visit.url).href, { ...form.hidden, api_key: apiKey });
+}
+
+/** The tokens of a code. */
+export async function redeemed(world: World, tenant: ConnectingTenant, { code, verifier }: { code: string; verifier: string }): Promise<GrantedTokens> {
+  const form = new URLSearchParams({ grant_type: 'authorization_code', code, code_verifier: verifier, redirect_uri: tenant.redirectUrl, end_user: `${tenant.canary}-user` });
+  const answer = await world.call('POST', '/v1/oauth/token', { headers: { authorization: `APIKey ${tenant.apiKey}` }, body: form });
+  return (await mustBe(200, answer)).json;
+}
+
+/** A pushed authorization request of the twin (RFC 9126). */
+export async function pushed(world: World, tenant: ConnectingTenant, fields: Readonly<Record<string, string>>): Promise<{ requestUri: string; verifier: string }> {
+  const { verifier, challenge } = pkcePair();
+  const form = new URLSearchParams({
+    response_type: 'code',
+    redirect_uri: tenant.redirectUrl,
+    code_challenge: challenge,
+    code_challenge_method: 'S256',
+    end_user: `${tenant.canary}-user`,
+    custom_properties: JSON.stringify({ note: `${tenant.canary} property` }),
+    ...fields,
+  });
+  const answer = await mustBe(201, await world.call('POST', '/v1/oauth/par', { headers: { authorization: `APIKey ${tenant.apiKey}` }, body: form }));
+  return { requestUri: answer.json.request_uri, verifier };
+}
+
+/** A flow that waits at the chooser, and one that waits at the upstream; both in one browser. */
+export async function openFlow(world: World, tenant: ConnectingTenant, oauthService: string, keyService: string): Promise<{ transaction: string; state: string; cookie: string }> {
+  const browser = new HttpBrowser(world.url);
+  const start = async (scope: string): Promise<Visit> => {
+    const { requestUri } = await pushed(world, tenant, { scope });
+    return browser.open(`${world.url}/v1/oauth?${new URLSearchParams({ client_id: tenant.applicationId, request_uri: requestUri })}`);
+  };
+  const chooser = await start(`${oauthService} ${keyService}`);
+  const waiting = await start(oauthService);
+  const transaction = new URL(chooser.url).pathname.split('/').at(-1) ?? '';
+  const state = new URL(waiting.url).searchParams.get('state') ?? '';
+  return { transaction, state, cookie: browser.cookieFor(chooser.url) };
+}
+
+async function mustBe<Answer extends { status: number; text: string }>(status: number, answer: Answer): Promise<Answer> {
+  if (answer.status !== status) throw new Error(`expected ${status}, got ${answer.status}: ${answer.text}`);
+  return answer;
+}
+
+const credentialOf: Partial<Record<Name, Parameters<typeof defineTenantCredential>[0]>> = {
+  api_key_text: 'bhk',
+  access_token: 'bha',
+  second_access_token: 'bha',
+  refresh_token: 'bhr',
+  code: 'bhc',
+  request_uri: 'bhp',
+  transaction: 'bht',
+  state: 'bht',
+};
+
+const letters = (length: number): string => randomBytes(length).toString('hex').slice(0, length);
+
+/** The same names, of things that never existed: alike in form, so that only a look into the database could tell. */
+export function neverExisted(twin: Twin): Names {
+  const made = (name: Name, text: string): string => {
+    const prefix = credentialOf[name];
+    if (prefix !== undefined) {
+      const secret = defineTenantCredential(prefix).issue(twin.applicationId).secret.reveal();
+      return name === 'request_uri' ? `${text.slice(0, text.lastIndexOf(':') + 1)}${secret}` : secret;
+    }
+    switch (name) {
+      case 'application':
+      case 'clone':
+        return applicationIds.generate();
+      case 'account':
+      case 'second_account':
+        return String(Number.parseInt(letters(13), 16) % 2 ** 50);
+      case 'redirect_url':
+        return `https://${letters(24)}.example/callback`;
+      case 'oauth_service':
+      case 'key_service':
+      case 'spare_service':
+        return `${text[0]}${letters(text.length - 1)}`;
+      case 'callback':
+        return letters(text.length);
+      case 'code_verifier':
+        return pkcePair().verifier;
+      default:
+        return text.slice(0, 3) + letters(text.length - 3);
+    }
+  };
+  return Object.fromEntries(Object.entries(twin.names).map(([name, text]) => [name, made(name as Name, text)])) as Names;
+}

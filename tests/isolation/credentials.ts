@@ -1,0 +1,58 @@
+import type { AnyRoute } from '@bulkhead/http';
+import type { Twin } from '@bulkhead/testkit';
+
+/** A credential as it is shown, and what a finding calls it. */
+export interface Shown {
+  readonly title: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const bearer = (title: string, token: string): Shown => ({ title, headers: { authorization: `Bearer ${token}` } });
+const apiKey = (title: string, key: string): Shown => ({ title, headers: { authorization: `APIKey ${key}` } });
+const basic = (title: string, id: string, secret: string): Shown => ({ title, headers: { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` } });
+
+/** Live credentials of a kind that a route takes. */
+export function valid(kind: string, twin: Twin): readonly Shown[] {
+  switch (kind) {
+    case 'meta_token':
+      return [bearer(`${twin.title}'s Meta token`, twin.metaToken), { title: `${twin.title}'s Meta token as DeveloperKey`, headers: { authorization: `DeveloperKey ${twin.metaToken}` } }];
+    case 'api_key':
+      return [apiKey(`${twin.title}'s API key`, twin.apiKey)];
+    case 'bearer':
+      return [bearer(`${twin.title}'s access token`, twin.names.access_token)];
+    case 'client':
+      return [apiKey(`${twin.title} as client`, twin.apiKey), basic(`${twin.title} as client by Basic`, twin.applicationId, twin.apiKey)];
+    default:
+      throw new Error(`nobody told the matrix what a ${kind} looks like`);
+  }
+}
+
+/** Whatever proves nothing: none, noise, revoked, of the wrong kind, in the wrong place. All of it the owner's own. */
+export function worthless(route: AnyRoute, twin: Twin): readonly Shown[] {
+  const taken = new Set<string>(route.credentials);
+  const { names, applicationId } = twin;
+  const noise: Shown[] = [
+    { title: 'no credential', headers: {} },
+    { title: 'an empty credential', headers: { authorization: '' } },
+    bearer('noise as Bearer', 'garbage'),
+    apiKey('noise as APIKey', 'garbage'),
+    basic('noise as Basic', applicationId, 'garbage'),
+    { title: 'an unknown scheme', headers: { authorization: `Digest ${twin.apiKey}` } },
+    bearer('a revoked access token', twin.revokedBearer),
+    apiKey('a revoked API key', twin.revokedApiKey),
+    basic('a revoked API key by Basic', applicationId, twin.revokedApiKey),
+    bearer('a revoked Meta token', twin.revokedMetaToken),
+    bearer('a refresh token as Bearer', names.refresh_token),
+    bearer('a code as Bearer', names.code),
+    bearer('an API key as Bearer', twin.apiKey),
+    apiKey('an access token as APIKey', names.access_token),
+    apiKey('a Meta token as APIKey', twin.metaToken),
+    bearer('two tokens at once', `${names.access_token},${names.second_access_token}`),
+  ];
+  const others: Shown[] = [
+    ...(taken.has('meta_token') ? [] : [bearer('a Meta token', twin.metaToken)]),
+    ...(taken.has('bearer') ? [] : [bearer('an access token', names.access_token), basic('an access token by Basic', applicationId, names.access_token)]),
+    ...(taken.has('api_key') || taken.has('client') ? [] : [apiKey('an API key', twin.apiKey)]),
+  ];
+  return [...noise, ...others];
+}

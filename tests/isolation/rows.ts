@@ -1,0 +1,171 @@
+import type { Name } from '@bulkhead/testkit';
+
+/** A place in a request that names something of a tenant. */
+export interface Ref {
+  readonly ref: Name;
+  readonly as?: 'number';
+}
+
+/** What stands in a request: fixed, or a name filled in per tenant. */
+export type Part = string | number | boolean | null | Ref | readonly Part[] | { readonly [field: string]: Part };
+
+/** How a route is called: the fixture without which a route fails the suite. */
+export interface Row {
+  readonly path?: Readonly<Record<string, string | Ref>>;
+  readonly query?: Readonly<Record<string, string | Ref>>;
+  /** Sent as JSON. */
+  readonly body?: Part;
+  /** Sent as a form instead. */
+  readonly form?: Readonly<Record<string, string | Ref>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Status that the owner gets. */
+  readonly own: number;
+  /** Statuses that a stranger may get; 404 unless the standard of the route has another word for "unknown". */
+  readonly foreign?: readonly number[];
+  /** Names that are no secret and open nothing (RFC 6749 §2.2: a client id is public). */
+  readonly open?: readonly Name[];
+  /** The owner's call ends something, so it comes late; of two such rows the lower first. */
+  readonly late?: number;
+  /**
+   * A step of a flow that a person's browser began, which shows its cookie. Its address is a secret of 256 bits, so nothing is to be found
+   * out by trying; whoever has it in another browser is told so, because people open links twice. The two answers need not be equal.
+   */
+  readonly browser?: boolean;
+}
+
+const ref = (name: Name): Ref => ({ ref: name });
+const account = { account_id: ref('account') };
+const below = { application_id: ref('application') };
+const CODE = 'authorization_code';
+const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+/** RFC 6749 §5.2: an unknown code, token or account is a bad request. */
+const REFUSED = [400] as const;
+const NOT_THIS_BROWSER = [400, 403] as const;
+
+/** The four routes of a collection below an Application. */
+function collection(noun: string, id: Name, body: Part, late: number): Record<string, Row> {
+  return {
+    [`${noun}.list`]: { path: below, own: 200 },
+    [`${noun}.create`]: { path: below, body, own: 201 },
+    [`${noun}.get`]: { path: { ...below, id: ref(id) }, own: 200 },
+    [`${noun}.delete`]: { path: { ...below, id: ref(id) }, own: 204, late },
+  };
+}
+
+/**
+ * How each route of the registry is called, by its id. Whoever adds a route adds its row: what it is called with, and
+ * what its owner gets. The matrix does the rest.
+ */
+export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
+  'health.process': { own: 200 },
+  'health.ready': { own: 200 },
+  'openapi.document': { own: 200 },
+  'openapi.reference': { own: 200 },
+  'authorization_server.metadata': { own: 200 },
+  'authorization.frame': { own: 200 },
+  'catalogue.list': { own: 200 },
+
+  'application.list': [
+    { own: 200 },
+    { query: { search: ref('canary') }, own: 200, foreign: [200] },
+    { query: { source: ref('application') }, own: 200, foreign: [200] },
+  ],
+  'application.create': [
+    { body: { name: 'made by the matrix' }, own: 201 },
+    { body: { name: 'copied by the matrix', source: ref('application') }, own: 201, foreign: REFUSED },
+  ],
+  'application.get': { path: below, own: 200 },
+  'application.update': { path: below, body: { description: 'written by the matrix' }, own: 200 },
+  'application.delete': { path: below, own: 204, late: 1000 },
+  'application.diff': { path: { application_id: ref('clone') }, own: 200 },
+  'application.sync': { path: { application_id: ref('clone') }, body: { fields: ['description', 'oauth_keys'] }, own: 200 },
+  'branding.get': { path: below, own: 200 },
+  'branding.update': { path: below, body: { display_name: 'written by the matrix' }, own: 200 },
+  'event_settings.get': { path: below, own: 200 },
+  'event_settings.update': { path: below, body: { retention_hours: 25 }, own: 200 },
+  ...collection('apikey', 'spare_apikey', {}, 210),
+  ...collection('redirect_uri', 'redirect_uri', { url: 'https://matrix.example/callback' }, 220),
+  ...collection('trusted_domain', 'trusted_domain', { domain: 'matrix.example' }, 230),
+  ...collection('oauth_key', 'oauth_key', { service: 'gdrive', client_id: 'matrix', client_secret: 'matrix-secret' }, 240),
+  'oauth_key.create.service_keys': { path: below, body: { service: 'dropbox', client_id: 'matrix', client_secret: 'matrix-secret' }, own: 201 },
+  'oauth_key.delete.service_keys': { path: { ...below, id: ref('spare_oauth_key') }, own: 204, late: 241 },
+  'oauth_key.update': { path: { ...below, id: ref('oauth_key') }, body: { client_id: 'matrix-changed' }, own: 200 },
+  'service.list': { path: below, own: 200 },
+  'service.create': {
+    path: below,
+    body: { id: 'matrixservice', friendly_name: 'Matrix', auth: { type: 'basic' }, api: { base_url: 'https://matrix.example/api' } },
+    own: 201,
+  },
+  'service.get': { path: { ...below, id: ref('oauth_service') }, own: 200 },
+  'service.update': { path: { ...below, id: ref('oauth_service') }, body: { friendly_name: 'written by the matrix' }, own: 200 },
+  'service.delete': { path: { ...below, id: ref('spare_service') }, own: 204, late: 250 },
+  ...collection('webhook', 'webhook', { url: 'https://matrix.example/hook' }, 260),
+  'webhook.update': { path: { ...below, id: ref('webhook') }, body: { active: false }, own: 200 },
+  'webhook.rotate_secret': { path: { ...below, id: ref('webhook') }, own: 200 },
+
+  'account.list': [
+    { own: 200 },
+    { query: { search: ref('canary') }, own: 200, foreign: [200] },
+    { query: { end_user: ref('end_user') }, own: 200, foreign: [200] },
+    { query: { service: ref('oauth_service') }, own: 200, foreign: [200] },
+  ],
+  'account.import': { body: { service: ref('oauth_service'), account: 'imported by the matrix', token: 'matrix-token' }, own: 201, foreign: REFUSED },
+  'account.get': { path: account, own: 200 },
+  'account.update': { path: account, body: { custom_properties: { written: 'by the matrix' } }, own: 200 },
+  'account.reconnect': { path: account, own: 201 },
+  'account.delete': { path: account, own: 204, late: 900 },
+
+  'passthrough.raw': { path: account, headers: { 'x-kloudless-raw-uri': '/echo', 'x-kloudless-raw-method': 'GET' }, own: 200 },
+  'passthrough.proxy': { path: { ...account, path: 'echo' }, own: 200 },
+
+  'token.verify': { own: 200 },
+  'token.issue': [
+    { form: { grant_type: CODE, code: ref('code'), code_verifier: ref('code_verifier'), redirect_uri: ref('redirect_url'), end_user: ref('end_user') }, own: 200, foreign: REFUSED },
+    { form: { grant_type: EXCHANGE, subject_token: ref('api_key_text'), subject_token_type: 'urn:bulkhead:token-type:api-key', account_id: ref('account') }, own: 200, foreign: REFUSED },
+    { form: { grant_type: EXCHANGE, subject_token: ref('access_token'), subject_token_type: 'urn:ietf:params:oauth:token-type:access_token' }, own: 200, foreign: REFUSED },
+    { form: { grant_type: 'refresh_token', refresh_token: ref('refresh_token') }, own: 200, foreign: REFUSED, late: 100 },
+  ],
+  'token.introspect': [
+    { form: { token: ref('access_token') }, own: 200, foreign: [200] },
+    { form: { token: ref('refresh_token') }, own: 200, foreign: [200] },
+  ],
+  'token.revoke': [
+    { form: { token: ref('second_access_token') }, own: 200, foreign: [200], late: 110 },
+    { form: { token: ref('refresh_token') }, own: 200, foreign: [200], late: 120 },
+  ],
+  'authorization.push': [
+    { form: { response_type: 'code', redirect_uri: ref('redirect_url'), scope: ref('oauth_service'), code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256' }, own: 201, foreign: REFUSED },
+    {
+      form: { response_type: 'code', redirect_uri: ref('redirect_url'), account_id: ref('account'), code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256' },
+      own: 201,
+      foreign: REFUSED,
+    },
+  ],
+
+  'authorization.start': { query: { client_id: ref('application'), request_uri: ref('request_uri') }, own: 303, foreign: REFUSED, open: ['application'], late: 10 },
+  'authorization.startServices': {
+    query: { client_id: ref('application'), response_type: 'token', redirect_uri: ref('redirect_url'), scope: ref('oauth_service') },
+    own: 303,
+    foreign: [303, 400],
+    open: ['application'],
+  },
+  'authorization.show': { path: { transaction: ref('transaction') }, own: 200, foreign: NOT_THIS_BROWSER, browser: true },
+  'authorization.choose': { path: { transaction: ref('transaction') }, form: { cancel: '1' }, own: 303, foreign: NOT_THIS_BROWSER, browser: true, late: 50 },
+  'authorization.submitCredential': {
+    path: { transaction: ref('transaction') },
+    form: { service: ref('key_service'), api_key: 'no such key' },
+    own: 422,
+    foreign: NOT_THIS_BROWSER,
+    browser: true,
+    late: 40,
+  },
+  'authorization.callback': { path: { callback_id: ref('callback') }, query: { state: ref('state'), error: 'access_denied' }, own: 303, foreign: NOT_THIS_BROWSER, open: ['callback'], browser: true },
+};
+
+/** The rows of a route; aliases are called like what they are an alias of. Null where nobody wrote one. */
+export function rowsOf(routeId: string): readonly Row[] | null {
+  const id = routeId.replace(/\.legacy$/, '');
+  const found = rows[id] ?? rows[id.replace(/\.service_keys$/, '')];
+  if (found === undefined) return null;
+  return Array.isArray(found) ? (found as readonly Row[]) : [found as Row];
+}

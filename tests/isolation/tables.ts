@@ -1,0 +1,13 @@
+/** The tables that hold no tenant data. Whoever adds one says here why it may be found without a tenant. */
+export const controlTables = [
+  // Who owns Applications.
+  'organizations',
+  // A Meta token names no tenant.
+  'meta_tokens',
+  // What was done with Meta tokens, and their Idempotency-Keys.
+  'organization_audit_entries',
+  'organization_idempotency_keys',
+] as const;
+
+/** What the gate is told about the migrated database. */
+export const gateOptions = { controlTables, organizationTables: ['applications'] } as const;
