@@ -29,7 +29,6 @@ export interface WantedCall {
   readonly headers: readonly string[];
   readonly message: IncomingMessage;
   readonly response: ServerResponse;
-  readonly signal: AbortSignal;
   /** The place, told where the API is; refuses what is not there. */
   readonly place: (base: ApiBase) => { readonly target: WantedTarget; readonly isRelative: boolean };
 }
@@ -166,7 +165,7 @@ class Sending {
     });
     const tenant: ApplicationId = this.#context.applicationId;
     return this.#options.egress.stream(
-      { url: origin, target: placed.url.slice(origin.length), policy: 'upstream', tenant, method: this.#call.method, headers, body: this.#bodyStream(), signal: this.#call.signal },
+      { url: origin, target: placed.url.slice(origin.length), policy: 'upstream', tenant, method: this.#call.method, headers, body: this.#bodyStream() },
       sink,
     );
   }

@@ -1,6 +1,6 @@
 import { ALREADY_SENT, type AnyRoute, type RawRequest } from '@bulkhead/http';
 import { z } from 'zod';
-import { route } from '../access/index.ts';
+import { type ApiKeyPrincipal, type BearerPrincipal, type RequestContext, route } from '../access/index.ts';
 import { accountIdOf, accountParams } from '../accounts/index.ts';
 import { forwardCall, type ForwardOptions } from './forward-call.ts';
 import { passthroughErrors } from './passthrough-errors.ts';
@@ -33,6 +33,18 @@ function rawHeader({ message }: RawRequest, name: string): string | undefined {
 }
 
 export function passthroughRoutes(options: ForwardOptions): AnyRoute[] {
+  async function proxied(context: RequestContext<ApiKeyPrincipal | BearerPrincipal>, named: string, raw: RawRequest): Promise<typeof ALREADY_SENT> {
+    await forwardCall(options, context, {
+      accountId: accountIdOf(context, named),
+      method: raw.message.method ?? 'GET',
+      headers: raw.message.rawHeaders,
+      message: raw.message,
+      response: raw.response,
+      place: () => ({ target: proxyTarget(raw.target), isRelative: true }),
+    });
+    return ALREADY_SENT;
+  }
+
   return [
     route({
       ...COMMON,
@@ -41,18 +53,17 @@ export function passthroughRoutes(options: ForwardOptions): AnyRoute[] {
       path: '/v1/accounts/{account_id}/proxy/{path...}',
       summary: "Call the upstream API with the account's credential; method, query, body and answer pass unchanged",
       params: accountParams.extend({ path: z.string() }),
-      handler: async (context, { params, raw }) => {
-        await forwardCall(options, context, {
-          accountId: accountIdOf(context, params.account_id),
-          method: raw.message.method ?? 'GET',
-          headers: raw.message.rawHeaders,
-          message: raw.message,
-          response: raw.response,
-          signal: raw.signal,
-          place: () => ({ target: proxyTarget(raw.target), isRelative: true }),
-        });
-        return ALREADY_SENT;
-      },
+      handler: (context, { params, raw }) => proxied(context, params.account_id, raw),
+    }),
+    // The router knows no empty rest of a path.
+    route({
+      ...COMMON,
+      id: 'passthrough.proxy_root',
+      method: 'ANY',
+      path: '/v1/accounts/{account_id}/proxy',
+      summary: 'The same for the base URL of the API itself',
+      params: accountParams,
+      handler: (context, { params, raw }) => proxied(context, params.account_id, raw),
     }),
     route({
       ...COMMON,
@@ -71,7 +82,6 @@ export function passthroughRoutes(options: ForwardOptions): AnyRoute[] {
           headers: withHeaders(raw.message.rawHeaders, parseRawHeaders(rawHeader(raw, 'x-kloudless-raw-headers'))),
           message: raw.message,
           response: raw.response,
-          signal: raw.signal,
           place: (base) => rawUriTarget(query === '' ? uri : uri.trim() + (uri.includes('?') ? '&' : '?') + query, base),
         });
         return ALREADY_SENT;

@@ -11,7 +11,7 @@ export interface ApiBase {
 
 /** What a caller asks for: raw, still percent-encoded, as it came. */
 export interface WantedTarget {
-  /** With leading slash. */
+  /** With leading slash; empty for the base URL itself. */
   readonly path: string;
   /** Empty, or with its question mark. */
   readonly query: string;
@@ -34,7 +34,7 @@ function malformed(problem: string) {
 export function proxyTarget(requestTarget: string): WantedTarget {
   const match = PROXY.exec(requestTarget);
   if (match === null) throw malformed('write the path after /proxy as it is');
-  return checked({ path: match[1] ?? '/', query: match[2] ?? '' });
+  return checked({ path: match[1] ?? '', query: match[2] ?? '' });
 }
 
 /**
@@ -46,7 +46,7 @@ export function rawUriTarget(uri: string, base: ApiBase): { readonly target: Wan
   const text = uri.trim();
   const isAbsolute = /^[a-z][a-z0-9+.-]*:/i.test(text);
   if (isAbsolute && !startsWithOrigin(text, base.origin)) throw passthroughErrors('passthrough.elsewhere', { params: { origin: base.origin } });
-  const rest = isAbsolute ? text.slice(text.indexOf('/', text.indexOf('://') + 3) === -1 ? text.length : text.indexOf('/', text.indexOf('://') + 3)) : text;
+  const rest = isAbsolute ? text.replace(/^[^/]*\/\/[^/?]*/, '') : text;
   if (!isAbsolute && !rest.startsWith('/')) throw malformed('begin it with a slash, or give the whole URL');
   const mark = rest.indexOf('?');
   const path = mark === -1 ? rest : rest.slice(0, mark);
@@ -66,7 +66,7 @@ function startsWithOrigin(text: string, origin: string): boolean {
 
 function checked(target: WantedTarget): WantedTarget {
   if (!VISIBLE.test(target.path) || !VISIBLE.test(target.query)) throw malformed('it holds a fragment, or characters that must be percent-encoded');
-  assertPlainPath(target.path);
+  if (target.path !== '') assertPlainPath(target.path);
   return target;
 }
 
@@ -79,5 +79,5 @@ export function isBelow(basePath: string, path: string): boolean {
 export function upstreamTarget(base: ApiBase, wanted: WantedTarget, isRelative: boolean): { readonly target: string; readonly limitedPath: string | null } {
   const path = isRelative ? base.path + wanted.path : wanted.path;
   const below = isBelow(base.path, path) ? path.slice(base.path.length) : null;
-  return { target: path + wanted.query, limitedPath: below === '' ? '/' : below };
+  return { target: (path === '' ? '/' : path) + wanted.query, limitedPath: below === '' ? '/' : below };
 }
