@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { curlLine } from './curl-line.ts';
+import { curlLine, curlLines } from './curl-line.ts';
 import { heldCredential, shortened } from './held-credential.ts';
 import { apiKey, bearer, type BulkheadRequest } from './request.ts';
 
@@ -30,10 +30,16 @@ describe('a curl line', () => {
     expect(curlLine(base, { method: 'GET', path: '/', credential: bearer(key) }, (held) => held.secret.reveal())).toContain("-H 'Authorization: Bearer bhk_");
   });
 
+  it('encodes a form value where its text would mean something else in a form', () => {
+    const line = curlLine(base, { method: 'POST', path: '/x', form: { plain: 'urn:a:b-c', odd: 'a&b=c d+e%' } });
+    expect(shellWords(line)).toEqual([`${base}/x`, '-d', 'plain=urn:a:b-c', '--data-urlencode', 'odd=a&b=c d+e%']);
+  });
+
   it('survives a shell: quotes, dollars, backslashes and backticks arrive as they are', () => {
     const text = 'a \'b\' "c" $HOME `id` \\ d';
     const request: BulkheadRequest = { method: 'POST', path: '/v1/x?q=1&r=2', json: { text, key } };
     expect(shellWords(curlLine(base, request), { API_KEY: 'K' })).toEqual([`${base}/v1/x?q=1&r=2`, '--json', JSON.stringify({ text, key: 'K' })]);
+    expect(shellWords(curlLines(base, request), { API_KEY: 'K' })).toEqual(shellWords(curlLine(base, request), { API_KEY: 'K' }));
     expect(shellWords(curlLine(base, { method: 'DELETE', path: '/x', text }))).toEqual(['-X', 'DELETE', `${base}/x`, '-H', 'Content-Type: text/plain', '--data-binary', text]);
   });
 });

@@ -13,3 +13,8 @@ export const birch: Customer = { key: 'birch', name: 'Birch Clinics', person: { 
 
 /** The company whose product has both customers. */
 export const COMPANY = 'Paperboat';
+
+/** `Birch Clinics’`, `Alder’s`. */
+export function possessive(name: string): string {
+  return name.endsWith('s') ? `${name}’` : `${name}’s`;
+}

@@ -1,5 +1,7 @@
-import { type BulkheadAnswer, curlLine, type HeldCredential } from '../company/index.ts';
-import { Html, html } from './html.ts';
+import { STATUS_CODES } from 'node:http';
+import { type BulkheadAnswer, curlLine, curlLines, type HeldCredential } from '../company/index.ts';
+import { type Html, html } from './html.ts';
+import type { RecordedCall } from './recorder.ts';
 
 const SHOWN_MAX = 4000;
 
@@ -19,25 +21,22 @@ function body(answer: BulkheadAnswer): string {
   return masked(text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text);
 }
 
-const meanings: Readonly<Record<number, string>> = { 200: 'OK', 201: 'Created', 204: 'No Content', 400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden', 404: 'Not Found' };
-
-/** One request and its answer. `id` is unique on the page. */
-export function callView(id: string, baseUrl: string, answer: BulkheadAnswer): Html {
+/** One request and its answer, unfolded where `open`. `id` is unique on the page. */
+export function callView(id: string, baseUrl: string, { note, answer }: RecordedCall, open = false): Html {
   const { request, status } = answer;
-  const shown = masked(curlLine(baseUrl, request));
+  const shown = masked(curlLines(baseUrl, request));
   const copied = curlLine(baseUrl, request, (held) => (isBearerToken(held) ? held.secret.reveal() : null));
-  const path = request.path.split('?', 1)[0] ?? '';
   return html`<li class="call">
-<div class="call-head"><span class="verb">${request.method}</span> <span class="path">${path}</span><span class="status s${Math.floor(status / 100)}">${status}<span class="meaning"> ${meanings[status] ?? ''}</span></span></div>
-<div class="curl"><pre><code id="${id}-curl">${shown}</code></pre><button type="button" class="copy" data-copy="${copied}" aria-label="Copy this request as a curl line">Copy</button></div>
-<details id="${id}-answer"><summary>Answer</summary><pre><code>${body(answer)}</code></pre></details>
+<div class="call-head"><span class="note">${note}</span><span class="status s${Math.floor(status / 100)}">${status}<span class="meaning"> ${STATUS_CODES[status] ?? ''}</span></span><button type="button" class="copy" data-copy="${copied}" data-select="${id}-curl" aria-label="Copy as a curl line: ${note}">Copy</button></div>
+<pre class="curl"><code id="${id}-curl">${shown}</code></pre>
+<details id="${id}-answer"${open ? html` open` : null}><summary>Answer</summary><pre><code>${body(answer)}</code></pre></details>
 </li>`;
 }
 
 /** A Bearer token, shortened, with a button that copies it whole. */
 export function tokenView({ variable, secret }: HeldCredential): Html {
   const text = secret.reveal();
-  return html`<p class="token"><span class="token-name">${variable}</span> <code>${masked(text)}</code><button type="button" class="copy" data-copy="${text}" aria-label="Copy ${variable}">Copy</button></p>`;
+  return html`<p class="token"><span class="token-name">${variable}</span> <code id="${variable}">${masked(text)}</code><button type="button" class="copy" data-copy="${text}" data-select="${variable}" aria-label="Copy ${variable}">Copy</button></p>`;
 }
 
 /** An API key: seen, never sent. */

@@ -7,12 +7,13 @@ import {
   demoErrors,
   type HeldCredential,
   heldCredential,
+  possessive,
   textAt,
   valueAt,
 } from '../company/index.ts';
 import * as requests from '../company/requests.ts';
 import type { DemoUpstream } from '../upstream/index.ts';
-import { Recorder } from './recorder.ts';
+import { type RecordedCall, Recorder } from './recorder.ts';
 import { type ConnectedAccount, type Lane, otherLane, type ServiceId, type Outcome, type Visit } from './visit.ts';
 
 const DESCRIPTION = 'Made by the demo page of Bulkhead; it is deleted when the page is used after the next start.';
@@ -45,7 +46,7 @@ export class CompanyServer {
   readonly #parts: CompanyParts;
   #template: Promise<string> | null = null;
   /** The template's requests, once it is made. */
-  templateCalls: readonly BulkheadAnswer[] = [];
+  templateCalls: readonly RecordedCall[] = [];
 
   constructor(parts: CompanyParts) {
     this.#parts = parts;
@@ -64,12 +65,12 @@ export class CompanyServer {
     const { client, metaToken, upstream, redirectUri } = this.#parts;
     await this.#deleteLeftovers();
     const record = new Recorder(client);
-    const id = textAt(await record.need(requests.createTemplate(metaToken, DESCRIPTION), 201), 'id');
-    const harbour = await record.need(requests.addHarbour(metaToken, id, upstream), 201);
+    const id = textAt(await record.need('An Application to copy from', requests.createTemplate(metaToken, DESCRIPTION), 201), 'id');
+    const harbour = await record.need('Harbour Files: an OAuth service, described as data', requests.addHarbour(metaToken, id, upstream), 201);
     upstream.registerRedirectUri(textAt(harbour, 'callback_url'));
-    await record.need(requests.addLantern(metaToken, id, upstream), 201);
-    await record.need(requests.addOAuthKey(metaToken, id, upstream), 201);
-    await record.need(requests.addRedirectUri(metaToken, id, redirectUri), 201);
+    await record.need('Lantern Notes: a service with API keys', requests.addLantern(metaToken, id, upstream), 201);
+    await record.need('The client id and secret that Harbour Files gave to Paperboat', requests.addOAuthKey(metaToken, id, upstream), 201);
+    await record.need('Where browsers come back to', requests.addRedirectUri(metaToken, id, redirectUri), 201);
     this.templateCalls = record.calls;
     return id;
   }
@@ -87,7 +88,7 @@ export class CompanyServer {
   async clone(lane: Lane, record: Recorder): Promise<Outcome> {
     const { client, metaToken } = this.#parts;
     const templateId = await this.#getTemplate();
-    const answer = await record.need(requests.cloneTemplate(metaToken, templateId, lane.customer), 201);
+    const answer = await record.need('The whole provisioning of a customer', requests.cloneTemplate(metaToken, templateId, lane.customer), 201);
     const key = heldCredential(`${lane.customer.key.toUpperCase()}_API_KEY`, textAt(answer, 'default_api_key', 'key'));
     lane.application = { id: textAt(answer, 'id'), key };
     return {
@@ -102,9 +103,9 @@ export class CompanyServer {
     const { client, redirectUri } = this.#parts;
     if (lane.application === null) throw demoErrors('demo.too_early', { params: { first: 'Clone' } });
     const flow = requests.newPending(lane.customer.person.id, redirectUri);
-    const pushed = await record.need(requests.pushAuthorization(lane.application.key, lane.application.id, service, flow), 201);
-    lane.pending = { service, flow, pushed };
-    return requests.connectUrl(client.baseUrl, lane.application.id, textAt(pushed, 'request_uri'));
+    const answer = await record.need('The request, sent ahead by the server (PAR, PKCE)', requests.pushAuthorization(lane.application.key, lane.application.id, service, flow), 201);
+    lane.pending = { service, flow, calls: record.calls };
+    return requests.connectUrl(client.baseUrl, lane.application.id, textAt(answer, 'request_uri'));
   }
 
   /** The browser is back with an answer. */
@@ -112,14 +113,14 @@ export class CompanyServer {
     const { application, pending } = lane;
     if (application === null || pending === null) throw demoErrors('demo.too_early', { params: { first: 'Clone' } });
     lane.pending = null;
-    record.calls.push(pending.pushed);
+    record.calls.push(...pending.calls);
     const { person } = lane.customer;
     const error = answer.get('error');
     if (error !== null) {
       const text = error === 'access_denied' ? `${person.name} said no, and nothing was connected.` : `Nothing was connected: ${answer.get('error_description') ?? error}`;
       return { good: false, text };
     }
-    const token = await record.need(requests.redeemCode(application.key, heldCredential('CODE', answer.get('code') ?? ''), pending.flow), 200);
+    const token = await record.need('The code that came back, redeemed', requests.redeemCode(application.key, heldCredential('CODE', answer.get('code') ?? ''), pending.flow), 200);
     const variable = `${lane.customer.key.toUpperCase()}_${pending.service === 'harbour' ? '' : 'NOTES_'}TOKEN`;
     const account: ConnectedAccount = { service: pending.service, id: textAt(token, 'account_id'), token: heldCredential(variable, textAt(token, 'access_token')) };
     lane.accounts.set(pending.service, account);
@@ -135,12 +136,12 @@ export class CompanyServer {
     if (application === null || accounts.size === 0) throw demoErrors('demo.too_early', { params: { first: 'Connect' } });
     const names: string[] = [];
     for (const { service, id, token } of accounts.values()) {
-      names.push(...listed(await record.need(requests.passThrough(apiKey(application.key), id, listPath[service]), 200)));
-      await record.need(requests.passThrough(bearer(token), 'me', listPath[service]), 200);
+      names.push(...listed(await record.need('By API key', requests.passThrough(apiKey(application.key), id, listPath[service]), 200)));
+      await record.need('By Bearer token', requests.passThrough(bearer(token), 'me', listPath[service]), 200);
     }
     return {
       good: true,
-      text: `Both ways show ${lane.customer.name}'s own: ${names.join(', ')}.`,
+      text: `Both ways show what is ${possessive(lane.customer.name)}: ${names.join(', ')}.`,
       points: ['The API key opens every account of this customer; it stays on the server.', 'The Bearer token opens one account; "me" is that account.'],
     };
   }
@@ -150,11 +151,11 @@ export class CompanyServer {
     const account = lane.accounts.get('harbour') ?? [...lane.accounts.values()][0];
     if (application === null || account === undefined) throw demoErrors('demo.too_early', { params: { first: 'Connect' } });
     const path = listPath[account.service];
-    const issued = await record.need(requests.exchangeKey(application.key, account.id, path), 200);
+    const issued = await record.need('API key in, token out (RFC 8693)', requests.exchangeKey(application.key, account.id, path), 200);
     const narrowed = heldCredential(`${lane.customer.key.toUpperCase()}_NARROW_TOKEN`, textAt(issued, 'access_token'));
     lane.narrowed = narrowed;
-    await record.need(requests.passThrough(bearer(narrowed), account.id, path), 200);
-    const refused = [await record.ask(requests.upload(narrowed, account.id, 'Refused.txt')), await record.ask(requests.passThrough(bearer(narrowed), account.id, '/me'))];
+    await record.need('Allowed: GET, below its path', requests.passThrough(bearer(narrowed), account.id, path), 200);
+    const refused = [await record.ask('Refused: another method', requests.upload(narrowed, account.id, 'Refused.txt')), await record.ask('Refused: another path', requests.passThrough(bearer(narrowed), account.id, '/me'))];
     const held = refused.every(({ status }) => status === 403 || status === 404);
     return {
       good: held,
@@ -170,18 +171,23 @@ export class CompanyServer {
     const foreign = other.accounts.get('harbour') ?? [...other.accounts.values()][0];
     if (lane.application === null || own === undefined || foreign === undefined) throw demoErrors('demo.too_early', { params: { first: 'Connect (both customers)' } });
     const path = listPath[foreign.service];
-    const credentials = [bearer(own.token), ...(lane.narrowed === null ? [] : [bearer(lane.narrowed)]), apiKey(lane.application.key)];
+    const whose = possessive(lane.customer.name);
+    const credentials = [
+      { note: `${whose} Bearer token`, credential: bearer(own.token) },
+      ...(lane.narrowed === null ? [] : [{ note: `${whose} exchanged token`, credential: bearer(lane.narrowed) }]),
+      { note: `${whose} API key`, credential: apiKey(lane.application.key) },
+    ];
     const refused: BulkheadAnswer[] = [];
-    for (const credential of credentials) refused.push(await record.ask(requests.passThrough(credential, foreign.id, path)));
-    const never = await record.ask(requests.passThrough(bearer(own.token), NEVER_AN_ACCOUNT, path));
-    await record.need(requests.passThrough(bearer(own.token), own.id, listPath[own.service]), 200);
+    for (const { note, credential } of credentials) refused.push(await record.ask(`${note} on ${possessive(other.customer.name)} account`, requests.passThrough(credential, foreign.id, path)));
+    const never = await record.ask('For comparison: an account that never existed', requests.passThrough(bearer(own.token), NEVER_AN_ACCOUNT, path));
+    await record.need('Control: the same token on its own account', requests.passThrough(bearer(own.token), own.id, listPath[own.service]), 200);
     const held = never.status === 404 && refused.every((answer) => answer.status === 404 && comparable(answer) === comparable(never));
     return {
       good: held,
-      text: held ? `404: for ${lane.customer.name}, ${other.customer.name}'s account does not exist.` : 'The wall has a hole: an answer was not the plain 404.',
+      text: held ? `404: for ${lane.customer.name}, ${possessive(other.customer.name)} account does not exist.` : 'The wall has a hole: an answer was not the plain 404.',
       points: [
-        `${refused.length} credentials, one answer; an account that never existed (${NEVER_AN_ACCOUNT}) gives the same, word for word.`,
-        'The last line is the control: on its own account the same token answers 200.',
+        `${refused.length} credentials, one answer, and the same, word for word, for an account that never existed.`,
+        'So nobody learns what other customers have.',
       ],
     };
   }

@@ -1,8 +1,9 @@
 import { COMPANY } from '../company/index.ts';
 import { demoNotesAccounts } from '../upstream/index.ts';
-import type { BulkheadAnswer } from '../company/index.ts';
 import { callView, keyView, tokenView } from './call-view.ts';
-import { Html, html } from './html.ts';
+import { compartmentsView } from './compartments-view.ts';
+import { type Html, html } from './html.ts';
+import type { RecordedCall } from './recorder.ts';
 import { stepTexts } from './step-texts.ts';
 import { customers, type Lane, otherLane, type StepName, stepNames, type Visit } from './visit.ts';
 
@@ -10,7 +11,7 @@ export interface PageInput {
   readonly visit: Visit;
   /** Of Bulkhead, for curl lines and links. */
   readonly bulkheadUrl: string;
-  readonly templateCalls: readonly BulkheadAnswer[];
+  readonly templateCalls: readonly RecordedCall[];
 }
 
 const tick = html`<svg class="icon" viewBox="0 0 20 20" aria-hidden="true"><path d="m4 10.5 4 4 8-9"/></svg>`;
@@ -21,7 +22,7 @@ const mark = html`<svg class="mark" viewBox="0 0 40 40" aria-hidden="true"><path
 function isReady(visit: Visit, lane: Lane, step: StepName): boolean {
   switch (step) {
     case 'clone':
-      return lane.application === null;
+      return true;
     case 'connect':
       return lane.application !== null;
     case 'call':
@@ -41,7 +42,7 @@ function resultView(lane: Lane, step: StepName, bulkheadUrl: string): Html | nul
 ${result.points === undefined ? null : html`<ul class="points">${result.points.map((point) => html`<li>${point}</li>`)}</ul>`}
 </div>
 ${held(lane, step)}
-<ol class="calls" aria-label="Requests of this step">${result.calls.map((answer, index) => callView(`${id}-${index}`, bulkheadUrl, answer))}</ol>`;
+<ol class="calls" aria-label="Requests of this step">${result.calls.map((call, index) => callView(`${id}-${index}`, bulkheadUrl, call, step === 'wall' && index === 0))}</ol>`;
 }
 
 /** The credentials that a step brought. */
@@ -52,14 +53,15 @@ function held(lane: Lane, step: StepName): Html | null {
   return null;
 }
 
-function buttonOf(visit: Visit, lane: Lane, step: StepName): Html {
+function buttonOf(visit: Visit, lane: Lane, step: StepName): Html | null {
+  if (step === 'clone' && lane.application !== null) return null;
   const text = stepTexts[step];
   const other = otherLane(visit, lane).customer.name;
   const ready = isReady(visit, lane, step);
   const done = lane.results.has(step) && (lane.results.get(step)?.good ?? false);
   const label = done ? text.again(other) : text.button(other);
   const id = `${step}-${lane.customer.key}-button`;
-  const why = ready || (step === 'clone' && done) ? null : html`<span class="why" id="${id}-why">${text.first}</span>`;
+  const why = ready ? null : html`<span class="why" id="${id}-why">${text.first}</span>`;
   const whyId = why === null ? null : html` aria-describedby="${id}-why"`;
   // Connecting leaves this page, so the script lets that form alone.
   const leaves = step === 'connect' ? html` data-leaves` : null;
@@ -73,7 +75,7 @@ function notesOf(lane: Lane): Html | null {
   const key = demoNotesAccounts.find(({ id }) => id === lane.customer.key)?.key ?? '';
   return html`<details class="aside" id="notes-${lane.customer.key}"><summary>A service without OAuth</summary>
 <p>Lantern Notes has API keys only, so the connect page asks for one. The demo’s key:</p>
-<p class="token"><code>${key}</code><button type="button" class="copy" data-copy="${key}" aria-label="Copy the key of Lantern Notes">Copy</button></p>
+<p class="token"><code id="notes-${lane.customer.key}-key">${key}</code><button type="button" class="copy" data-copy="${key}" data-select="notes-${lane.customer.key}-key" aria-label="Copy the key of Lantern Notes">Copy</button></p>
 <form method="post" action="/${lane.customer.key}/connect" data-leaves><input type="hidden" name="service" value="lantern"><button class="again" id="notes-${lane.customer.key}-button">Connect Lantern Notes</button></form>
 </details>`;
 }
@@ -92,7 +94,7 @@ function stepView(input: PageInput, step: StepName, index: number): Html {
   const text = stepTexts[step];
   const template =
     step === 'clone' && input.templateCalls.length > 0
-      ? html`<details class="template" id="template"><summary>The template was made first: ${input.templateCalls.length} requests, once for all customers</summary><ol class="calls">${input.templateCalls.map((answer, number) => callView(`template-${number}`, input.bulkheadUrl, answer))}</ol></details>`
+      ? html`<details class="template" id="template"><summary>The template was made first: ${input.templateCalls.length} requests, once for all customers</summary><ol class="calls">${input.templateCalls.map((call, number) => callView(`template-${number}`, input.bulkheadUrl, call))}</ol></details>`
       : null;
   return html`<section class="step" id="${step}" aria-labelledby="${step}-title">
 <div class="step-head"><span class="number" aria-hidden="true">${index + 1}</span><div><h2 id="${step}-title"><span class="unseen">Step ${index + 1}: </span>${text.title}</h2><p>${text.lead}</p></div></div>
@@ -107,7 +109,7 @@ function progress(visit: Visit): Html {
   const next = states.findIndex((count) => count < lanes.length);
   return html`<nav class="progress" aria-label="Steps"><ol>${stepNames.map((step, index) => {
     const done = states[index] === lanes.length;
-    return html`<li class="${done ? 'done' : ''}"><a href="#${step}"${index === next ? html` aria-current="step"` : null}><span class="pip" aria-hidden="true">${done ? tick : index + 1}</span><span class="label">${stepTexts[step].title}</span>${done ? html`<span class="unseen"> (done)</span>` : null}</a></li>`;
+    return html`<li class="${done ? 'done' : ''}"><a href="#${step}"${index === next ? html` aria-current="step"` : null}><span class="pip" aria-hidden="true">${done ? tick : index + 1}</span><span class="label">${stepTexts[step].short}</span>${done ? html`<span class="unseen"> (done)</span>` : null}</a></li>`;
   })}</ol></nav>`;
 }
 
@@ -128,17 +130,19 @@ export function demoPage(input: PageInput): string {
 <body>
 <a class="skip" href="#clone">Skip to the first step</a>
 <header class="top"><div class="wide"><p class="name">${mark}<span>Bulkhead <span class="soft">demo</span></span></p>
-<div class="top-links"><a href="${bulkheadUrl}/v1/openapi.json">API reference<span class="soft wide-only"> (OpenAPI)</span></a><form method="post" action="/reset"><button class="quiet" id="reset">Start over</button></form></div></div></header>
+<div class="top-links"><a href="${bulkheadUrl}/v1/docs">API reference</a><form method="post" action="/reset"><button class="quiet" id="reset">Start over</button></form></div></div></header>
 <main class="wide">
-<section class="hero">
+<section class="hero"><div>
 <h1>Two customers, one integration, and a wall between them</h1>
 <p class="lead">${COMPANY} is a made-up product. Its customers connect their files, and each gets a sealed compartment. Press the buttons: ${COMPANY}’s server talks to Bulkhead by HTTP, and every request is shown as a line that you can run yourself.</p>
 <p class="small">In the lines, <code>$META_TOKEN</code> is the token that Bulkhead printed at its first start. Everything here is made up and stays on this machine.</p>
+</div>
+${compartmentsView(visit)}
 </section>
 ${progress(visit)}
 ${stepNames.map((step, index) => stepView(input, step, index))}
 </main>
-<footer class="wide"><p>Where to go from here: the guides in <code>docs/guides</code>, the <a href="${bulkheadUrl}/v1/openapi.json">OpenAPI document</a>, and <code>npx bulkhead demo</code> for the same story in a terminal.</p></footer>
+<footer class="wide"><p>Where to go from here: the guides in <code>docs/guides</code>, the <a href="${bulkheadUrl}/v1/docs">API reference</a> and its <a href="${bulkheadUrl}/v1/openapi.json">OpenAPI document</a>, and <code>npx bulkhead demo</code> for the same story in a terminal.</p></footer>
 <div id="news" class="unseen" role="status" aria-live="polite" data-news="${visit.news}"></div>
 <p id="trouble" class="trouble" role="alert" hidden></p>
 </body>

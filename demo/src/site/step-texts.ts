@@ -1,7 +1,10 @@
+import { possessive } from '../company/index.ts';
 import type { StepName } from './visit.ts';
 
 export interface StepText {
   readonly title: string;
+  /** For the row of steps. */
+  readonly short: string;
   /** What happens, for somebody who sees it for the first time. */
   readonly lead: string;
   readonly button: (other: string) => string;
@@ -13,13 +16,15 @@ export interface StepText {
 export const stepTexts: Readonly<Record<StepName, StepText>> = {
   clone: {
     title: 'Clone',
+    short: 'Clone',
     lead: 'A new customer signs up. One call copies the template into an Application of their own: a sealed compartment with its own API key.',
     button: () => 'Clone the template',
-    again: () => 'Cloned',
+    again: () => 'Clone the template',
     first: '',
   },
   connect: {
     title: 'Connect',
+    short: 'Connect',
     lead: 'Somebody at the customer connects an account. Paperboat’s server sends the request ahead, the browser opens the connect page, and Harbour Files asks for consent. Pick the person named in the button there.',
     button: () => 'Connect Harbour Files',
     again: () => 'Connect again',
@@ -27,6 +32,7 @@ export const stepTexts: Readonly<Record<StepName, StepText>> = {
   },
   call: {
     title: 'Call',
+    short: 'Call',
     lead: 'Paperboat calls the upstream API through Bulkhead, which adds the account’s credential and refreshes it when needed. Once by API key, once by Bearer token.',
     button: () => 'List the files',
     again: () => 'List again',
@@ -34,6 +40,7 @@ export const stepTexts: Readonly<Record<StepName, StepText>> = {
   },
   exchange: {
     title: 'Exchange',
+    short: 'Exchange',
     lead: 'The API key opens everything of a customer, so it stays on the server. For anybody else it is exchanged for a token with less: one account, one method, one path, ten minutes.',
     button: () => 'Exchange, then test the token',
     again: () => 'Exchange again',
@@ -41,9 +48,10 @@ export const stepTexts: Readonly<Record<StepName, StepText>> = {
   },
   wall: {
     title: 'Try the wall',
+    short: 'Wall',
     lead: 'Now take one customer’s credentials to the other customer’s account. The answer must be the same as for an account that never existed.',
-    button: (other) => `Try to open ${other}’s account`,
-    again: (other) => `Try ${other}’s account again`,
+    button: (other) => `Try to open ${possessive(other)} account`,
+    again: (other) => `Try ${possessive(other)} account again`,
     first: 'Connect both customers first.',
   },
 };

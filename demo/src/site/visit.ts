@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { alder, birch, type BulkheadAnswer, type Customer, type HeldCredential } from '../company/index.ts';
+import { alder, birch, type Customer, type HeldCredential } from '../company/index.ts';
 import type { Pending } from '../company/requests.ts';
+import type { RecordedCall } from './recorder.ts';
 
 export const customers: readonly Customer[] = [alder, birch];
 export type CustomerKey = Customer['key'];
@@ -25,14 +26,14 @@ export interface Outcome {
 }
 
 export interface StepResult extends Outcome {
-  readonly calls: readonly BulkheadAnswer[];
+  readonly calls: readonly RecordedCall[];
 }
 
 /** One customer as the company's server knows them during this visit. */
 export interface Lane {
   readonly customer: Customer;
   application: { readonly id: string; readonly key: HeldCredential } | null;
-  pending: { readonly service: ServiceId; readonly flow: Pending; readonly pushed: BulkheadAnswer } | null;
+  pending: { readonly service: ServiceId; readonly flow: Pending; readonly calls: readonly RecordedCall[] } | null;
   readonly accounts: Map<ServiceId, ConnectedAccount>;
   narrowed: HeldCredential | null;
   readonly results: Map<StepName, StepResult>;

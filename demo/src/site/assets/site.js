@@ -78,8 +78,7 @@ async function copy(button) {
     say('Copied');
   } catch {
     button.textContent = 'Press Ctrl+C';
-    const text = button.parentElement.querySelector('code');
-    getSelection().selectAllChildren(text);
+    getSelection().selectAllChildren(document.getElementById(button.dataset.select));
   }
   setTimeout(() => {
     button.textContent = label;
