@@ -17,7 +17,7 @@ export function startBlock(facts: StartFacts): string {
   const rows: [string, string][] = [];
   if (facts.publicUrl !== null) {
     if (facts.demoUrl !== null) rows.push(['Demo', `${facts.demoUrl}  (two customers side by side; start here)`]);
-    rows.push(['API', facts.publicUrl], ['Reference', `${facts.publicUrl}/v1/openapi.json`]);
+    rows.push(['API', facts.publicUrl], ['Reference', `${facts.publicUrl}/v1/docs`]);
   }
   rows.push(['Database', facts.dataDir === null ? 'BULKHEAD_DATABASE_URL' : `embedded PostgreSQL in ${shortened(facts.dataDir, facts.workingDirectory)}`]);
   rows.push(['Roles', facts.roles.join(', ')]);

@@ -1,28 +1,36 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { configFrom, readEnvironment } from '@bulkhead/platform';
-import { type Bulkhead, pinoLog, startBulkhead } from '@bulkhead/server';
+import { closeInReverse, pinoLog, startBulkhead } from '@bulkhead/server';
 import manifest from '../package.json' with { type: 'json' };
+import { startServicesOfDemo, startSiteOfDemo } from './start-demo.ts';
 import { startBlock } from './start-block.ts';
 import { onStopSignal, type StopSignal } from './stop-signal.ts';
+import { UsageError } from './usage-error.ts';
 
 /** How long running requests may take to end after the first Ctrl-C; supervisors kill after 30 s by custom. */
 const DRAIN_LIMIT_MS = 25_000;
 
-export async function start(): Promise<void> {
+/** Serves until a signal asks it to stop; with `demo`, the demo's services and page beside it. */
+export async function start({ demo = false }: { readonly demo?: boolean } = {}): Promise<void> {
   const workingDirectory = process.cwd();
   const config = configFrom(readEnvironment(), workingDirectory);
+  if (demo && !config.roles.has('api')) throw new UsageError('--demo needs the API in this process: add api to BULKHEAD_ROLES, or leave --demo out.');
   const log = pinoLog(config.logLevel);
   const stop = onStopSignal({ force: (exitCode) => process.exit(exitCode) });
   // Neither signal handlers nor an idle pool keep a process alive.
   const staying = setInterval(() => undefined, 2 ** 30);
+  const closing: (() => Promise<void>)[] = [];
   try {
-    const bulkhead = await startBulkhead({ config, log });
+    const services = demo ? await startServicesOfDemo(config, log, closing) : null;
+    const bulkhead = await startBulkhead({ config, log, egressAllow: services?.egressAllow ?? [] });
+    closing.push(() => bulkhead.close());
+    const site = services === null ? null : await startSiteOfDemo({ config, log, bulkhead, services }, closing);
     if (!stop.isAsked()) {
       process.stdout.write(
         startBlock({
           version: manifest.version,
           publicUrl: config.roles.has('api') ? bulkhead.publicUrl : null,
-          demoUrl: null,
+          demoUrl: site?.url ?? null,
           dataDir: config.databaseUrl === null ? config.dataDir : null,
           workingDirectory,
           roles: [...config.roles],
@@ -31,17 +39,21 @@ export async function start(): Promise<void> {
       );
     }
     await stop.asked;
-    await drain(bulkhead, stop);
+    await drain(closing, stop);
+  } catch (thrown) {
+    await closeInReverse(closing).catch((error: unknown) => log.error('Not everything could be stopped after a failed start', { err: error }));
+    throw thrown;
   } finally {
     clearInterval(staying);
     stop.release();
   }
 }
 
-async function drain(bulkhead: Bulkhead, stop: StopSignal): Promise<void> {
+async function drain(closing: (() => Promise<void>)[], stop: StopSignal): Promise<void> {
   process.stderr.write('\nStopping: running requests may end first. Ctrl-C again stops at once.\n');
   const limit = new AbortController();
-  const outcome = await Promise.race([bulkhead.close().then(() => 'closed' as const), delay(DRAIN_LIMIT_MS, 'late' as const, { signal: limit.signal, ref: false })]);
+  const closed = closeInReverse(closing.splice(0)).then(() => 'closed' as const);
+  const outcome = await Promise.race([closed, delay(DRAIN_LIMIT_MS, 'late' as const, { signal: limit.signal, ref: false })]);
   limit.abort();
   stop.release();
   if (outcome === 'late') {

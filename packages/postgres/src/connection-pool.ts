@@ -17,6 +17,7 @@ export interface ConnectionPoolOptions {
 /** Connections of one role. Whoever acquires one has it alone until it is released. */
 export class ConnectionPool {
   readonly #pool: pg.Pool;
+  #isEnding = false;
 
   constructor(options: ConnectionPoolOptions) {
     this.#pool = new pg.Pool({
@@ -31,7 +32,10 @@ export class ConnectionPool {
     });
     // A server that goes away makes idle connections emit 'error'. They leave the pool by themselves; the next
     // caller gets a new one or `database.unavailable`.
-    this.#pool.on('error', (error) => options.log.warn('A database connection was lost while idle', { error: error.message }));
+    this.#pool.on('error', (error) => {
+      // The pool says goodbye without waiting for it to be heard; a server that stops right after may be quicker.
+      if (!this.#isEnding) options.log.warn('A database connection was lost while idle', { error: error.message });
+    });
     this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
@@ -46,6 +50,7 @@ export class ConnectionPool {
 
   /** Waits for the connections that are out, then closes all. */
   async end(): Promise<void> {
+    this.#isEnding = true;
     await this.#pool.end();
   }
 }
