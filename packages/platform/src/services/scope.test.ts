@@ -179,6 +179,30 @@ describe('upstream scopes', () => {
     expect(missingScopes(gdrive, asked, ['openid', 'https://www.googleapis.com/auth/userinfo.email'])).toEqual(['x']);
     expect(missingScopes(gdrive, asked, undefined)).toEqual([]);
   });
+  it('Microsoft may grant every scope under its long name', () => {
+    const onedrive = findCatalogueEntry('onedrive')!;
+    const asked = [...onedrive.baseScopes, ...Object.values(onedrive.scopes).flatMap((map) => Object.values(map).flat())];
+    const long = asked.map((scope) => `https://graph.microsoft.com/${scope}`);
+    expect(missingScopes(onedrive, asked, asked)).toEqual([]);
+    expect(missingScopes(onedrive, asked, long)).toEqual([]);
+    expect(missingScopes(onedrive, asked, long.slice(0, -1))).toEqual([asked.at(-1)]);
+  });
+  it('reading at GitHub asks for nothing that writes', () => {
+    const github = findCatalogueEntry('github')!;
+    expect(upstreamScopes(github, parseScope('github:normal.development.read:kloudless'))).toEqual(['read:user']);
+    expect(upstreamScopes(github, parseScope('github:normal.development.default:kloudless'))).toEqual(['read:user', 'repo']);
+  });
+  it.each(catalogueEntries.map((entry) => [entry.definition.id, entry] as const))(
+    '%s: "read" is never wider than "default", and the pass-through asks for what the first API does',
+    (_id, { scopes, definition: { auth } }) => {
+      const [first = ''] = Object.keys(scopes);
+      for (const [api, words] of Object.entries(scopes)) {
+        const wide = words['default'] ?? [];
+        expect((words['read'] ?? []).length).toBeLessThanOrEqual(wide.length);
+        if (api === first && auth.type === 'oauth2') expect(auth.scopes).toEqual(wide);
+      }
+    },
+  );
 });
 
 const word = fc.constantFrom('default', 'read', 'all', 'paint');

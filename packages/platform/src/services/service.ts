@@ -22,8 +22,10 @@ export interface ServiceQuirks {
   readonly tokenPointer?: string;
   /** Values of `token_type` that mean a bearer token, beside `bearer`, lower-case. */
   readonly bearerTokenTypes?: readonly string[];
-  /** Error codes of the token endpoint that end the refresh token, beside RFC 6749's. */
+  /** Error codes of the token endpoint that end the refresh token, beside RFC 6749's; here they mean that and nothing else. */
   readonly permanentErrors?: readonly string[];
+  /** Error codes of the token endpoint that refuse the client, not the person, beside RFC 6749's: the account stays as it is. */
+  readonly clientErrors?: readonly string[];
   /** Members of the token answer to keep with the account: name → JSON pointer. */
   readonly keep?: Readonly<Record<string, string>>;
   /** The API's address differs per account: the kept member that holds it, and the host names it may have (`*.` = any label). */

@@ -368,6 +368,13 @@ describe('answers that are odd but usable', () => {
     });
   });
 
+  it("Atlassian's access_denied for a wrong client secret, which elsewhere is the person's refusal", async () => {
+    const refused = (name: string) =>
+      redeemWith(() => json({ error: 'access_denied' }, 401), { service: findCatalogueEntry(name)! }).result;
+    await expect(refused('atlassian')).rejects.toMatchObject({ code: 'upstream.client_refused' });
+    await expect(refused('gitlab')).rejects.toMatchObject({ code: 'upstream.code_refused' });
+  });
+
   it("Salesforce's address of the organization is kept, and no lifetime invented", async () => {
     const tokens = await redeemWith(
       () => json({ access_token: 'x', token_type: 'Bearer', instance_url: 'https://acme.my.salesforce.com', issued_at: '1' }),
@@ -450,6 +457,10 @@ describe('refresh (RFC 6749 §6)', () => {
     ['bad_refresh_token', 200, 'github', 'grant'],
     ['invalid_refresh_token', 200, 'slack', 'grant'],
     ['interaction_required', 400, 'onedrive', 'grant'],
+    // Atlassian means the other by each of the two: see 'access_denied' and 'unauthorized_client' above.
+    ['unauthorized_client', 403, 'atlassian', 'grant'],
+    ['access_denied', 401, 'atlassian', 'client'],
+    ['invalid_grant', 403, 'atlassian', 'grant'],
   ] as const)('%s with %i is permanent', async (error, status, name, reason) => {
     const service = name === undefined ? harbour() : findCatalogueEntry(name)!;
     expect(await refreshWith(() => json({ error, ok: false }, status), service).result).toEqual({ kind: 'permanent', reason, error });

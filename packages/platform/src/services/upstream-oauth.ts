@@ -103,11 +103,15 @@ const GRANT_ERRORS: ReadonlySet<string> = new Set([
   'login_required',
 ]);
 
-function answerError(seen: Seen): PlatformError {
+function refusesClient(error: string, service: UpstreamService): boolean {
+  return CLIENT_ERRORS.has(error) || (service.quirks.clientErrors ?? []).includes(error);
+}
+
+function answerError(seen: Seen, service: UpstreamService): PlatformError {
   const { answer, error, junk } = seen;
   const retry = answer?.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: answer.retryAfterSeconds };
   if (answer !== undefined && answer.status === 429) return servicesErrors('upstream.rate_limited', retry);
-  if (error !== undefined && CLIENT_ERRORS.has(error)) return servicesErrors('upstream.client_refused', { params: { error } });
+  if (error !== undefined && refusesClient(error, service)) return servicesErrors('upstream.client_refused', { params: { error } });
   if (answer !== undefined && answer.status >= 500)
     return servicesErrors('upstream.unavailable', { ...retry, detail: `status ${answer.status}` });
   if (error !== undefined) return servicesErrors('upstream.code_refused', { params: { error } });
@@ -115,8 +119,8 @@ function answerError(seen: Seen): PlatformError {
 }
 
 /** What to throw for a failed exchange. What is neither the upstream's doing nor the way's is a fault of ours and stays as it is. */
-function toExchangeError(error: unknown, seen: Seen): unknown {
-  if (seen.error !== undefined || seen.junk !== undefined) return answerError(seen);
+function toExchangeError(error: unknown, seen: Seen, service: UpstreamService): unknown {
+  if (seen.error !== undefined || seen.junk !== undefined) return answerError(seen, service);
   if (error instanceof oauth.OperationProcessingError || error instanceof oauth.UnsupportedOperationError) {
     // Its messages are fixed texts; its cause quotes the answer and is left behind.
     return servicesErrors('upstream.answer_malformed', {
@@ -170,16 +174,17 @@ export async function redeemCode(input: RedeemInput): Promise<UpstreamTokens> {
     const tokens = toTokens(input, seen, await oauth.processAuthorizationCodeResponse(server, client, answer));
     return tokens.grantedScopes === undefined ? { ...tokens, grantedScopes: input.requestedScopes } : tokens;
   } catch (error) {
-    throw toExchangeError(error, seen);
+    throw toExchangeError(error, seen, input.service);
   }
 }
 
 function refusal(exchange: UpstreamExchange, seen: Seen): RefreshResult | null {
   const { answer, error } = seen;
   if (answer === undefined || error === undefined || answer.status >= 500 || answer.status === 429) return null;
-  if (CLIENT_ERRORS.has(error)) return { kind: 'permanent', reason: 'client', error };
-  const known = GRANT_ERRORS.has(error) || (exchange.service.quirks.permanentErrors ?? []).includes(error);
-  return known ? { kind: 'permanent', reason: 'grant', error } : null;
+  // What a service means by a code goes before what the code usually means.
+  if ((exchange.service.quirks.permanentErrors ?? []).includes(error)) return { kind: 'permanent', reason: 'grant', error };
+  if (refusesClient(error, exchange.service)) return { kind: 'permanent', reason: 'client', error };
+  return GRANT_ERRORS.has(error) ? { kind: 'permanent', reason: 'grant', error } : null;
 }
 
 /**
@@ -209,7 +214,7 @@ export async function refresh(exchange: UpstreamExchange & { readonly refreshTok
   } catch (error) {
     const refused = refusal(exchange, seen);
     if (refused !== null) return refused;
-    const known = toExchangeError(error, seen);
+    const known = toExchangeError(error, seen, exchange.service);
     if (!(known instanceof PlatformError)) throw known;
     const retryAfterSeconds = seen.answer?.retryAfterSeconds;
     return { kind: 'transient', error: seen.error ?? known.code, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) };

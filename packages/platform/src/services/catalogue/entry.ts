@@ -5,11 +5,16 @@ import type { UpstreamService } from '../service.ts';
 export interface CatalogueEntry extends UpstreamService {
   /** The provider's own page on its OAuth. */
   readonly documentation: string;
-  /** ISO date on which the entry was compared with that page. */
+  /** ISO date on which the entry was last compared with `checkedAgainst`. */
   readonly checked: string;
+  /**
+   * What it was compared with: the provider's published pages, specifications and SDKs, and where those are silent, public
+   * clients that talk to it. It was read, not tried: no entry has been run against the provider with a real account.
+   */
+  readonly checkedAgainst: readonly string[];
   /** How its refresh tokens live, for the operator and for whoever debugs a lost account. */
   readonly refreshNotes: string;
-  /** What its API or console does that surprises. */
+  /** What its API or console does that surprises. What we say without having found it in print begins with "not confirmed: ". */
   readonly notes: readonly string[];
 }
 

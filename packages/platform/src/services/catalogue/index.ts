@@ -1,6 +1,7 @@
 import { endpointsFingerprint, type ServiceDefinition } from '../service-definition.ts';
 import { customService, type UpstreamService } from '../service.ts';
-import { atlassian, github, gitlab, hubspot, salesforce, slack } from './business.ts';
+import { atlassian, hubspot, salesforce } from './business.ts';
+import { github, gitlab, slack } from './collaboration.ts';
 import type { CatalogueEntry } from './entry.ts';
 import { box, dropbox, google, microsoft } from './storage.ts';
 

@@ -36,14 +36,34 @@ export const google = catalogueEntry({
   },
   documentation: 'https://developers.google.com/identity/protocols/oauth2/web-server',
   checked: '2026-11-22',
+  checkedAgainst: [
+    'https://developers.google.com/identity/openid-connect/reference',
+    'https://developers.google.com/identity/protocols/oauth2/web-server',
+    'https://developers.google.com/identity/protocols/oauth2',
+    'published copies of https://accounts.google.com/.well-known/openid-configuration; better-auth, arctic, Nango',
+  ],
   refreshNotes:
-    'Access tokens live about an hour. The refresh token is not rotated; it dies after six months without use, beyond 100 live ones per user and client, on a password change where Gmail scopes are held, and after seven days while the consent screen is in testing.',
+    'Access tokens live about an hour. The refresh token is not rotated; it dies after six months without use, beyond a number of live ones per user and client, on a password change where Gmail scopes are held, and after seven days while the consent screen is in testing (the answer then has refresh_token_expires_in).',
   notes: [
     'The person can untick single scopes: compare what was granted.',
     "Scopes of Drive are restricted: an own OAuth key needs Google's verification.",
     'The scopes "email" and "profile" come back under their long names.',
+    'Revoking a token ends all that the person granted to the OAuth key, as its users report: other tokens of the two go with it.',
+    'not confirmed: the number of live refresh tokens per user and client (100, from memory).',
+    'not confirmed: that the revocation endpoint ignores token_type_hint, which RFC 7009 §2.1 lets us send.',
   ],
 });
+
+const GRAPH_SCOPES = [
+  'User.Read',
+  'Files.ReadWrite.All',
+  'Files.Read.All',
+  'Calendars.ReadWrite',
+  'Calendars.Read',
+  'Mail.ReadWrite',
+  'Mail.Send',
+  'Mail.Read',
+];
 
 /** Kloudless had `skydrive` (personal) and `onedrivebiz`; Graph serves both, so both names lead here. */
 export const microsoft = catalogueEntry({
@@ -73,23 +93,31 @@ export const microsoft = catalogueEntry({
   },
   quirks: {
     permanentErrors: ['interaction_required', 'invalid_resource'],
-    // Never listed among the granted ones: the refresh token itself is the sign.
-    scopeAliases: {
-      'User.Read': 'https://graph.microsoft.com/User.Read',
-      'Files.ReadWrite.All': 'https://graph.microsoft.com/Files.ReadWrite.All',
-      'Files.Read.All': 'https://graph.microsoft.com/Files.Read.All',
-    },
+    // Both forms are in Microsoft's own examples.
+    scopeAliases: Object.fromEntries(GRAPH_SCOPES.map((scope) => [scope, `https://graph.microsoft.com/${scope}`])),
   },
   documentation: 'https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow',
   checked: '2026-11-22',
+  checkedAgainst: [
+    'github.com/MicrosoftDocs/entra-docs: v2-oauth2-auth-code-flow.md, refresh-tokens.md',
+    'github.com/microsoftgraph/microsoft-graph-docs-contrib: auth-v2-user.md, user-get.md, driveitem-get-permissions.md',
+    'https://learn.microsoft.com/entra/identity-platform/scopes-oidc',
+    'better-auth, arctic, Nango',
+  ],
   refreshNotes:
-    'A refresh token needs the scope offline_access, is replaced on every refresh and lives 90 days without use. Administrators may shorten or revoke it; the error is then invalid_grant or interaction_required.',
+    'A refresh token needs the scope offline_access and lives 90 days. Every refresh brings a new one; the old one is not revoked and has to be thrown away. Administrators may revoke it; the error is then invalid_grant or interaction_required.',
   notes: [
     'No revocation endpoint: a disconnected account is forgotten here; the person can remove the app at Microsoft.',
     'The issuer of the common endpoint differs per directory, so none is set and the identity comes from Graph.',
-    'The scope offline_access never appears among the granted scopes.',
+    'The scope offline_access never appears among the granted scopes: the refresh token itself is the sign.',
+    'Granted scopes may come short (Mail.Read) or long (https://graph.microsoft.com/Mail.Read).',
+    'In some directories only an administrator may consent.',
+    'not confirmed: the scopes for mail and calendar with personal accounts (those for files are).',
   ],
 });
+
+const DROPBOX_READ = ['files.metadata.read', 'files.content.read', 'sharing.read'];
+const DROPBOX_ALL = [...DROPBOX_READ, 'files.metadata.write', 'files.content.write', 'sharing.write'];
 
 export const dropbox = catalogueEntry({
   definition: {
@@ -101,7 +129,7 @@ export const dropbox = catalogueEntry({
       authorization_endpoint: 'https://www.dropbox.com/oauth2/authorize',
       token_endpoint: 'https://api.dropboxapi.com/oauth2/token',
       revocation_endpoint: 'https://api.dropboxapi.com/2/auth/token/revoke',
-      scopes: ['files.metadata.write', 'files.content.read', 'files.content.write', 'sharing.write'],
+      scopes: DROPBOX_ALL,
       pkce: true,
       token_endpoint_auth_method: 'client_secret_basic',
       extra_authorize_params: { token_access_type: 'offline' },
@@ -112,26 +140,24 @@ export const dropbox = catalogueEntry({
   category: 'storage',
   baseScopes: ['account_info.read'],
   scopes: {
-    storage: {
-      default: [
-        'files.metadata.read',
-        'files.metadata.write',
-        'files.content.read',
-        'files.content.write',
-        'sharing.read',
-        'sharing.write',
-      ],
-      read: ['files.metadata.read', 'files.content.read', 'sharing.read'],
-    },
+    storage: { default: DROPBOX_ALL, read: DROPBOX_READ },
   },
   quirks: { identityByPost: true, revocation: 'bearer' },
   documentation: 'https://developers.dropbox.com/oauth-guide',
   checked: '2026-11-22',
+  checkedAgainst: [
+    'https://dropbox.tech/developers/using-oauth-2-0-with-offline-access',
+    'https://dropbox.tech/developers/migrating-app-permissions-and-access-tokens',
+    'github.com/dropbox: dropbox-api-spec (auth, users, files, sharing), dropbox-sdk-js (auth.js)',
+    'better-auth, arctic, Nango',
+  ],
   refreshNotes:
     'Access tokens live four hours. A refresh token comes only with token_access_type=offline; it is not rotated and does not end by itself.',
   notes: [
     "File contents are served by content.dropboxapi.com, another host than the rest: not reachable through this service's pass-through.",
     'The identity is asked for by POST without a body.',
+    'Revoking takes the access token itself and ends its refresh token too; one that has expired cannot be revoked.',
+    'not confirmed by Dropbox: a code_verifier together with the client secret. Its SDK sends one or the other, public clients send both.',
   ],
 });
 
@@ -156,10 +182,16 @@ export const box = catalogueEntry({
   scopes: { storage: { default: ['root_readwrite'], read: ['root_readonly'] } },
   documentation: 'https://developer.box.com/guides/authentication/oauth2',
   checked: '2026-11-22',
+  checkedAgainst: [
+    'https://developer.box.com/guides/authentication/tokens/refresh',
+    'https://developer.box.com/reference/post-oauth2-token--refresh',
+    'github.com/box: box-openapi (openapi.json), developer.box.com (authentication guides, scopes.md)',
+  ],
   refreshNotes:
     'Access tokens live about an hour. A refresh token is good for one use within 60 days and is replaced on every refresh: losing the answer loses the account.',
   notes: [
     'PKCE is not documented: a code_verifier is neither asked for nor checked.',
-    'The scopes an app may ask for are also set in the Box console.',
+    'The scopes an app may ask for are also set in the Box console; asking for fewer narrows the token.',
+    'Companies with Box Verified Enterprise sign in at ent.box.com: a custom service with that address.',
   ],
 });
