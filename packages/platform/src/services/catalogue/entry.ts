@@ -9,7 +9,8 @@ export interface CatalogueEntry extends UpstreamService {
   readonly checked: string;
   /**
    * What it was compared with: the provider's published pages, specifications and SDKs, and where those are silent, public
-   * clients that talk to it. It was read, not tried: no entry has been run against the provider with a real account.
+   * clients that talk to it. They were read in stored copies, long pages in excerpts. Nothing was tried: no entry has been run
+   * against the provider with a real account.
    */
   readonly checkedAgainst: readonly string[];
   /** How its refresh tokens live, for the operator and for whoever debugs a lost account. */

@@ -38,7 +38,6 @@ export const google = catalogueEntry({
   checked: '2026-11-22',
   checkedAgainst: [
     'https://developers.google.com/identity/openid-connect/reference',
-    'https://developers.google.com/identity/protocols/oauth2/web-server',
     'https://developers.google.com/identity/protocols/oauth2',
     'published copies of https://accounts.google.com/.well-known/openid-configuration; better-auth, arctic, Nango',
   ],
