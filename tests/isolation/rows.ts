@@ -116,6 +116,7 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   'account.delete': { path: account, own: 204, late: 900 },
 
   'passthrough.raw': { path: account, headers: { 'x-kloudless-raw-uri': '/echo', 'x-kloudless-raw-method': 'GET' }, own: 200 },
+  'passthrough.proxy_root': { path: account, own: 200 },
   'passthrough.proxy': { path: { ...account, path: 'echo' }, own: 200 },
 
   'token.verify': { own: 200 },
