@@ -23,7 +23,12 @@ export interface AccountServer extends TenantWorld {
   readonly bearer: (application: ApplicationId, accountId: number, fields?: Partial<BearerPrincipal>) => Record<string, string>;
   readonly addService: (application: ApplicationId, definition: ServiceDefinitionInput) => Promise<void>;
   /** A live account of `service`. */
-  readonly addAccount: (application: ApplicationId, service: string, tokens: NewCredential, fields?: { identity?: string; endUser?: string }) => Promise<number>;
+  readonly addAccount: (
+    application: ApplicationId,
+    service: string,
+    tokens: NewCredential,
+    fields?: { identity?: string; endUser?: string },
+  ) => Promise<number>;
 }
 
 export async function accountServer(): Promise<AccountServer> {
@@ -35,10 +40,23 @@ export async function accountServer(): Promise<AccountServer> {
     const found = await findService(tx, applicationId, service);
     return found === null ? null : { definition: found.service, client: { clientId: 'us', clientSecret: new Secret('client-secret') } };
   };
-  const refresher = new CredentialRefresher({ db, vault: world.vault, clock: world.clock, egress, resolve, ...credentialHooks(), log: silentLog });
+  const refresher = new CredentialRefresher({
+    db,
+    vault: world.vault,
+    clock: world.clock,
+    egress,
+    resolve,
+    ...credentialHooks(),
+    log: silentLog,
+  });
   let url = '';
   const routes = [
-    ...accountRoutes({ db, vault: world.vault, publicUrl: () => url, pushReconnect: async (_tx, _context, accountId) => ({ url: `https://connect.example/${accountId}`, expiresIn: 600 }) }),
+    ...accountRoutes({
+      db,
+      vault: world.vault,
+      publicUrl: () => url,
+      pushReconnect: async (_tx, _context, accountId) => ({ url: `https://connect.example/${accountId}`, expiresIn: 600 }),
+    }),
     ...passthroughRoutes({ db, egress, refresher, log: silentLog }),
   ];
   const server = await createServer<RequestContext>({
@@ -48,9 +66,18 @@ export async function accountServer(): Promise<AccountServer> {
     trustProxy: [],
     open: async (call, route) => {
       const principal = principals.get(String(call.headers['authorization']));
-      if (principal === undefined || !route.credentials.includes(principal.kind)) throw httpErrors('unauthorized', { params: { expected: 'a test credential' } });
+      if (principal === undefined || !route.credentials.includes(principal.kind))
+        throw httpErrors('unauthorized', { params: { expected: 'a test credential' } });
       const applicationId = 'applicationId' in principal ? principal.applicationId : null;
-      return new RequestContext({ requestId: call.requestId, principal, applicationId, now: world.now(), log: silentLog, call, auditAction: route.audit });
+      return new RequestContext({
+        requestId: call.requestId,
+        principal,
+        applicationId,
+        now: world.now(),
+        log: silentLog,
+        call,
+        auditAction: route.audit,
+      });
     },
     close: (context, route) => {
       if (route.audit !== null && !context.audited) throw new Error(`${route.id} wrote no audit entry`);
@@ -74,11 +101,23 @@ export async function accountServer(): Promise<AccountServer> {
     refresher,
     apiKey: (applicationId) => known('APIKey', { kind: 'api_key', applicationId, apiKeyId: 'key' }),
     bearer: (applicationId, accountId, fields = {}) =>
-      known('Bearer', { kind: 'bearer', applicationId, accountId, tokenHash: Buffer.alloc(32), scope: 'any:normal.all.default:kloudless', authorizationDetails: null, endUser: null, expiresAt: null, ...fields }),
+      known('Bearer', {
+        kind: 'bearer',
+        applicationId,
+        accountId,
+        tokenHash: Buffer.alloc(32),
+        scope: 'any:normal.all.default:kloudless',
+        authorizationDetails: null,
+        endUser: null,
+        expiresAt: null,
+        ...fields,
+      }),
     addService: (applicationId, definition) =>
       db.withTenant(applicationId, async (tx) => {
         const parsed = JSON.stringify(parseServiceDefinition(definition));
-        await tx.execute(sql`insert into custom_services (application_id, service, definition, callback_id) values (${applicationId}, ${definition.id}, ${parsed}::jsonb, ${randomUUID()})`);
+        await tx.execute(
+          sql`insert into custom_services (application_id, service, definition, callback_id) values (${applicationId}, ${definition.id}, ${parsed}::jsonb, ${randomUUID()})`,
+        );
       }),
     addAccount: (applicationId, service, tokens, fields = {}) =>
       db.withTenant(applicationId, async (tx) => {

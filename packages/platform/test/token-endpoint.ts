@@ -26,7 +26,12 @@ export function rotating(): TokenEndpoint['answer'] {
     if (path === '/revoke') return sendJson(response, 200, {});
     if (form.get('refresh_token') !== `refresh-${newest}`) return sendJson(response, 400, { error: 'invalid_grant' });
     newest++;
-    sendJson(response, 200, { access_token: `access-${newest}`, refresh_token: `refresh-${newest}`, token_type: 'Bearer', expires_in: 3600 });
+    sendJson(response, 200, {
+      access_token: `access-${newest}`,
+      refresh_token: `refresh-${newest}`,
+      token_type: 'Bearer',
+      expires_in: 3600,
+    });
   };
 }
 
@@ -36,7 +41,11 @@ export async function tokenEndpoint(): Promise<TokenEndpoint> {
     const parts: Buffer[] = [];
     message.on('data', (part: Buffer) => parts.push(part));
     message.on('end', () => {
-      const request = { path: message.url ?? '', form: new URLSearchParams(Buffer.concat(parts).toString()), authorization: message.headers.authorization };
+      const request = {
+        path: message.url ?? '',
+        form: new URLSearchParams(Buffer.concat(parts).toString()),
+        authorization: message.headers.authorization,
+      };
       endpoint.requests.push(request);
       void endpoint.answer(request, response);
     });

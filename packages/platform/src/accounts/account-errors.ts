@@ -15,8 +15,20 @@ export const accountErrors = defineErrors({
   },
   'account.unknown_service': { status: 400, wire: 'invalid_parameters', text: 'This Application has no service "{service}".' },
   'account.missing_field': { status: 400, wire: 'invalid_parameters', text: '"{field}" is required for this service.' },
-  'account.service_fixed': { status: 400, wire: 'invalid_parameters', text: 'The service of an account cannot be changed. Connect or import another account.' },
-  'account.credential_changed': { status: 409, wire: 'conflict', text: 'The credential of this account was renewed in the same moment. Send the request again.' },
+  'account.service_fixed': {
+    status: 400,
+    wire: 'invalid_parameters',
+    text: 'The service of an account cannot be changed. Connect or import another account.',
+  },
+  'account.credential_changed': {
+    status: 409,
+    wire: 'conflict',
+    text: 'The credential of this account was renewed in the same moment. Send the request again.',
+  },
   'account.needs_api_key': { status: 403, wire: 'permission_denied', text: 'Only an API key may {what}; this is a token of one account.' },
-  'account.limited_token': { status: 403, wire: 'permission_denied', text: 'This token is limited to pass-through calls and cannot change the account.' },
+  'account.limited_token': {
+    status: 403,
+    wire: 'permission_denied',
+    text: 'This token is limited to pass-through calls and cannot change the account.',
+  },
 });

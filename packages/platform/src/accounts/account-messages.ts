@@ -70,7 +70,9 @@ const moment = z.union([z.string().max(64), z.number()]).transform((value, conte
   return z.NEVER;
 });
 
-const customProperties = z.record(z.string().max(100), z.unknown()).refine((value) => JSON.stringify(value).length <= 16_384, 'at most 16,384 characters');
+const customProperties = z
+  .record(z.string().max(100), z.unknown())
+  .refine((value) => JSON.stringify(value).length <= 16_384, 'at most 16,384 characters');
 const secretText = z.string().min(1).max(16_384);
 
 /** What opens the upstream account, under Kloudless's names. Of a Basic service `token` is the user name, `token_secret` the password. */
@@ -83,14 +85,20 @@ export const credentialFields = {
   password: secretText.optional(),
 };
 
-const display = z.string().min(1).max(255).regex(/^[^\p{Cc}\p{Cs}]*$/u, 'control characters are not allowed');
+const display = z
+  .string()
+  .min(1)
+  .max(255)
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'control characters are not allowed');
 
 /** Loose: what a service wants besides (`instance_url`, …) is named by its entry in the catalogue. */
 export const importBody = z.looseObject({
   ...credentialFields,
   account: display,
   service: z.string().min(1).max(64),
-  identity_id: display.optional().meta({ description: "The upstream's own id of the account, if known; later connections of it keep this account." }),
+  identity_id: display
+    .optional()
+    .meta({ description: "The upstream's own id of the account, if known; later connections of it keep this account." }),
   scope: z.string().max(4096).optional(),
   end_user: display.optional(),
   admin: flag.optional(),

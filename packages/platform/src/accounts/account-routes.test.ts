@@ -21,26 +21,60 @@ beforeEach(async () => {
     auth: { type: 'oauth2', authorization_endpoint: 'https://harbour.example/authorize', token_endpoint: 'https://harbour.example/token' },
     api: { base_url: 'https://harbour.example/api' },
   });
-  await world.addService(application, { id: 'lantern', friendly_name: 'Lantern', auth: { type: 'api_key', in: 'header', name: 'X-Api-Key' }, api: { base_url: 'https://lantern.example' } });
-  await world.addService(application, { id: 'pier', friendly_name: 'Pier', auth: { type: 'basic' }, api: { base_url: 'https://pier.example' } });
+  await world.addService(application, {
+    id: 'lantern',
+    friendly_name: 'Lantern',
+    auth: { type: 'api_key', in: 'header', name: 'X-Api-Key' },
+    api: { base_url: 'https://lantern.example' },
+  });
+  await world.addService(application, {
+    id: 'pier',
+    friendly_name: 'Pier',
+    auth: { type: 'basic' },
+    api: { base_url: 'https://pier.example' },
+  });
 });
 
-// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape.
-async function call(method: string, path: string, headers: Record<string, string>, body?: unknown): Promise<{ status: number; json: any; text: string; headers: Headers }> {
-  const response = await fetch(`${world.url}/v1/accounts${path}`, { method, headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
-  const text = await response.text();
-  return { status: response.status, json: text === '' ? undefined : JSON.parse(text), text, headers: response.headers };
+interface Shown {
+  readonly id: number;
+  readonly account: string;
+  readonly field?: string;
+  readonly objects: readonly Shown[];
 }
 
-const add = (name: string, endUser?: string) => world.addAccount(application, 'harbour', { accessToken: new Secret(`access-${name}`), refreshToken: new Secret(`refresh-${name}`), kept: {} }, { identity: name, ...(endUser === undefined ? {} : { endUser }) });
+async function call(
+  method: string,
+  path: string,
+  headers: Record<string, string>,
+  body?: unknown,
+): Promise<{ status: number; json: Shown; text: string; headers: Headers }> {
+  const response = await fetch(`${world.url}/v1/accounts${path}`, {
+    method,
+    headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return { status: response.status, json: (text === '' ? {} : JSON.parse(text)) as Shown, text, headers: response.headers };
+}
+
+const add = (name: string, endUser?: string) =>
+  world.addAccount(
+    application,
+    'harbour',
+    { accessToken: new Secret(`access-${name}`), refreshToken: new Secret(`refresh-${name}`), kept: {} },
+    { identity: name, ...(endUser === undefined ? {} : { endUser }) },
+  );
 
 async function actions(): Promise<string[]> {
-  const rows = await world.database.database.tenantQuery<{ action: string }>(application, sql`select action from audit_entries where application_id = ${application} order by audit_id`);
+  const rows = await world.database.database.tenantQuery<{ action: string }>(
+    application,
+    sql`select action from audit_entries where application_id = ${application} order by audit_id`,
+  );
   return rows.map((row) => row.action);
 }
 
 describe('GET /v1/accounts/{id}', () => {
-  test('answers Kloudless\'s object with health, and exactly application/json', async () => {
+  test("answers Kloudless's object with health, and exactly application/json", async () => {
     const id = await add('ann', 'user-1');
     const answer = await call('GET', `/${id}`, key);
     expect(answer.headers.get('content-type')).toBe('application/json');
@@ -73,17 +107,30 @@ describe('GET /v1/accounts/{id}', () => {
   test('answers with and without a trailing slash, and for a token by "me"', async () => {
     const id = await add('ann');
     const token = world.bearer(application, id);
-    for (const [path, headers] of [[`/${id}/`, key], ['/me', token], ['/me/', token], [`/${id}`, token]] as const) expect((await call('GET', path, headers)).json, path).toMatchObject({ id });
+    for (const [path, headers] of [
+      [`/${id}/`, key],
+      ['/me', token],
+      ['/me/', token],
+      [`/${id}`, token],
+    ] as const)
+      expect((await call('GET', path, headers)).json, path).toMatchObject({ id });
   });
 
   test('adds quota and properties with retrieve_full', async () => {
-    expect((await call('GET', `/${await add('ann')}?retrieve_full=True`, key)).json).toMatchObject({ quota: null, properties: { capabilities: {} } });
+    expect((await call('GET', `/${await add('ann')}?retrieve_full=True`, key)).json).toMatchObject({
+      quota: null,
+      properties: { capabilities: {} },
+    });
   });
 
   test('adds upstream tokens for an API key only, and writes that down', async () => {
     const id = await add('ann');
     expect((await call('GET', `/${id}`, key)).text).not.toContain('access-ann');
-    expect((await call('GET', `/${id}?retrieve_tokens=true`, key)).json).toMatchObject({ token: 'access-ann', refresh_token: 'refresh-ann', token_expiry: null });
+    expect((await call('GET', `/${id}?retrieve_tokens=true`, key)).json).toMatchObject({
+      token: 'access-ann',
+      refresh_token: 'refresh-ann',
+      token_expiry: null,
+    });
     expect(await actions()).toEqual(['account.tokens_retrieved']);
     const refused = await call('GET', '/me?retrieve_tokens=true', world.bearer(application, id));
     expect(refused.status).toBe(403);
@@ -111,7 +158,7 @@ describe('GET /v1/accounts/{id}', () => {
 });
 
 describe('GET /v1/accounts', () => {
-  test('lists newest first in Kloudless\'s envelope, filters, and ends with 404', async () => {
+  test("lists newest first in Kloudless's envelope, filters, and ends with 404", async () => {
     const ids: number[] = [];
     for (const name of ['ann', 'ben', 'cat_1', 'catx1']) {
       ids.unshift(await add(name, name === 'ann' ? 'user-1' : undefined));
@@ -119,8 +166,8 @@ describe('GET /v1/accounts', () => {
     }
     const all = await call('GET', '', key);
     expect(all.json).toMatchObject({ total: 4, count: 4, page: 1, next_page: null, type: 'object_list', api: 'meta' });
-    expect(all.json.objects.map(({ id }: { id: number }) => id)).toEqual(ids);
-    const names = async (query: string) => (await call('GET', `?${query}`, key)).json.objects.map(({ account }: { account: string }) => account);
+    expect(all.json.objects.map(({ id }) => id)).toEqual(ids);
+    const names = async (query: string) => (await call('GET', `?${query}`, key)).json.objects.map(({ account }) => account);
     expect(await names('page=2&page_size=3')).toEqual(['ann']);
     expect((await call('GET', '?page=3&page_size=3', key)).status).toBe(404);
     expect((await call('GET', '?page_size=1001', key)).status).toBe(400);
@@ -146,10 +193,26 @@ describe('GET /v1/accounts', () => {
 
 describe('POST /v1/accounts (import)', () => {
   test('takes over an account with its tokens', async () => {
-    const answer = await call('POST', '', key, { account: 'ann@example.org', service: 'harbour', token: 'up-1', refresh_token: 'up-2', token_expiry: '2030-01-01T00:00:00Z', custom_properties: { a: 1 }, end_user: 'user-1', unknown: true });
-    expect(answer).toMatchObject({ status: 201, json: { account: 'ann@example.org', service: 'harbour', custom_properties: { a: 1 }, end_user: 'user-1', health: 'healthy' } });
+    const answer = await call('POST', '', key, {
+      account: 'ann@example.org',
+      service: 'harbour',
+      token: 'up-1',
+      refresh_token: 'up-2',
+      token_expiry: '2030-01-01T00:00:00Z',
+      custom_properties: { a: 1 },
+      end_user: 'user-1',
+      unknown: true,
+    });
+    expect(answer).toMatchObject({
+      status: 201,
+      json: { account: 'ann@example.org', service: 'harbour', custom_properties: { a: 1 }, end_user: 'user-1', health: 'healthy' },
+    });
     expect(answer.text).not.toContain('up-1');
-    expect((await call('GET', `/${answer.json.id}?retrieve_tokens=true`, key)).json).toMatchObject({ token: 'up-1', refresh_token: 'up-2', token_expiry: '2030-01-01T00:00:00.000Z' });
+    expect((await call('GET', `/${answer.json.id}?retrieve_tokens=true`, key)).json).toMatchObject({
+      token: 'up-1',
+      refresh_token: 'up-2',
+      token_expiry: '2030-01-01T00:00:00.000Z',
+    });
     expect(await actions()).toContain('account.imported');
   });
 
@@ -165,7 +228,10 @@ describe('POST /v1/accounts (import)', () => {
     const second = await call('POST', '', key, { account: 'ann', service: 'harbour', token: 'up-9' });
     expect(second.json.id).toBe(first.json.id);
     expect((await call('GET', `/${first.json.id}?retrieve_tokens=true`, key)).json).toMatchObject({ token: 'up-9', refresh_token: null });
-    const rows = await world.database.database.tenantQuery(application, sql`select 1 from credentials where application_id = ${application}`);
+    const rows = await world.database.database.tenantQuery(
+      application,
+      sql`select 1 from credentials where application_id = ${application}`,
+    );
     expect(rows).toHaveLength(1);
   });
 
@@ -178,7 +244,11 @@ describe('POST /v1/accounts (import)', () => {
     ['with a time that is none', { account: 'ann', service: 'harbour', token: 'x', token_expiry: 'soon' }, 'token_expiry'],
     ['with a scope that is none', { account: 'ann', service: 'harbour', token: 'x', scope: '"' }, 'scope'],
     ['where the address of the API is missing', { account: 'ann', service: 'salesforce', token: 'x' }, 'instance_url'],
-    ['where the address of the API is somebody else\'s', { account: 'ann', service: 'salesforce', token: 'x', instance_url: 'https://evil.example' }, 'instance_url'],
+    [
+      "where the address of the API is somebody else's",
+      { account: 'ann', service: 'salesforce', token: 'x', instance_url: 'https://evil.example' },
+      'instance_url',
+    ],
   ])('is refused %s, naming the field', async (_name, body, field) => {
     const answer = await call('POST', '', key, body);
     expect(answer.status).toBe(400);
@@ -186,15 +256,25 @@ describe('POST /v1/accounts (import)', () => {
   });
 
   test('is not for tokens of accounts', async () => {
-    expect((await call('POST', '', world.bearer(application, await add('ann')), { account: 'x', service: 'harbour', token: 'x' })).status).toBe(401);
+    expect(
+      (await call('POST', '', world.bearer(application, await add('ann')), { account: 'x', service: 'harbour', token: 'x' })).status,
+    ).toBe(401);
   });
 });
 
 describe('PATCH /v1/accounts/{id}', () => {
   test('changes what is given and nothing else', async () => {
     const id = await add('ann');
-    expect((await call('PATCH', `/${id}`, key, { custom_properties: { a: 1 }, account: 'Ann' })).json).toMatchObject({ account: 'Ann', custom_properties: { a: 1 }, active: true });
-    expect((await call('PATCH', `/${id}`, key, { enabled: 'False' })).json).toMatchObject({ active: false, enabled: false, account: 'Ann' });
+    expect((await call('PATCH', `/${id}`, key, { custom_properties: { a: 1 }, account: 'Ann' })).json).toMatchObject({
+      account: 'Ann',
+      custom_properties: { a: 1 },
+      active: true,
+    });
+    expect((await call('PATCH', `/${id}`, key, { enabled: 'False' })).json).toMatchObject({
+      active: false,
+      enabled: false,
+      account: 'Ann',
+    });
     expect(await actions()).toEqual(['account.updated', 'account.updated']);
   });
 
@@ -212,7 +292,8 @@ describe('PATCH /v1/accounts/{id}', () => {
     const id = await add('ann');
     const token = world.bearer(application, id);
     expect((await call('PATCH', '/me', token, { custom_properties: { a: 1 } })).status).toBe(200);
-    for (const body of [{ token: 'x' }, { refresh_token: 'x' }, { active: false }, { token_expiry: null }]) expect((await call('PATCH', '/me', token, body)).status).toBe(403);
+    for (const body of [{ token: 'x' }, { refresh_token: 'x' }, { active: false }, { token_expiry: null }])
+      expect((await call('PATCH', '/me', token, body)).status).toBe(403);
     expect((await call('GET', `/${id}?retrieve_tokens=true`, key)).json).toMatchObject({ token: 'access-ann', active: true });
   });
 
@@ -233,7 +314,7 @@ describe('DELETE /v1/accounts/{id}', () => {
     expect(await actions()).toEqual(['account.deleted']);
   });
 
-  test('is for its own token, not for another\'s', async () => {
+  test("is for its own token, not for another's", async () => {
     const [ann, ben] = [await add('ann'), await add('ben')];
     expect((await call('DELETE', `/${ann}`, world.bearer(application, ben))).status).toBe(404);
     expect((await call('DELETE', `/${ann}`, world.apiKey(await world.application()))).status).toBe(404);
@@ -245,13 +326,23 @@ describe('DELETE /v1/accounts/{id}', () => {
 describe('POST /v1/accounts/{id}/reconnect', () => {
   test('answers a link', async () => {
     const id = await add('ann');
-    expect(await call('POST', `/${id}/reconnect`, key)).toMatchObject({ status: 201, json: { url: `https://connect.example/${id}`, expires_in: 600 } });
+    expect(await call('POST', `/${id}/reconnect`, key)).toMatchObject({
+      status: 201,
+      json: { url: `https://connect.example/${id}`, expires_in: 600 },
+    });
     expect((await call('POST', `/${id}/reconnect`, world.apiKey(await world.application()))).status).toBe(404);
   });
 });
 
-test('browsers of other origins may call, as Kloudless\'s libraries do', async () => {
-  const preflight = await fetch(`${world.url}/v1/accounts/?active=True`, { method: 'OPTIONS', headers: { origin: 'https://app.example', 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization,x-kloudless-source' } });
+test("browsers of other origins may call, as Kloudless's libraries do", async () => {
+  const preflight = await fetch(`${world.url}/v1/accounts/?active=True`, {
+    method: 'OPTIONS',
+    headers: {
+      origin: 'https://app.example',
+      'access-control-request-method': 'GET',
+      'access-control-request-headers': 'authorization,x-kloudless-source',
+    },
+  });
   expect(preflight.status).toBeLessThan(300);
   expect(preflight.headers.get('access-control-allow-origin')).toBe('https://app.example');
   expect(preflight.headers.get('access-control-allow-headers')).toMatch(/authorization/i);

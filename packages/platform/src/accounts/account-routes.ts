@@ -7,7 +7,16 @@ import type { UpstreamService } from '../services/index.ts';
 import { findCredential, openCredential, singleStatements, type Vault } from '../vault/index.ts';
 import type { Account } from './account.ts';
 import { accountErrors } from './account-errors.ts';
-import { accountAnswer, accountList, accountListQuery, accountParams, accountQuery, importBody, reconnectAnswer, updateBody } from './account-messages.ts';
+import {
+  accountAnswer,
+  accountList,
+  accountListQuery,
+  accountParams,
+  accountQuery,
+  importBody,
+  reconnectAnswer,
+  updateBody,
+} from './account-messages.ts';
 import { accountShape, serviceOf, tokensShape } from './account-shape.ts';
 import { findAccount, listAccounts } from './account-store.ts';
 import { disconnectAccount } from './disconnect-account.ts';
@@ -19,7 +28,11 @@ export interface AccountRoutesOptions {
   readonly vault: Vault;
   readonly publicUrl: () => string;
   /** Handed in by the authorization slice: a link that connects this very account anew. `expiresIn` in seconds. */
-  readonly pushReconnect: (tx: Tx, context: Pick<RequestContext, 'applicationId' | 'now'>, accountId: number) => Promise<{ readonly url: string; readonly expiresIn: number }>;
+  readonly pushReconnect: (
+    tx: Tx,
+    context: Pick<RequestContext, 'applicationId' | 'now'>,
+    accountId: number,
+  ) => Promise<{ readonly url: string; readonly expiresIn: number }>;
 }
 
 type AccountContext = RequestContext<ApiKeyPrincipal | BearerPrincipal>;
@@ -51,14 +64,21 @@ function invalidTokenAtPicker(call: IncomingCall): 'token.invalid' | 'token.inva
 }
 
 export function accountRoutes({ db, vault, publicUrl, pushReconnect }: AccountRoutesOptions): AnyRoute[] {
-  async function shape(tx: Tx, context: AccountContext, account: Account, query: z.output<typeof accountQuery>, known?: UpstreamService | null) {
+  async function shape(
+    tx: Tx,
+    context: AccountContext,
+    account: Account,
+    query: z.output<typeof accountQuery>,
+    known?: UpstreamService | null,
+  ) {
     const service = known === undefined ? await serviceOf(tx, account) : known;
     const shown = accountShape(account, service, { publicUrl: publicUrl(), full: query.retrieve_full === true });
     return query.retrieve_tokens === true ? { ...shown, ...(await tokensOf(tx, context, account)) } : shown;
   }
 
   async function tokensOf(tx: Tx, context: AccountContext, account: Account) {
-    if (context.principal.kind !== 'api_key') throw accountErrors('account.needs_api_key', { params: { what: 'retrieve upstream tokens' } });
+    if (context.principal.kind !== 'api_key')
+      throw accountErrors('account.needs_api_key', { params: { what: 'retrieve upstream tokens' } });
     const stored = await findCredential(tx, account);
     if (stored === null) return {};
     await appendAudit(tx, {
@@ -142,7 +162,9 @@ export function accountRoutes({ db, vault, publicUrl, pushReconnect }: AccountRo
           return { status: 200, body: await shape(tx, context, account, query) };
         };
         // One statement, mostly: no transaction of its own. Tokens leave a trace and so need one.
-        return query.retrieve_tokens === true ? db.withTenant(context.applicationId, read) : read(singleStatements(db, context.applicationId));
+        return query.retrieve_tokens === true
+          ? db.withTenant(context.applicationId, read)
+          : read(singleStatements(db, context.applicationId));
       },
     }),
     route({

@@ -47,7 +47,12 @@ export function accountShape(account: Account, service: UpstreamService | null, 
 export function tokensShape(credential: OpenCredential, expiresAt: Date | null) {
   switch (credential.type) {
     case 'oauth2':
-      return { token: credential.accessToken.reveal(), token_secret: null, refresh_token: credential.refreshToken?.reveal() ?? null, token_expiry: expiresAt?.toISOString() ?? null };
+      return {
+        token: credential.accessToken.reveal(),
+        token_secret: null,
+        refresh_token: credential.refreshToken?.reveal() ?? null,
+        token_expiry: expiresAt?.toISOString() ?? null,
+      };
     case 'api_key':
       return { token: credential.key.reveal(), token_secret: null, refresh_token: null, token_expiry: null };
     case 'basic':

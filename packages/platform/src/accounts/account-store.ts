@@ -74,7 +74,12 @@ export interface AccountFilter {
 }
 
 /** Live accounts, newest first. */
-export async function listAccounts(tx: Tx, applicationId: ApplicationId, filter: AccountFilter, page: { page: number; page_size: number }): Promise<Page<Account>> {
+export async function listAccounts(
+  tx: Tx,
+  applicationId: ApplicationId,
+  filter: AccountFilter,
+  page: { page: number; page_size: number },
+): Promise<Page<Account>> {
   const pattern = filter.search === undefined ? null : `%${filter.search.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
   const where = sql`application_id = ${applicationId} and not provisional
     and (${filter.accountId ?? null}::bigint is null or account_id = ${filter.accountId ?? null}::bigint)
@@ -86,7 +91,9 @@ export async function listAccounts(tx: Tx, applicationId: ApplicationId, filter:
     and (${pattern}::text is null or account ilike ${pattern}::text)`;
   const [count, rows] = await Promise.all([
     tx.one<{ total: number }>(sql`select count(*) as total from accounts where ${where}`),
-    tx.query<AccountRow>(sql`select ${columns} from accounts where ${where} order by created_at desc, account_id limit ${page.page_size} offset ${(page.page - 1) * page.page_size}`),
+    tx.query<AccountRow>(
+      sql`select ${columns} from accounts where ${where} order by created_at desc, account_id limit ${page.page_size} offset ${(page.page - 1) * page.page_size}`,
+    ),
   ]);
   return { rows: rows.map(accountOf), total: Number(count.total) };
 }
@@ -100,7 +107,10 @@ export interface KnownIdentity {
  * The account of an upstream identity: the one there is, else a new provisional one. Locked until the transaction ends, so that
  * two flows of one person at the same moment see each other.
  */
-export async function claimIdentity(tx: Tx, input: { applicationId: ApplicationId; service: string; identity: { id: string; name: string }; effectiveScope: string; now: Date }): Promise<KnownIdentity> {
+export async function claimIdentity(
+  tx: Tx,
+  input: { applicationId: ApplicationId; service: string; identity: { id: string; name: string }; effectiveScope: string; now: Date },
+): Promise<KnownIdentity> {
   const { applicationId, service, identity, effectiveScope, now } = input;
   for (;;) {
     const inserted = await tx.maybe<{ account_id: number }>(sql`
@@ -131,7 +141,12 @@ export interface Connection {
  * Makes the account live with a new credential. Answers the credential that it had before, if any; null where there is no
  * such account.
  */
-export async function applyConnection(tx: Tx, { applicationId, accountId }: AccountKey, connection: Connection, now: Date): Promise<{ replacedCredentialId: string | null } | null> {
+export async function applyConnection(
+  tx: Tx,
+  { applicationId, accountId }: AccountKey,
+  connection: Connection,
+  now: Date,
+): Promise<{ replacedCredentialId: string | null } | null> {
   const before = await tx.maybe<{ credential_id: string | null }>(sql`
     select credential_id from accounts where application_id = ${applicationId} and account_id = ${accountId} for update`);
   if (before === null) return null;
@@ -154,7 +169,12 @@ export interface AccountChanges {
   readonly healed?: boolean | undefined;
 }
 
-export async function updateAccount(tx: Tx, { applicationId, accountId }: AccountKey, changes: AccountChanges, now: Date): Promise<Account | null> {
+export async function updateAccount(
+  tx: Tx,
+  { applicationId, accountId }: AccountKey,
+  changes: AccountChanges,
+  now: Date,
+): Promise<Account | null> {
   const properties = changes.customProperties === undefined ? null : JSON.stringify(changes.customProperties);
   const row = await tx.maybe<AccountRow>(sql`
     update accounts
@@ -176,24 +196,40 @@ export async function deleteAccount(tx: Tx, { applicationId, accountId }: Accoun
 
 /** Whether the account exists and was never confirmed. */
 export async function isProvisional(tx: Tx, { applicationId, accountId }: AccountKey): Promise<boolean> {
-  const row = await tx.maybe(sql`select 1 from accounts where application_id = ${applicationId} and account_id = ${accountId} and provisional for update`);
+  const row = await tx.maybe(
+    sql`select 1 from accounts where application_id = ${applicationId} and account_id = ${accountId} and provisional for update`,
+  );
   return row !== null;
 }
 
 export async function allAccountIds(tx: Tx, applicationId: ApplicationId): Promise<number[]> {
-  const rows = await tx.query<{ account_id: number }>(sql`select account_id from accounts where application_id = ${applicationId} order by account_id`);
+  const rows = await tx.query<{ account_id: number }>(
+    sql`select account_id from accounts where application_id = ${applicationId} order by account_id`,
+  );
   return rows.map((row) => row.account_id);
 }
 
 /** Sets the health of the account that uses a credential; answers its id, or null where none does or nothing changed. */
-export async function markBroken(tx: Tx, applicationId: ApplicationId, credentialId: string, reason: string, now: Date): Promise<number | null> {
+export async function markBroken(
+  tx: Tx,
+  applicationId: ApplicationId,
+  credentialId: string,
+  reason: string,
+  now: Date,
+): Promise<number | null> {
   const row = await tx.maybe<{ account_id: number }>(sql`
     update accounts set health = 'broken', broken_reason = ${reason}, modified_at = ${now}
      where application_id = ${applicationId} and credential_id = ${credentialId} and health <> 'broken' returning account_id`);
   return row?.account_id ?? null;
 }
 
-export async function markRenewed(tx: Tx, applicationId: ApplicationId, credentialId: string, grantedScopes: readonly string[] | null, now: Date): Promise<void> {
+export async function markRenewed(
+  tx: Tx,
+  applicationId: ApplicationId,
+  credentialId: string,
+  grantedScopes: readonly string[] | null,
+  now: Date,
+): Promise<void> {
   await tx.execute(sql`
     update accounts set health = 'healthy', broken_reason = null, granted_scopes = coalesce(${grantedScopes}::text[], granted_scopes), modified_at = ${now}
      where application_id = ${applicationId} and credential_id = ${credentialId}

@@ -4,7 +4,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type TenantWorld, tenantWorld } from '../../test/tenant-world.ts';
 import { taskWorker } from '../tasks/index.ts';
 import { storeCredential } from '../vault/index.ts';
-import { confirmAccount, connectAccount, type ConnectAccountInput, disconnectAccount, findAccount, forgetUnconfirmedTask } from './index.ts';
+import {
+  confirmAccount,
+  connectAccount,
+  type ConnectAccountInput,
+  disconnectAccount,
+  findAccount,
+  forgetUnconfirmedTask,
+} from './index.ts';
 
 let world: TenantWorld;
 let application: ApplicationId;
@@ -23,7 +30,12 @@ const db = () => world.database.database;
 async function connected(person: string, fields: Partial<ConnectAccountInput> = {}): Promise<{ accountId: number; credentialId: string }> {
   return db().withTenant(application, async (tx) => {
     const tokens = { accessToken: new Secret(`access of ${person}`), kept: {} };
-    const credentialId = await storeCredential(tx, world.vault, { applicationId: application, service: 'harbour', tokens, now: world.now() });
+    const credentialId = await storeCredential(tx, world.vault, {
+      applicationId: application,
+      service: 'harbour',
+      tokens,
+      now: world.now(),
+    });
     const { accountId } = await connectAccount(tx, {
       applicationId: application,
       service: 'harbour',
@@ -48,12 +60,18 @@ function confirm(pending: { accountId: number; credentialId: string }, applicati
 const find = (accountId: number) => db().withTenant(application, (tx) => findAccount(tx, application, accountId));
 
 async function credentials(): Promise<string[]> {
-  const rows = await db().tenantQuery<{ credential_id: string }>(application, sql`select credential_id from credentials where application_id = ${application} order by created_at, credential_id`);
+  const rows = await db().tenantQuery<{ credential_id: string }>(
+    application,
+    sql`select credential_id from credentials where application_id = ${application} order by created_at, credential_id`,
+  );
   return rows.map((row) => row.credential_id);
 }
 
 async function taskNames(): Promise<string[]> {
-  const rows = await db().tenantQuery<{ name: string }>(application, sql`select name from tasks where application_id = ${application} order by name`);
+  const rows = await db().tenantQuery<{ name: string }>(
+    application,
+    sql`select name from tasks where application_id = ${application} order by name`,
+  );
   return rows.map((row) => row.name);
 }
 
@@ -111,7 +129,12 @@ describe('a connection', () => {
     expect(second.accountId).toBe(first.accountId);
     expect(await find(first.accountId)).toMatchObject({ credentialId: first.credentialId, grantedScopes: ['files'] });
     await confirm(second);
-    expect(await find(first.accountId)).toMatchObject({ credentialId: second.credentialId, grantedScopes: ['files', 'notes'], endUser: 'user-1', customProperties: { plan: 'gold', seats: 3 } });
+    expect(await find(first.accountId)).toMatchObject({
+      credentialId: second.credentialId,
+      grantedScopes: ['files', 'notes'],
+      endUser: 'user-1',
+      customProperties: { plan: 'gold', seats: 3 },
+    });
     expect(await credentials()).toEqual([second.credentialId]);
     // The old tokens belong to the same grant at the provider: revoking them would end the new ones.
     expect(await taskNames()).not.toContain('vault.revoke_credential');
@@ -137,7 +160,9 @@ describe('a connection', () => {
   test('heals a broken account', async () => {
     const first = await connected('ann');
     await confirm(first);
-    await db().withTenant(application, (tx) => tx.execute(sql`update accounts set health = 'broken', broken_reason = 'invalid_grant' where application_id = ${application}`));
+    await db().withTenant(application, (tx) =>
+      tx.execute(sql`update accounts set health = 'broken', broken_reason = 'invalid_grant' where application_id = ${application}`),
+    );
     await confirm(await connected('ann'));
     expect(await find(first.accountId)).toMatchObject({ health: 'healthy', brokenReason: null });
   });
@@ -209,21 +234,30 @@ describe('disconnecting', () => {
     await confirm(live);
     await connected('ann');
     await db().withTenant(application, (tx) =>
-      tx.execute(sql`insert into grants (application_id, grant_id, account_id, scope) values (${application}, 'grant', ${live.accountId}, 'any')`),
+      tx.execute(
+        sql`insert into grants (application_id, grant_id, account_id, scope) values (${application}, 'grant', ${live.accountId}, 'any')`,
+      ),
     );
-    expect(await db().withTenant(application, (tx) => disconnectAccount(tx, { applicationId: application, accountId: live.accountId }))).toBe(true);
+    expect(
+      await db().withTenant(application, (tx) => disconnectAccount(tx, { applicationId: application, accountId: live.accountId })),
+    ).toBe(true);
     expect(await find(live.accountId)).toBeNull();
     expect(await db().tenantQuery(application, sql`select 1 from grants where application_id = ${application}`)).toEqual([]);
     expect((await taskNames()).filter((name) => name === 'vault.revoke_credential')).toHaveLength(2);
     expect(await credentials()).toHaveLength(2);
-    expect(await db().withTenant(application, (tx) => disconnectAccount(tx, { applicationId: application, accountId: live.accountId }))).toBe(false);
+    expect(
+      await db().withTenant(application, (tx) => disconnectAccount(tx, { applicationId: application, accountId: live.accountId })),
+    ).toBe(false);
   });
 
   test('writes no secret into a task', async () => {
     const live = await connected('ann');
     await confirm(live);
     await db().withTenant(application, (tx) => disconnectAccount(tx, { applicationId: application, accountId: live.accountId }));
-    const rows = await db().tenantQuery<{ payload: unknown }>(application, sql`select payload from tasks where application_id = ${application}`);
+    const rows = await db().tenantQuery<{ payload: unknown }>(
+      application,
+      sql`select payload from tasks where application_id = ${application}`,
+    );
     expect(rows.length).toBeGreaterThan(0);
     expect(JSON.stringify(rows)).not.toContain('access of');
   });

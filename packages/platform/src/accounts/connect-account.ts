@@ -34,7 +34,12 @@ export async function connectAccount(tx: Tx, input: ConnectAccountInput): Promis
   if (reconnectAccountId !== null) await assertSameIdentity(tx, input, reconnectAccountId);
   const { accountId } = await claimIdentity(tx, input);
   const { effectiveScope, grantedScopes, customProperties, endUser } = input;
-  await insertPendingConnection(tx, { applicationId, accountId }, { credentialId, account: input.identity.name, effectiveScope, grantedScopes, customProperties, endUser }, now);
+  await insertPendingConnection(
+    tx,
+    { applicationId, accountId },
+    { credentialId, account: input.identity.name, effectiveScope, grantedScopes, customProperties, endUser },
+    now,
+  );
   await enqueueTask(tx, applicationId, forgetUnconfirmed, { accountId, credentialId }, { runAt: new Date(now.getTime() + UNCONFIRMED_MS) });
   return { accountId };
 }

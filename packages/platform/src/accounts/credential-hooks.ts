@@ -8,8 +8,16 @@ export function credentialHooks(): RefreshHooks {
     async onBroken(tx, { applicationId, credentialId }, reason, now) {
       const accountId = await markBroken(tx, applicationId, credentialId, reason, now);
       if (accountId === null) return;
-      await appendAudit(tx, { applicationId, actor: { kind: 'system' }, action: 'account.broken', at: now, target: String(accountId), detail: { reason } });
+      await appendAudit(tx, {
+        applicationId,
+        actor: { kind: 'system' },
+        action: 'account.broken',
+        at: now,
+        target: String(accountId),
+        detail: { reason },
+      });
     },
-    onRefreshed: (tx, { applicationId, credentialId }, now, grantedScopes) => markRenewed(tx, applicationId, credentialId, grantedScopes, now),
+    onRefreshed: (tx, { applicationId, credentialId }, now, grantedScopes) =>
+      markRenewed(tx, applicationId, credentialId, grantedScopes, now),
   };
 }

@@ -15,7 +15,9 @@ export interface GivenCredential {
 }
 
 export function namesCredential(given: GivenCredential): boolean {
-  return [given.token, given.token_secret, given.refresh_token, given.token_expiry, given.username, given.password].some((value) => value !== undefined);
+  return [given.token, given.token_secret, given.refresh_token, given.token_expiry, given.username, given.password].some(
+    (value) => value !== undefined,
+  );
 }
 
 function required(value: string | undefined, field: string): string {
@@ -27,7 +29,12 @@ function required(value: string | undefined, field: string): string {
  * The credential as the service wants it. What is not given is taken from `before`, the credential an account has already.
  * Throws `account.missing_field`, naming the field under Kloudless's name.
  */
-export function credentialFrom(service: UpstreamService, given: GivenCredential, extra: Readonly<Record<string, unknown>>, before: OpenCredential | null): NewCredential {
+export function credentialFrom(
+  service: UpstreamService,
+  given: GivenCredential,
+  extra: Readonly<Record<string, unknown>>,
+  before: OpenCredential | null,
+): NewCredential {
   switch (service.definition.auth.type) {
     case 'api_key': {
       const known = before?.type === 'api_key' ? before.key.reveal() : undefined;
@@ -54,7 +61,11 @@ export function credentialFrom(service: UpstreamService, given: GivenCredential,
 }
 
 /** The address of the account's API, where the service has one per account (`instance_url`): named by the caller, checked as any. */
-function keptOf(service: UpstreamService, extra: Readonly<Record<string, unknown>>, before: Readonly<Record<string, string>>): Record<string, string> {
+function keptOf(
+  service: UpstreamService,
+  extra: Readonly<Record<string, unknown>>,
+  before: Readonly<Record<string, string>>,
+): Record<string, string> {
   const field = service.quirks.baseUrlFrom?.kept;
   if (field === undefined) return { ...before };
   const value = extra[field] ?? before[field];

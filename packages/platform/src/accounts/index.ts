@@ -1,6 +1,5 @@
-export { type Account, type AccountKey } from './account.ts';
 export { accountParams } from './account-messages.ts';
-export { accountIdOf, accountRoutes, type AccountRoutesOptions } from './account-routes.ts';
+export { accountIdOf, accountRoutes } from './account-routes.ts';
 export { findAccount } from './account-store.ts';
 export { confirmAccount, connectAccount, type ConnectAccountInput } from './connect-account.ts';
 export { credentialHooks } from './credential-hooks.ts';

@@ -11,7 +11,12 @@ interface PendingRow {
   end_user: string | null;
 }
 
-export async function insertPendingConnection(tx: Tx, { applicationId, accountId }: AccountKey, connection: Connection, now: Date): Promise<void> {
+export async function insertPendingConnection(
+  tx: Tx,
+  { applicationId, accountId }: AccountKey,
+  connection: Connection,
+  now: Date,
+): Promise<void> {
   const properties = connection.customProperties === null ? null : JSON.stringify(connection.customProperties);
   await tx.execute(sql`
     insert into pending_connections (application_id, credential_id, account_id, account, effective_scope, granted_scopes, custom_properties, end_user, created_at)
@@ -20,7 +25,11 @@ export async function insertPendingConnection(tx: Tx, { applicationId, accountId
 }
 
 /** Takes the connection away, once. Null where it was taken, forgotten, or belongs to another account. */
-export async function takePendingConnection(tx: Tx, { applicationId, accountId }: AccountKey, credentialId: string): Promise<Connection | null> {
+export async function takePendingConnection(
+  tx: Tx,
+  { applicationId, accountId }: AccountKey,
+  credentialId: string,
+): Promise<Connection | null> {
   const row = await tx.maybe<PendingRow>(sql`
     delete from pending_connections where application_id = ${applicationId} and account_id = ${accountId} and credential_id = ${credentialId}
     returning credential_id, account, effective_scope, granted_scopes, custom_properties, end_user`);

@@ -14,18 +14,33 @@ import { credentialFrom, namesCredential } from './given-credential.ts';
  * Changes an account. New tokens make a broken account healthy. A token of the account may change what it shows
  * (`custom_properties`, `account`); credentials and `active` are the API key's.
  */
-export async function updateAccount(tx: Tx, vault: Vault, context: RequestContext<ApiKeyPrincipal | BearerPrincipal>, accountId: number, body: UpdateBody): Promise<Account> {
+export async function updateAccount(
+  tx: Tx,
+  vault: Vault,
+  context: RequestContext<ApiKeyPrincipal | BearerPrincipal>,
+  accountId: number,
+  body: UpdateBody,
+): Promise<Account> {
   const { applicationId, now } = context;
   const account = await findAccount(tx, applicationId, accountId);
   if (account === null) throw httpErrors('not_found');
   const active = body.active ?? body.enabled;
   const givesCredential = namesCredential(body);
-  if (context.principal.kind === 'bearer' && (givesCredential || active !== undefined)) throw accountErrors('account.needs_api_key', { params: { what: 'change credentials or `active`' } });
+  if (context.principal.kind === 'bearer' && (givesCredential || active !== undefined))
+    throw accountErrors('account.needs_api_key', { params: { what: 'change credentials or `active`' } });
   if (body.service !== undefined && body.service !== account.service) throw accountErrors('account.service_fixed', { field: 'service' });
   if (givesCredential) await replace(tx, vault, context, account, body);
-  const changed = await writeAccount(tx, account, { account: body.account, active, customProperties: body.custom_properties, healed: givesCredential }, now);
+  const changed = await writeAccount(
+    tx,
+    account,
+    { account: body.account, active, customProperties: body.custom_properties, healed: givesCredential },
+    now,
+  );
   if (changed === null) throw httpErrors('not_found');
-  await audit(tx, context, { target: String(accountId), detail: { fields: Object.keys(updateBody.shape).filter((field) => field in body) } });
+  await audit(tx, context, {
+    target: String(accountId),
+    detail: { fields: Object.keys(updateBody.shape).filter((field) => field in body) },
+  });
   return changed;
 }
 
@@ -35,5 +50,6 @@ async function replace(tx: Tx, vault: Vault, { applicationId, now }: RequestCont
   const stored = await findCredential(tx, account);
   if (stored === null) throw httpErrors('not_found');
   const tokens = credentialFrom(found.service, body, body, await openCredential(tx, vault, stored));
-  if (!(await replaceCredential(tx, vault, account, { version: stored.version, tokens, now }))) throw accountErrors('account.credential_changed');
+  if (!(await replaceCredential(tx, vault, account, { version: stored.version, tokens, now })))
+    throw accountErrors('account.credential_changed');
 }

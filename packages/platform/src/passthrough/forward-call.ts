@@ -40,7 +40,10 @@ type Usable = Extract<CredentialUse, { kind: 'usable' }>;
 const REPLAYABLE_BYTES = 64 * 1024;
 
 /** The body: none, bytes that can be sent again, or a stream that is sent once. */
-type Body = { readonly kind: 'none' } | { readonly kind: 'bytes'; readonly bytes: Buffer } | { readonly kind: 'stream'; readonly stream: IncomingMessage };
+type Body =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'bytes'; readonly bytes: Buffer }
+  | { readonly kind: 'stream'; readonly stream: IncomingMessage };
 
 /**
  * Sends one call to the upstream API of an account and streams the answer back. Throws before the first byte of the answer:
@@ -140,7 +143,10 @@ class Sending {
   /** Null where there is nothing new: then the upstream's own answer says most. */
   async #renew(use: Usable): Promise<CredentialUse | null> {
     try {
-      const next = await this.#options.refresher.forceRefresh({ applicationId: this.#context.applicationId, credentialId: use.credentialId }, use.version);
+      const next = await this.#options.refresher.forceRefresh(
+        { applicationId: this.#context.applicationId, credentialId: use.credentialId },
+        use.version,
+      );
       return next?.kind === 'usable' && next.version === use.version ? null : next;
     } catch (thrown) {
       if (!(thrown instanceof PlatformError)) throw thrown;
@@ -151,7 +157,9 @@ class Sending {
 
   #sink() {
     const origin = headerValue(this.#call.headers, 'origin') ?? null;
-    return pipeTo(this.#call.response, { transformHeaders: (headers) => answerHeaders(headers, { origin, requestId: this.#context.requestId }) });
+    return pipeTo(this.#call.response, {
+      transformHeaders: (headers) => answerHeaders(headers, { origin, requestId: this.#context.requestId }),
+    });
   }
 
   #send(use: Usable, sink: ReturnType<typeof pipeTo>): Promise<StreamOutcome> {
@@ -165,7 +173,15 @@ class Sending {
     });
     const tenant: ApplicationId = this.#context.applicationId;
     return this.#options.egress.stream(
-      { url: origin, target: placed.url.slice(origin.length), policy: 'upstream', tenant, method: this.#call.method, headers, body: this.#bodyStream() },
+      {
+        url: origin,
+        target: placed.url.slice(origin.length),
+        policy: 'upstream',
+        tenant,
+        method: this.#call.method,
+        headers,
+        body: this.#bodyStream(),
+      },
       sink,
     );
   }

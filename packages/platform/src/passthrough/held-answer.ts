@@ -8,7 +8,10 @@ export type Decision = 'pass' | 'again' | PlatformError;
  * Holds back an answer of status 401 until `decide` has said what becomes of it; any other goes through untouched. While it
  * decides, the upstream is paused, so no more than a piece of the answer is in memory.
  */
-export function holdUnauthorized(inner: StreamSink, decide: () => Promise<Decision>): { readonly sink: StreamSink; readonly decided: () => Promise<Decision> } {
+export function holdUnauthorized(
+  inner: StreamSink,
+  decide: () => Promise<Decision>,
+): { readonly sink: StreamSink; readonly decided: () => Promise<Decision> } {
   let flow: StreamFlow | undefined;
   let decision: Promise<Decision> = Promise.resolve('pass');
   /** What came while deciding, in order; null once it is decided or nothing is held. */

@@ -1,2 +1,1 @@
-export { type ForwardOptions } from './forward-call.ts';
 export { passthroughRoutes } from './passthrough-routes.ts';

@@ -4,7 +4,7 @@ import { type ApiKeyPrincipal, type BearerPrincipal, type RequestContext, route 
 import { accountIdOf, accountParams } from '../accounts/index.ts';
 import { forwardCall, type ForwardOptions } from './forward-call.ts';
 import { passthroughErrors } from './passthrough-errors.ts';
-import { headerValue, parseRawHeaders, withHeaders } from './request-headers.ts';
+import { parseRawHeaders, withHeaders } from './request-headers.ts';
 import { proxyTarget, rawUriTarget } from './target.ts';
 
 const COMMON = {
@@ -24,7 +24,9 @@ const COMMON = {
 function rawMethod(text: string | undefined): string {
   const method = (text ?? 'GET').trim().toUpperCase();
   if (/^[A-Z]{3,16}$/.test(method) && !['CONNECT', 'TRACE', 'TRACK', 'PRI'].includes(method)) return method;
-  throw passthroughErrors('passthrough.header_malformed', { params: { header: 'X-Kloudless-Raw-Method', problem: 'is not a method that can be passed on' } });
+  throw passthroughErrors('passthrough.header_malformed', {
+    params: { header: 'X-Kloudless-Raw-Method', problem: 'is not a method that can be passed on' },
+  });
 }
 
 function rawHeader({ message }: RawRequest, name: string): string | undefined {
@@ -33,7 +35,11 @@ function rawHeader({ message }: RawRequest, name: string): string | undefined {
 }
 
 export function passthroughRoutes(options: ForwardOptions): AnyRoute[] {
-  async function proxied(context: RequestContext<ApiKeyPrincipal | BearerPrincipal>, named: string, raw: RawRequest): Promise<typeof ALREADY_SENT> {
+  async function proxied(
+    context: RequestContext<ApiKeyPrincipal | BearerPrincipal>,
+    named: string,
+    raw: RawRequest,
+  ): Promise<typeof ALREADY_SENT> {
     await forwardCall(options, context, {
       accountId: accountIdOf(context, named),
       method: raw.message.method ?? 'GET',
@@ -74,7 +80,8 @@ export function passthroughRoutes(options: ForwardOptions): AnyRoute[] {
       params: accountParams,
       handler: async (context, { params, raw }) => {
         const uri = rawHeader(raw, 'x-kloudless-raw-uri');
-        if (uri === undefined || uri.trim() === '') throw passthroughErrors('passthrough.header_malformed', { params: { header: 'X-Kloudless-Raw-URI', problem: 'is missing' } });
+        if (uri === undefined || uri.trim() === '')
+          throw passthroughErrors('passthrough.header_malformed', { params: { header: 'X-Kloudless-Raw-URI', problem: 'is missing' } });
         const query = raw.target.includes('?') ? raw.target.slice(raw.target.indexOf('?') + 1) : '';
         await forwardCall(options, context, {
           accountId: accountIdOf(context, params.account_id),

@@ -18,7 +18,11 @@ interface ForwardedRow extends CredentialRow {
 }
 
 /** Account, sealed credential and service in one statement; null where there is no such live account. */
-export async function readForwardedAccount(db: Database, applicationId: ApplicationId, accountId: number): Promise<ForwardedAccount | null> {
+export async function readForwardedAccount(
+  db: Database,
+  applicationId: ApplicationId,
+  accountId: number,
+): Promise<ForwardedAccount | null> {
   const [row] = await db.tenantQuery<ForwardedRow>(
     applicationId,
     sql`

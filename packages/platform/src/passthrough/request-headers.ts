@@ -2,7 +2,14 @@ import { forwardableRequestHeaders, type RawHeaders } from '@bulkhead/http';
 import { passthroughErrors } from './passthrough-errors.ts';
 
 /** Would make an upstream do another call than the one that was checked. */
-const STEERING = new Set(['x-http-method-override', 'x-http-method', 'x-method-override', 'x-original-url', 'x-rewrite-url', 'x-original-method']);
+const STEERING = new Set([
+  'x-http-method-override',
+  'x-http-method',
+  'x-method-override',
+  'x-original-url',
+  'x-rewrite-url',
+  'x-original-method',
+]);
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
@@ -34,7 +41,8 @@ export function upstreamHeaders(headers: RawHeaders, { credential, reserved, isL
 /** Reads `X-Kloudless-Raw-Headers`: a JSON object of names and texts. */
 export function parseRawHeaders(text: string | undefined): string[] {
   if (text === undefined || text.trim() === '') return [];
-  const refuse = (problem: string) => passthroughErrors('passthrough.header_malformed', { params: { header: 'X-Kloudless-Raw-Headers', problem } });
+  const refuse = (problem: string) =>
+    passthroughErrors('passthrough.header_malformed', { params: { header: 'X-Kloudless-Raw-Headers', problem } });
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);

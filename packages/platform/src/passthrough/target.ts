@@ -45,7 +45,8 @@ export function proxyTarget(requestTarget: string): WantedTarget {
 export function rawUriTarget(uri: string, base: ApiBase): { readonly target: WantedTarget; readonly isRelative: boolean } {
   const text = uri.trim();
   const isAbsolute = /^[a-z][a-z0-9+.-]*:/i.test(text);
-  if (isAbsolute && !startsWithOrigin(text, base.origin)) throw passthroughErrors('passthrough.elsewhere', { params: { origin: base.origin } });
+  if (isAbsolute && !startsWithOrigin(text, base.origin))
+    throw passthroughErrors('passthrough.elsewhere', { params: { origin: base.origin } });
   const rest = isAbsolute ? text.replace(/^[^/]*\/\/[^/?]*/, '') : text;
   if (!isAbsolute && !rest.startsWith('/')) throw malformed('begin it with a slash, or give the whole URL');
   const mark = rest.indexOf('?');
@@ -65,7 +66,8 @@ function startsWithOrigin(text: string, origin: string): boolean {
 }
 
 function checked(target: WantedTarget): WantedTarget {
-  if (!VISIBLE.test(target.path) || !VISIBLE.test(target.query)) throw malformed('it holds a fragment, or characters that must be percent-encoded');
+  if (!VISIBLE.test(target.path) || !VISIBLE.test(target.query))
+    throw malformed('it holds a fragment, or characters that must be percent-encoded');
   if (target.path !== '') assertPlainPath(target.path);
   return target;
 }
@@ -76,7 +78,11 @@ export function isBelow(basePath: string, path: string): boolean {
 }
 
 /** The request target at the upstream, and the path as a token's limits see it: relative to the base URL, null where it is not below it. */
-export function upstreamTarget(base: ApiBase, wanted: WantedTarget, isRelative: boolean): { readonly target: string; readonly limitedPath: string | null } {
+export function upstreamTarget(
+  base: ApiBase,
+  wanted: WantedTarget,
+  isRelative: boolean,
+): { readonly target: string; readonly limitedPath: string | null } {
   const path = isRelative ? base.path + wanted.path : wanted.path;
   const below = isBelow(base.path, path) ? path.slice(base.path.length) : null;
   return { target: (path === '' ? '/' : path) + wanted.query, limitedPath: below === '' ? '/' : below };

@@ -12,6 +12,17 @@ export interface EnqueueOptions {
  * Writes a task in the caller's transaction: it exists if and only if the change does. The transaction must be scoped to
  * `applicationId`. Throws where the payload does not have the task's form, before anything is written.
  */
-export async function enqueueTask<Payload>(tx: Tx, applicationId: ApplicationId, task: TaskKind<Payload>, payload: Payload, options: EnqueueOptions = {}): Promise<void> {
-  await insertTask(tx, { applicationId, name: task.name, payload: JSON.stringify(task.schema.parse(payload)), runAt: options.runAt ?? new Date(0) });
+export async function enqueueTask<Payload>(
+  tx: Tx,
+  applicationId: ApplicationId,
+  task: TaskKind<Payload>,
+  payload: Payload,
+  options: EnqueueOptions = {},
+): Promise<void> {
+  await insertTask(tx, {
+    applicationId,
+    name: task.name,
+    payload: JSON.stringify(task.schema.parse(payload)),
+    runAt: options.runAt ?? new Date(0),
+  });
 }

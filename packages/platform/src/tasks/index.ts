@@ -1,3 +1,3 @@
-export { enqueueTask, type EnqueueOptions } from './enqueue-task.ts';
-export { type AnyTask, defineTask, type TaskDelay, type TaskKind, type TaskRun } from './task.ts';
-export { taskWorker, type TaskWorker, type TaskWorkerOptions } from './task-worker.ts';
+export { enqueueTask } from './enqueue-task.ts';
+export { type AnyTask, defineTask, type TaskKind } from './task.ts';
+export { taskWorker } from './task-worker.ts';

@@ -14,7 +14,10 @@ export interface ClaimedTask {
   readonly attempts: number;
 }
 
-export async function insertTask(tx: Tx, task: { applicationId: ApplicationId; name: string; payload: string; runAt: Date }): Promise<void> {
+export async function insertTask(
+  tx: Tx,
+  task: { applicationId: ApplicationId; name: string; payload: string; runAt: Date },
+): Promise<void> {
   await tx.execute(sql`
     insert into tasks (application_id, task_id, name, payload, run_at)
     values (${task.applicationId}, ${taskId.generate()}, ${task.name}, ${task.payload}, ${task.runAt})`);
@@ -33,7 +36,10 @@ interface ClaimedRow {
  * Takes due tasks and moves their `run_at` to the end of the lease. Each Application gives its oldest first; no second one of
  * an Application is taken before every other has had its first.
  */
-export async function claimTasks(tx: Tx, claim: { names: readonly string[]; now: Date; leaseUntil: Date; limit: number }): Promise<ClaimedTask[]> {
+export async function claimTasks(
+  tx: Tx,
+  claim: { names: readonly string[]; now: Date; leaseUntil: Date; limit: number },
+): Promise<ClaimedTask[]> {
   const rows = await tx.query<ClaimedRow>(sql`
     with due as (
       select application_id, task_id, run_at, row_number() over (partition by application_id order by run_at, task_id) as turn
@@ -45,7 +51,13 @@ export async function claimTasks(tx: Tx, claim: { names: readonly string[]; now:
     update tasks t set run_at = ${claim.leaseUntil}, attempts = t.attempts + 1
       from taken where t.application_id = taken.application_id and t.task_id = taken.task_id
     returning t.application_id, t.task_id, t.name, t.payload, t.attempts`);
-  return rows.map((row) => ({ applicationId: row.application_id, taskId: row.task_id, name: row.name, payload: row.payload, attempts: row.attempts }));
+  return rows.map((row) => ({
+    applicationId: row.application_id,
+    taskId: row.task_id,
+    name: row.name,
+    payload: row.payload,
+    attempts: row.attempts,
+  }));
 }
 
 /** Removes a finished task, unless another worker has claimed it since. */
@@ -55,7 +67,11 @@ export async function finishTask(tx: Tx, task: ClaimedTask): Promise<void> {
 }
 
 /** Gives a task back for later, unless another worker has claimed it since. `attempts` is set to what has really failed so far. */
-export async function postponeTask(tx: Tx, task: ClaimedTask, next: { runAt: Date; attempts: number; error: string | null }): Promise<void> {
+export async function postponeTask(
+  tx: Tx,
+  task: ClaimedTask,
+  next: { runAt: Date; attempts: number; error: string | null },
+): Promise<void> {
   await tx.execute(sql`
     update tasks set run_at = ${next.runAt}, attempts = ${next.attempts}, last_error = coalesce(${next.error}, last_error)
      where application_id = ${task.applicationId} and task_id = ${task.taskId} and attempts = ${task.attempts}`);

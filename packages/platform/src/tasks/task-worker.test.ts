@@ -22,7 +22,10 @@ async function enqueue(id: ApplicationId, name: string, runAt?: Date): Promise<v
 }
 
 async function rows(id: ApplicationId) {
-  return world.database.database.tenantQuery<{ attempts: number; last_error: string | null }>(id, sql`select attempts, last_error from tasks where application_id = ${id}`);
+  return world.database.database.tenantQuery<{ attempts: number; last_error: string | null }>(
+    id,
+    sql`select attempts, last_error from tasks where application_id = ${id}`,
+  );
 }
 
 describe('a task', () => {
@@ -140,11 +143,17 @@ describe('a task', () => {
   test('whose worker died is taken over when the lease ends, not before', async () => {
     const id = await world.application();
     const stuck = Promise.withResolvers<undefined>();
-    const first = worker(defineTask(note.name, note.schema, () => stuck.promise), { leaseMs: 30_000 });
+    const first = worker(
+      defineTask(note.name, note.schema, () => stuck.promise),
+      { leaseMs: 30_000 },
+    );
     await enqueue(id, 'taken over');
     const dying = first.runDue();
     let ran = 0;
-    const second = worker(defineTask(note.name, note.schema, async () => void ran++), { leaseMs: 30_000 });
+    const second = worker(
+      defineTask(note.name, note.schema, async () => void ran++),
+      { leaseMs: 30_000 },
+    );
     await expect.poll(async () => (await rows(id))[0]?.attempts).toBe(1);
     expect(await second.runDue()).toBe(0);
     world.clock.advance(30_001);
@@ -158,7 +167,10 @@ describe('a task', () => {
   test('a worker that comes back too late does not take the row from the one that has it', async () => {
     const id = await world.application();
     const slow = Promise.withResolvers<undefined>();
-    const first = worker(defineTask(note.name, note.schema, () => slow.promise), { leaseMs: 30_000 });
+    const first = worker(
+      defineTask(note.name, note.schema, () => slow.promise),
+      { leaseMs: 30_000 },
+    );
     await enqueue(id, 'fenced');
     const late = first.runDue();
     await expect.poll(async () => (await rows(id))[0]?.attempts).toBe(1);

@@ -52,7 +52,9 @@ export function taskWorker(options: TaskWorkerOptions): TaskWorker {
 
   const claim = (limit: number): Promise<ClaimedTask[]> => {
     const now = clock.now();
-    return db.withSystem('claim due tasks', (tx) => claimTasks(tx, { names, now: new Date(now), leaseUntil: new Date(now + leaseMs), limit }));
+    return db.withSystem('claim due tasks', (tx) =>
+      claimTasks(tx, { names, now: new Date(now), leaseUntil: new Date(now + leaseMs), limit }),
+    );
   };
 
   async function run(task: ClaimedTask): Promise<void> {
@@ -60,7 +62,14 @@ export function taskWorker(options: TaskWorkerOptions): TaskWorker {
     const lease = new AbortController();
     const expiry = setTimeout(() => lease.abort(), leaseMs);
     try {
-      const delay = await byName.get(task.name)!.run({ applicationId: task.applicationId, payload: task.payload, attempt: task.attempts, isLastAttempt, now: new Date(clock.now()), signal: lease.signal });
+      const delay = await byName.get(task.name)!.run({
+        applicationId: task.applicationId,
+        payload: task.payload,
+        attempt: task.attempts,
+        isLastAttempt,
+        now: new Date(clock.now()),
+        signal: lease.signal,
+      });
       await db.withTenant(task.applicationId, (tx) =>
         !delay ? finishTask(tx, task) : postponeTask(tx, task, { runAt: delay.runAgainAt, attempts: task.attempts - 1, error: null }),
       );
@@ -80,7 +89,9 @@ export function taskWorker(options: TaskWorkerOptions): TaskWorker {
       } else {
         log.warn('a task failed and will be tried again', { ...fields, err: thrown });
         const runAt = new Date(clock.now() + backOffMs(task.attempts));
-        await db.withTenant(task.applicationId, (tx) => postponeTask(tx, task, { runAt, attempts: task.attempts, error: describe(thrown) }));
+        await db.withTenant(task.applicationId, (tx) =>
+          postponeTask(tx, task, { runAt, attempts: task.attempts, error: describe(thrown) }),
+        );
       }
     } catch (failure) {
       // The lease gives the row back.

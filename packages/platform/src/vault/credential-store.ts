@@ -65,7 +65,11 @@ function place({ applicationId, credentialId }: CredentialKey, version: number):
 }
 
 /** Seals and keeps a new credential; answers its id. The transaction must be scoped to `applicationId`. */
-export async function storeCredential(tx: Tx, vault: Vault, input: { applicationId: ApplicationId; service: string; tokens: NewCredential; now: Date }): Promise<string> {
+export async function storeCredential(
+  tx: Tx,
+  vault: Vault,
+  input: { applicationId: ApplicationId; service: string; tokens: NewCredential; now: Date },
+): Promise<string> {
   const { applicationId, service, tokens, now } = input;
   const credentialId = credentialIds.generate();
   const sealed = await vault.seal(tx, place({ applicationId, credentialId }, 1), serialiseCredential(tokens));
@@ -95,7 +99,12 @@ export async function openCredential(tx: Tx, vault: Vault, stored: StoredCredent
  * Replaces the secret if nobody has since `version` was read (compare-and-swap); ends the lease, the back-off and the broken
  * state. False where somebody was quicker or the credential is gone.
  */
-export async function replaceCredential(tx: Tx, vault: Vault, key: CredentialKey, change: { version: number; tokens: NewCredential; now: Date }): Promise<boolean> {
+export async function replaceCredential(
+  tx: Tx,
+  vault: Vault,
+  key: CredentialKey,
+  change: { version: number; tokens: NewCredential; now: Date },
+): Promise<boolean> {
   const { version, tokens, now } = change;
   const sealed = await vault.seal(tx, place(key, version + 1), serialiseCredential(tokens));
   const changed = await tx.execute(sql`
@@ -107,7 +116,11 @@ export async function replaceCredential(tx: Tx, vault: Vault, key: CredentialKey
 }
 
 /** Takes the lease if it is free and `version` is still the newest. Answers its fencing number, else null. */
-export async function takeLease(tx: Tx, key: CredentialKey, lease: { version: number; owner: string; until: Date; now: Date }): Promise<number | null> {
+export async function takeLease(
+  tx: Tx,
+  key: CredentialKey,
+  lease: { version: number; owner: string; until: Date; now: Date },
+): Promise<number | null> {
   const row = await tx.maybe<{ lease_fence: number }>(sql`
     update credentials set lease_owner = ${lease.owner}, lease_fence = lease_fence + 1, lease_until = ${lease.until}
      where application_id = ${key.applicationId} and credential_id = ${key.credentialId} and version = ${lease.version}
@@ -128,7 +141,11 @@ export async function backOff(tx: Tx, key: CredentialKey, lease: { fence: number
  * Records that the credential opens nothing any more, if it is still the one that was tried and the lease still ours: whoever
  * took it over may hold the new one. True if this call recorded it.
  */
-export async function markBroken(tx: Tx, key: CredentialKey, change: { version: number; fence: number; reason: string; now: Date }): Promise<boolean> {
+export async function markBroken(
+  tx: Tx,
+  key: CredentialKey,
+  change: { version: number; fence: number; reason: string; now: Date },
+): Promise<boolean> {
   const changed = await tx.execute(sql`
     update credentials set broken_reason = ${change.reason}, lease_owner = null, lease_until = null, retry_after = null, modified_at = ${change.now}
      where application_id = ${key.applicationId} and credential_id = ${key.credentialId} and version = ${change.version} and lease_fence = ${change.fence} and broken_reason is null`);

@@ -25,7 +25,8 @@ const TEXT_MAX = 16_384;
 
 /** A token goes into a header as it is: what a header cannot hold would be a way to write a second one. */
 function checked(text: string, field: string): string {
-  if (text === '' || text.length > TEXT_MAX || !isHeaderSafe(text)) throw vaultErrors('vault.credential_malformed', { params: { field }, field });
+  if (text === '' || text.length > TEXT_MAX || !isHeaderSafe(text))
+    throw vaultErrors('vault.credential_malformed', { params: { field }, field });
   return text;
 }
 
@@ -34,9 +35,13 @@ export function serialiseCredential(credential: NewCredential): Secret {
   if ('apiKey' in credential) return json({ type: 'api_key', key: checked(credential.apiKey.reveal(), 'token') });
   if ('password' in credential) {
     // RFC 7617 §2: the first colon ends the user name.
-    if (credential.username.includes(':')) throw vaultErrors('vault.credential_malformed', { params: { field: 'username' }, field: 'username' });
+    if (credential.username.includes(':'))
+      throw vaultErrors('vault.credential_malformed', { params: { field: 'username' }, field: 'username' });
     // Both are base64 on the wire, so any text may stand in them, but nobody types a control character.
-    if (/\p{Cc}/u.test(credential.username + credential.password.reveal()) || credential.username.length + credential.password.reveal().length > TEXT_MAX) {
+    if (
+      /\p{Cc}/u.test(credential.username + credential.password.reveal()) ||
+      credential.username.length + credential.password.reveal().length > TEXT_MAX
+    ) {
       throw vaultErrors('vault.credential_malformed', { params: { field: 'password' }, field: 'password' });
     }
     return json({ type: 'basic', username: credential.username, password: credential.password.reveal() });
@@ -64,7 +69,12 @@ export function readCredential(text: Secret): OpenCredential {
   }
   switch (parsed.type) {
     case 'oauth2':
-      return { type: 'oauth2', accessToken: new Secret(parsed.access), refreshToken: parsed.refresh === null ? null : new Secret(parsed.refresh), kept: parsed.kept };
+      return {
+        type: 'oauth2',
+        accessToken: new Secret(parsed.access),
+        refreshToken: parsed.refresh === null ? null : new Secret(parsed.refresh),
+        kept: parsed.kept,
+      };
     case 'api_key':
       return { type: 'api_key', key: new Secret(parsed.key) };
     case 'basic':

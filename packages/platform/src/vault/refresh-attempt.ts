@@ -61,14 +61,20 @@ export class RefreshAttempt {
       case 'ok':
         return this.#keep(row, result.tokens);
       case 'permanent':
-        if (result.reason === 'client') return this.#failed(row, fence, vaultErrors('vault.client_refused', { detail: result.error }), CLIENT_REFUSED_RETRY_MS);
+        if (result.reason === 'client')
+          return this.#failed(row, fence, vaultErrors('vault.client_refused', { detail: result.error }), CLIENT_REFUSED_RETRY_MS);
         return this.#broken(row, fence, result.error);
       case 'no client':
         return this.#failed(row, fence, vaultErrors('vault.no_client'), CLIENT_REFUSED_RETRY_MS);
       case 'transient': {
         const ownWaitMs = this.#jittered(FIRST_RETRY_MS * 2 ** Math.min(row.failureCount, 16));
         const waitMs = Math.min(Math.max((result.retryAfterSeconds ?? 0) * 1000, ownWaitMs), LAST_RETRY_MS);
-        return this.#failed(row, fence, vaultErrors('vault.refresh_failed', { detail: result.error, retryAfterSeconds: Math.ceil(waitMs / 1000) }), waitMs);
+        return this.#failed(
+          row,
+          fence,
+          vaultErrors('vault.refresh_failed', { detail: result.error, retryAfterSeconds: Math.ceil(waitMs / 1000) }),
+          waitMs,
+        );
       }
     }
   }
@@ -76,14 +82,17 @@ export class RefreshAttempt {
   async #ask(row: StoredCredential, resolved: ResolvedService | null): Promise<RefreshResult | { readonly kind: 'no client' }> {
     const { calls, clock, db, refresh, vault } = this.#options;
     const credential = await openCredential(singleStatements(db, row.applicationId), vault, row);
-    if (credential.type !== 'oauth2' || credential.refreshToken === null) return { kind: 'permanent', reason: 'grant', error: 'no_refresh_token' };
+    if (credential.type !== 'oauth2' || credential.refreshToken === null)
+      return { kind: 'permanent', reason: 'grant', error: 'no_refresh_token' };
     if (resolved === null) return { kind: 'no client' };
     const startedAt = clock.now();
     try {
       const exchange = await calls.exchange(row.applicationId, resolved, AbortSignal.timeout(CALL_TIMEOUT_MS));
       const result = await refresh({ ...exchange, refreshToken: credential.refreshToken });
       // What the catalogue keeps of the first answer need not come again with a refresh.
-      return result.kind === 'ok' ? { ...result, tokens: { ...result.tokens, kept: { ...credential.kept, ...result.tokens.kept } } } : result;
+      return result.kind === 'ok'
+        ? { ...result, tokens: { ...result.tokens, kept: { ...credential.kept, ...result.tokens.kept } } }
+        : result;
     } catch (thrown) {
       const error = thrown instanceof PlatformError ? thrown.code : 'unexpected';
       this.#options.log.warn('a token endpoint could not be asked', { ...about(row), error, elapsedMs: clock.now() - startedAt });

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { type ApplicationId, type Log, type LogFields, ManualClock, PlatformError, Secret, silentLog } from '@bulkhead/base';
 import { createEgress, type Egress } from '@bulkhead/http';
 import { type Database, openDatabase, sql } from '@bulkhead/postgres';
@@ -6,7 +7,14 @@ import { type TenantWorld, tenantWorld } from '../../test/tenant-world.ts';
 import { rotating, sendJson, type TokenEndpoint, tokenEndpoint } from '../../test/token-endpoint.ts';
 import { customService, parseServiceDefinition } from '../services/index.ts';
 import { taskWorker } from '../tasks/index.ts';
-import { CredentialRefresher, type CredentialRefresherOptions, type CredentialUse, revokeCredentialTask, revokeLater, storeCredential } from './index.ts';
+import {
+  CredentialRefresher,
+  type CredentialRefresherOptions,
+  type CredentialUse,
+  revokeCredentialTask,
+  revokeLater,
+  storeCredential,
+} from './index.ts';
 
 let world: TenantWorld;
 let endpoint: TokenEndpoint;
@@ -37,7 +45,12 @@ function resolve() {
   const definition = parseServiceDefinition({
     id: 'harbour',
     friendly_name: 'Harbour',
-    auth: { type: 'oauth2', authorization_endpoint: `${endpoint.url}/authorize`, token_endpoint: `${endpoint.url}/token`, revocation_endpoint: `${endpoint.url}/revoke` },
+    auth: {
+      type: 'oauth2',
+      authorization_endpoint: `${endpoint.url}/authorize`,
+      token_endpoint: `${endpoint.url}/token`,
+      revocation_endpoint: `${endpoint.url}/revoke`,
+    },
     api: { base_url: endpoint.url },
   });
   return Promise.resolve({ definition: customService(definition), client: { clientId: 'us', clientSecret: new Secret('client-secret') } });
@@ -59,7 +72,9 @@ function refresher(options: Partial<CredentialRefresherOptions> & { db?: Databas
   return made;
 }
 
-async function stored(fields: { expiresInMs?: number | null; refreshToken?: string | null } = {}): Promise<{ applicationId: ApplicationId; credentialId: string }> {
+async function stored(
+  fields: { expiresInMs?: number | null; refreshToken?: string | null } = {},
+): Promise<{ applicationId: ApplicationId; credentialId: string }> {
   const { expiresInMs = 3_600_000, refreshToken = 'refresh-1' } = fields;
   const credentialId = await world.database.database.withTenant(application, (tx) =>
     storeCredential(tx, world.vault, {
@@ -83,10 +98,18 @@ function accessToken(use: CredentialUse | null): string {
 }
 
 const row = async (key: { credentialId: string }) =>
-  (await world.database.database.tenantQuery<{ version: number; broken_reason: string | null; lease_until: Date | null; retry_after: Date | null; failure_count: number }>(
-    application,
-    sql`select version, broken_reason, lease_until, retry_after, failure_count from credentials where application_id = ${application} and credential_id = ${key.credentialId}`,
-  ))[0];
+  (
+    await world.database.database.tenantQuery<{
+      version: number;
+      broken_reason: string | null;
+      lease_until: Date | null;
+      retry_after: Date | null;
+      failure_count: number;
+    }>(
+      application,
+      sql`select version, broken_reason, lease_until, retry_after, failure_count from credentials where application_id = ${application} and credential_id = ${key.credentialId}`,
+    )
+  )[0];
 
 /** Another process, as far as the database can tell. */
 function otherProcess(): Database {
@@ -150,7 +173,9 @@ describe('an expired credential', () => {
     expect(await row(key)).toMatchObject({ version: 2, lease_until: null, broken_reason: null });
     expect(told).toEqual(['refreshed']);
     // What only the first answer held stays with the account.
-    expect(use?.kind === 'usable' && use.credential.type === 'oauth2' && use.credential.kept).toEqual({ instance_url: 'https://kept.example' });
+    expect(use?.kind === 'usable' && use.credential.type === 'oauth2' && use.credential.kept).toEqual({
+      instance_url: 'https://kept.example',
+    });
   });
 
   test('makes one upstream call for fifty callers in one process', async () => {
@@ -182,7 +207,9 @@ describe('an expired credential', () => {
     const [first, second] = [refresher(), refresher({ db: otherProcess() })];
     const uses = [first.currentCredential(key)];
     await expect.poll(() => endpoint.requests.length).toBe(1);
-    await world.database.database.withTenant(application, (tx) => tx.execute(sql`update credentials set lease_until = null where application_id = ${application}`));
+    await world.database.database.withTenant(application, (tx) =>
+      tx.execute(sql`update credentials set lease_until = null where application_id = ${application}`),
+    );
     uses.push(second.currentCredential(key));
     await expect.poll(() => endpoint.requests.length).toBe(2);
     waiting.resolve();
@@ -267,10 +294,16 @@ describe('a refresh that fails', () => {
   });
 
   test.each([
-    ['a page with status 200', (_: unknown, response: import('node:http').ServerResponse) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>sign in</html>')],
-    ['an error nobody knows', (_: unknown, response: import('node:http').ServerResponse) => sendJson(response, 400, { error: 'flux_capacitor' })],
-    ['a broken connection', (_: unknown, response: import('node:http').ServerResponse) => void response.destroy()],
-    ['a token type that is no bearer', (_: unknown, response: import('node:http').ServerResponse) => sendJson(response, 200, { access_token: 'x', token_type: 'mac' })],
+    [
+      'a page with status 200',
+      (_: unknown, response: ServerResponse) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>sign in</html>'),
+    ],
+    ['an error nobody knows', (_: unknown, response: ServerResponse) => sendJson(response, 400, { error: 'flux_capacitor' })],
+    ['a broken connection', (_: unknown, response: ServerResponse) => void response.destroy()],
+    [
+      'a token type that is no bearer',
+      (_: unknown, response: ServerResponse) => sendJson(response, 200, { access_token: 'x', token_type: 'mac' }),
+    ],
   ])('by %s loses no account', async (_name, answer) => {
     const key = await stored();
     world.clock.advance(3_600_000);
@@ -315,7 +348,13 @@ describe('a refresh that fails', () => {
 
   test('writes no token into the log', async () => {
     const lines: string[] = [];
-    const note = (message: string, fields?: LogFields): void => void lines.push(message + JSON.stringify(fields, (_key, value: unknown) => (value instanceof Error ? { ...value, message: value.message, stack: value.stack } : value)));
+    const note = (message: string, fields?: LogFields): void =>
+      void lines.push(
+        message +
+          JSON.stringify(fields, (_key, value: unknown) =>
+            value instanceof Error ? { ...value, message: value.message, stack: value.stack } : value,
+          ),
+      );
     const log: Log = { debug: note, info: note, warn: note, error: note, child: () => log };
     const key = await stored();
     world.clock.advance(3_600_000);
@@ -329,7 +368,9 @@ describe('a refresh that fails', () => {
 describe('a holder of the lease', () => {
   async function leased(key: { credentialId: string }): Promise<void> {
     await world.database.database.withTenant(application, (tx) =>
-      tx.execute(sql`update credentials set lease_owner = 'dead', lease_fence = lease_fence + 1, lease_until = ${new Date(world.clock.now() + 20_000)} where application_id = ${application} and credential_id = ${key.credentialId}`),
+      tx.execute(
+        sql`update credentials set lease_owner = 'dead', lease_fence = lease_fence + 1, lease_until = ${new Date(world.clock.now() + 20_000)} where application_id = ${application} and credential_id = ${key.credentialId}`,
+      ),
     );
   }
 
@@ -370,7 +411,12 @@ describe('a holder of the lease', () => {
     endpoint.answer = async (_request, response) => {
       if (endpoint.requests.length === 1) {
         await slow.promise;
-        return sendJson(response, 200, { access_token: 'from-the-slow-one', refresh_token: 'refresh-2', token_type: 'bearer', expires_in: 3600 });
+        return sendJson(response, 200, {
+          access_token: 'from-the-slow-one',
+          refresh_token: 'refresh-2',
+          token_type: 'bearer',
+          expires_in: 3600,
+        });
       }
       // The upstream has rotated already: to the second caller the refresh token is dead.
       return sendJson(response, 400, { error: 'invalid_grant' });
@@ -428,7 +474,14 @@ describe('revocation', () => {
   const revoked = () => endpoint.requests.filter(({ path }) => path === '/revoke').map(({ form }) => form.get('token'));
 
   function worker() {
-    return taskWorker({ db: world.database.database, clock: world.clock, log: silentLog, tasks: [revokeCredentialTask({ db: world.database.database, vault: world.vault, clock: world.clock, egress, resolve, log: silentLog })] });
+    return taskWorker({
+      db: world.database.database,
+      clock: world.clock,
+      log: silentLog,
+      tasks: [
+        revokeCredentialTask({ db: world.database.database, vault: world.vault, clock: world.clock, egress, resolve, log: silentLog }),
+      ],
+    });
   }
 
   test('tells the upstream, then forgets the credential', async () => {

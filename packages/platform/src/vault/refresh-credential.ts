@@ -4,7 +4,18 @@ import type { Egress } from '@bulkhead/http';
 import type { Database, Listening } from '@bulkhead/postgres';
 import { refresh as refreshUpstream } from '../services/index.ts';
 import type { OpenCredential } from './credential.ts';
-import { CREDENTIALS_CHANNEL, type CredentialKey, findCredential, openCredential, selectCredential, type CredentialRow, type StoredCredential, storedCredential, takeLease, waiterKey } from './credential-store.ts';
+import {
+  CREDENTIALS_CHANNEL,
+  type CredentialKey,
+  findCredential,
+  openCredential,
+  selectCredential,
+  type CredentialRow,
+  type StoredCredential,
+  storedCredential,
+  takeLease,
+  waiterKey,
+} from './credential-store.ts';
 import { type AskForRefresh, LEASE_MS, RefreshAttempt, type RefreshHooks } from './refresh-attempt.ts';
 import { singleStatements } from './single-statements.ts';
 import { type ResolveService, UpstreamCalls } from './upstream-client.ts';
@@ -14,7 +25,14 @@ import { systemTimers, type Timers, Waiters } from './waiters.ts';
 
 /** A credential to be used now, or the reason why there is none until the account is connected again. */
 export type CredentialUse =
-  | { readonly kind: 'usable'; readonly credentialId: string; readonly version: number; readonly service: string; readonly credential: OpenCredential; readonly refreshable: boolean }
+  | {
+      readonly kind: 'usable';
+      readonly credentialId: string;
+      readonly version: number;
+      readonly service: string;
+      readonly credential: OpenCredential;
+      readonly refreshable: boolean;
+    }
   | { readonly kind: 'broken'; readonly reason: string };
 
 export interface CredentialRefresherOptions extends RefreshHooks {
@@ -169,7 +187,12 @@ export class CredentialRefresher {
   async #lease(row: StoredCredential) {
     const now = new Date(this.#options.clock.now());
     return this.#options.db.withTenant(row.applicationId, async (tx) => {
-      const fence = await takeLease(tx, row, { version: row.version, owner: this.#ownerId, until: new Date(now.getTime() + LEASE_MS), now });
+      const fence = await takeLease(tx, row, {
+        version: row.version,
+        owner: this.#ownerId,
+        until: new Date(now.getTime() + LEASE_MS),
+        now,
+      });
       if (fence === null) return null;
       const newest = await findCredential(tx, row);
       const resolved = await this.#options.resolve(tx, row.applicationId, row.service);
@@ -190,12 +213,21 @@ export class CredentialRefresher {
 
   async #use(row: StoredCredential): Promise<CredentialUse> {
     const credential = await openCredential(singleStatements(this.#options.db, row.applicationId), this.#options.vault, row);
-    return { kind: 'usable', credentialId: row.credentialId, version: row.version, service: row.service, credential, refreshable: row.refreshable };
+    return {
+      kind: 'usable',
+      credentialId: row.credentialId,
+      version: row.version,
+      service: row.service,
+      credential,
+      refreshable: row.refreshable,
+    };
   }
 
   /** Listens from the first time somebody has to wait. Without notifications the poll still finds what happened. */
   async #listen(): Promise<void> {
-    this.#listening ??= this.#options.db.listen(CREDENTIALS_CHANNEL, (payload) => this.#waiters.tell(payload), { onReconnect: () => this.#waiters.tellAll() });
+    this.#listening ??= this.#options.db.listen(CREDENTIALS_CHANNEL, (payload) => this.#waiters.tell(payload), {
+      onReconnect: () => this.#waiters.tellAll(),
+    });
     try {
       await this.#listening;
     } catch {

@@ -11,7 +11,10 @@ import { type ResolvedService, type ResolveService, UpstreamCalls } from './upst
 import { vaultErrors } from './vault-errors.ts';
 import type { Vault } from './vault.ts';
 
-const revocation: TaskKind<{ credentialId: string }> = { name: 'vault.revoke_credential', schema: z.strictObject({ credentialId: z.string() }) };
+const revocation: TaskKind<{ credentialId: string }> = {
+  name: 'vault.revoke_credential',
+  schema: z.strictObject({ credentialId: z.string() }),
+};
 
 /**
  * Has a credential revoked at its upstream and then forgotten. The caller has removed every reference to it in the same
@@ -50,11 +53,19 @@ export function revokeCredentialTask(options: RevocationOptions): AnyTask {
     });
   }
 
-  async function tell(key: CredentialKey, resolved: ResolvedService | null, credential: OpenCredential, signal: AbortSignal): Promise<RevokeResult> {
+  async function tell(
+    key: CredentialKey,
+    resolved: ResolvedService | null,
+    credential: OpenCredential,
+    signal: AbortSignal,
+  ): Promise<RevokeResult> {
     if (credential.type !== 'oauth2' || resolved === null) return { kind: 'unsupported' };
     try {
       const exchange = await calls.exchange(key.applicationId, resolved, signal);
-      const tokens = { accessToken: credential.accessToken, ...(credential.refreshToken === null ? {} : { refreshToken: credential.refreshToken }) };
+      const tokens = {
+        accessToken: credential.accessToken,
+        ...(credential.refreshToken === null ? {} : { refreshToken: credential.refreshToken }),
+      };
       return await revoke({ ...exchange, tokens });
     } catch (thrown) {
       return { kind: 'failed', error: thrown instanceof PlatformError ? thrown.code : 'unexpected' };

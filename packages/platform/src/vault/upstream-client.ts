@@ -1,7 +1,15 @@
 import type { ApplicationId, Clock } from '@bulkhead/base';
 import type { Egress } from '@bulkhead/http';
 import type { Tx } from '@bulkhead/postgres';
-import { endpointsFingerprint, resolveServer, type UpstreamCall, type UpstreamClient, type UpstreamExchange, type UpstreamServer, type UpstreamService } from '../services/index.ts';
+import {
+  endpointsFingerprint,
+  resolveServer,
+  type UpstreamCall,
+  type UpstreamClient,
+  type UpstreamExchange,
+  type UpstreamServer,
+  type UpstreamService,
+} from '../services/index.ts';
 
 /** A service with the OAuth key an Application has for it. */
 export interface ResolvedService {
@@ -31,8 +39,17 @@ export class UpstreamCalls {
 
   /** What a refresh or a revocation needs. May ask the issuer for its metadata; throws `upstream.*`. */
   async exchange(applicationId: ApplicationId, { definition, client }: ResolvedService, signal?: AbortSignal): Promise<UpstreamExchange> {
-    const fetch = this.#egress.customFetch({ policy: 'upstream', tenant: applicationId, maxBytes: ANSWER_BYTES_MAX, timeoutMs: CALL_TIMEOUT_MS });
-    const call: UpstreamCall = { fetch: (input, init) => fetch(input, init), timeoutMs: CALL_TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) };
+    const fetch = this.#egress.customFetch({
+      policy: 'upstream',
+      tenant: applicationId,
+      maxBytes: ANSWER_BYTES_MAX,
+      timeoutMs: CALL_TIMEOUT_MS,
+    });
+    const call: UpstreamCall = {
+      fetch: (input, init) => fetch(input, init),
+      timeoutMs: CALL_TIMEOUT_MS,
+      ...(signal === undefined ? {} : { signal }),
+    };
     return { service: definition, server: await this.#server(applicationId, definition, call), client, call, clock: this.#clock };
   }
 
