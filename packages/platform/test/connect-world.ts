@@ -39,8 +39,16 @@ export class ConnectWorld implements AsyncDisposable {
   }
 
   /** An Application with the given custom services; OAuth ones get a key. */
-  async application(fields: Record<string, unknown> = {}, services: readonly { id: string; auth: { type: string } }[] = [this.upstream.service('harbour')]): Promise<ConnectApplication> {
-    const { id, apiKey } = await this.world.application({ name: 'Northwind', redirect_uris: [REDIRECT_URI], trusted_domains: ['app.example:3000'], ...fields });
+  async application(
+    fields: Record<string, unknown> = {},
+    services: readonly { id: string; auth: { type: string } }[] = [this.upstream.service('harbour')],
+  ): Promise<ConnectApplication> {
+    const { id, apiKey } = await this.world.application({
+      name: 'Northwind',
+      redirect_uris: [REDIRECT_URI],
+      trusted_domains: ['app.example:3000'],
+      ...fields,
+    });
     for (const service of services) await this.addService(id, service);
     return { id, apiKey };
   }
@@ -59,14 +67,31 @@ export class ConnectWorld implements AsyncDisposable {
 
   /** The address that begins a flow. Null leaves a parameter out. */
   startUrl(application: Pick<ConnectApplication, 'id'>, parameters: Record<string, string | null> = {}): string {
-    const all = { client_id: application.id, response_type: 'code', redirect_uri: REDIRECT_URI, state: 'st+a/te==', code_challenge: this.pair.challenge, code_challenge_method: 'S256', ...parameters };
+    const all = {
+      client_id: application.id,
+      response_type: 'code',
+      redirect_uri: REDIRECT_URI,
+      state: 'st+a/te==',
+      code_challenge: this.pair.challenge,
+      code_challenge_method: 'S256',
+      ...parameters,
+    };
     const query = new URLSearchParams(Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== null));
-    return `${this.url}/v1/oauth?${query}`;
+    return `${this.url}/v1/oauth?${query.toString()}`;
   }
 
   /** The address that begins a flow of the browser SDK. */
   popupUrl(application: Pick<ConnectApplication, 'id'>, parameters: Record<string, string | null> = {}): string {
-    return this.startUrl(application, { response_type: 'token', redirect_uri: OUT_OF_BAND, state: '42', request_id: '42', origin: ORIGIN, code_challenge: null, code_challenge_method: null, ...parameters });
+    return this.startUrl(application, {
+      response_type: 'token',
+      redirect_uri: OUT_OF_BAND,
+      state: '42',
+      request_id: '42',
+      origin: ORIGIN,
+      code_challenge: null,
+      code_challenge_method: null,
+      ...parameters,
+    });
   }
 
   /** Goes to the service and comes back with a yes: the answer of the callback. */
@@ -75,20 +100,39 @@ export class ConnectWorld implements AsyncDisposable {
   }
 
   /** The whole way of one person, chooser skipped. */
-  async connect(application: Pick<ConnectApplication, 'id'>, parameters: Record<string, string | null> = {}, visitor = new Visitor()): Promise<PageAnswer> {
+  async connect(
+    application: Pick<ConnectApplication, 'id'>,
+    parameters: Record<string, string | null> = {},
+    visitor = new Visitor(),
+  ): Promise<PageAnswer> {
     return this.approve(visitor, await visitor.get(this.startUrl(application, parameters)));
   }
 
   /** Redeems the code of a redirect. */
   async redeem(application: ConnectApplication, location: string, fields: Record<string, string> = {}) {
     const code = new URL(location).searchParams.get('code') ?? '';
-    const body = new URLSearchParams({ grant_type: 'authorization_code', code, redirect_uri: REDIRECT_URI, client_id: application.id, client_secret: application.apiKey, code_verifier: this.pair.verifier, ...fields });
+    const body = new URLSearchParams({
+      grant_type: 'authorization_code',
+      code,
+      redirect_uri: REDIRECT_URI,
+      client_id: application.id,
+      client_secret: application.apiKey,
+      code_verifier: this.pair.verifier,
+      ...fields,
+    });
     return this.world.call('POST', '/v1/oauth/token', { body });
   }
 
   /** Pushes a request as the company's server does. */
   async push(application: ConnectApplication, fields: Record<string, string> = {}) {
-    const body = new URLSearchParams({ response_type: 'code', redirect_uri: REDIRECT_URI, state: 's', code_challenge: this.pair.challenge, code_challenge_method: 'S256', ...fields });
+    const body = new URLSearchParams({
+      response_type: 'code',
+      redirect_uri: REDIRECT_URI,
+      state: 's',
+      code_challenge: this.pair.challenge,
+      code_challenge_method: 'S256',
+      ...fields,
+    });
     return this.world.call('POST', '/v1/oauth/par', { body, headers: { authorization: `APIKey ${application.apiKey}` } });
   }
 

@@ -71,7 +71,12 @@ export class FakeUpstream implements AsyncDisposable {
 
   /** The same without discovery: an authorization server that has no issuer. */
   plainService(id: string) {
-    const auth = { type: 'oauth2', authorization_endpoint: `${this.#url}/authorize`, token_endpoint: `${this.#url}/token`, scopes: ['files'] };
+    const auth = {
+      type: 'oauth2',
+      authorization_endpoint: `${this.#url}/authorize`,
+      token_endpoint: `${this.#url}/token`,
+      scopes: ['files'],
+    };
     return { ...this.service(id), auth };
   }
 
@@ -85,19 +90,23 @@ export class FakeUpstream implements AsyncDisposable {
     const { parameters, redirectUri, state } = this.read(authorizationUrl);
     const code = randomBytes(16).toString('hex');
     this.#codes.set(code, { challenge: parameters.get('code_challenge') ?? '', redirectUri, person: this.person });
-    return `${redirectUri}?${new URLSearchParams({ code, state, iss: this.#url })}`;
+    return `${redirectUri}?${new URLSearchParams({ code, state, iss: this.#url }).toString()}`;
   }
 
   /** … if the person said no. */
   deny(authorizationUrl: string, error = 'access_denied'): string {
     const { redirectUri, state } = this.read(authorizationUrl);
-    return `${redirectUri}?${new URLSearchParams({ error, state, iss: this.#url })}`;
+    return `${redirectUri}?${new URLSearchParams({ error, state, iss: this.#url }).toString()}`;
   }
 
   read(authorizationUrl: string): SeenRequest {
     const url = new URL(authorizationUrl);
     if (url.origin + url.pathname !== `${this.#url}/authorize`) throw new Error(`not an address of this upstream: ${authorizationUrl}`);
-    return { parameters: url.searchParams, redirectUri: url.searchParams.get('redirect_uri') ?? '', state: url.searchParams.get('state') ?? '' };
+    return {
+      parameters: url.searchParams,
+      redirectUri: url.searchParams.get('redirect_uri') ?? '',
+      state: url.searchParams.get('state') ?? '',
+    };
   }
 
   /** Makes `token` a token of `person`, as if it had been issued here. */
@@ -107,7 +116,8 @@ export class FakeUpstream implements AsyncDisposable {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', this.#url);
-    const json = (status: number, body: unknown) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    const json = (status: number, body: unknown) =>
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     if (url.pathname === '/.well-known/openid-configuration' || url.pathname === '/.well-known/oauth-authorization-server') {
       return void json(this.metadataStatus, {
         issuer: this.#url,
@@ -133,7 +143,8 @@ export class FakeUpstream implements AsyncDisposable {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const form = new URLSearchParams(Buffer.concat(chunks).toString());
-    const answer = (status: number, body: unknown) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    const answer = (status: number, body: unknown) =>
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     if (this.tokenAnswer !== null) {
       response.writeHead(this.tokenAnswer.status, { 'content-type': this.tokenAnswer.type }).end(this.tokenAnswer.body);
       return;
@@ -141,10 +152,13 @@ export class FakeUpstream implements AsyncDisposable {
     const code = form.get('code') ?? '';
     const issued = this.#codes.get(code);
     this.#codes.delete(code);
-    const challenge = createHash('sha256').update(form.get('code_verifier') ?? '').digest('base64url');
+    const challenge = createHash('sha256')
+      .update(form.get('code_verifier') ?? '')
+      .digest('base64url');
     const client = `Basic ${Buffer.from(`${this.clientId}:${this.clientSecret}`).toString('base64')}`;
     if (request.headers.authorization !== client) return void answer(401, { error: 'invalid_client' });
-    if (issued === undefined || issued.challenge !== challenge || issued.redirectUri !== form.get('redirect_uri')) return void answer(400, { error: 'invalid_grant' });
+    if (issued === undefined || issued.challenge !== challenge || issued.redirectUri !== form.get('redirect_uri'))
+      return void answer(400, { error: 'invalid_grant' });
     const token = randomBytes(16).toString('hex');
     this.#tokens.set(token, issued.person);
     answer(200, { access_token: token, token_type: 'Bearer', expires_in: 3600, refresh_token: randomBytes(16).toString('hex') });

@@ -23,12 +23,22 @@ export class Visitor {
   }
 
   post(url: string, fields: Record<string, string>, headers: Record<string, string> = {}): Promise<PageAnswer> {
-    return this.#send('POST', url, { 'content-type': 'application/x-www-form-urlencoded', ...headers }, new URLSearchParams(fields).toString());
+    return this.#send(
+      'POST',
+      url,
+      { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+      new URLSearchParams(fields).toString(),
+    );
   }
 
   #send(method: string, url: string, headers: Record<string, string>, body = ''): Promise<PageAnswer> {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const all = { ...this.headers, ...(cookie === '' ? {} : { cookie }), ...headers, ...(method === 'POST' ? { 'content-length': String(Buffer.byteLength(body)) } : {}) };
+    const all = {
+      ...this.headers,
+      ...(cookie === '' ? {} : { cookie }),
+      ...headers,
+      ...(method === 'POST' ? { 'content-length': String(Buffer.byteLength(body)) } : {}),
+    };
     return new Promise((resolve, reject) => {
       const outgoing = send(url, { method, headers: all, agent: false }, (response) => {
         const chunks: Buffer[] = [];

@@ -22,30 +22,51 @@ describe('connecting an account with a code', () => {
     expect(answer.get('iss')).toBe(connect.url);
     const redeemed = await connect.redeem(application, done.location);
     expect(redeemed.status).toBe(200);
-    const account = await connect.world.call('GET', `/v1/accounts/${redeemed.json.account_id}`, { headers: { authorization: `Bearer ${redeemed.json.access_token}` } });
-    expect(account.json).toMatchObject({ service: 'harbour', account: 'ada@example.com', active: true, effective_scope: 'harbour:normal.raw.default:kloudless' });
+    const account = await connect.world.call('GET', `/v1/accounts/${redeemed.json.account_id}`, {
+      headers: { authorization: `Bearer ${redeemed.json.access_token}` },
+    });
+    expect(account.json).toMatchObject({
+      service: 'harbour',
+      account: 'ada@example.com',
+      active: true,
+      effective_scope: 'harbour:normal.raw.default:kloudless',
+    });
   });
 
   it('asks the service with PKCE, a callback of its own, and what the caller passes on', async () => {
     const begun = await new Visitor().get(connect.startUrl(application, { 'raw[prompt]': 'login', account: 'ada@example.com' }));
     const { parameters, redirectUri, state } = connect.upstream.read(begun.location);
     expect(redirectUri).toMatch(new RegExp(`^${connect.url}/v1/oauth/callback/[A-Za-z0-9_-]{16,}$`));
-    expect(Object.fromEntries(parameters)).toMatchObject({ client_id: connect.upstream.clientId, response_type: 'code', code_challenge_method: 'S256', prompt: 'login', login_hint: 'ada@example.com', scope: 'files' });
+    expect(Object.fromEntries(parameters)).toMatchObject({
+      client_id: connect.upstream.clientId,
+      response_type: 'code',
+      code_challenge_method: 'S256',
+      prompt: 'login',
+      login_hint: 'ada@example.com',
+      scope: 'files',
+    });
     expect(state).toMatch(/^bht_/);
   });
 
   it('does not let the caller replace what the platform sets', async () => {
-    const begun = await new Visitor().get(connect.startUrl(application, { 'raw[state]': 'mine', 'raw[redirect_uri]': 'https://evil.example' }));
+    const begun = await new Visitor().get(
+      connect.startUrl(application, { 'raw[state]': 'mine', 'raw[redirect_uri]': 'https://evil.example' }),
+    );
     const { redirectUri, state } = connect.upstream.read(begun.location);
     expect(state).toMatch(/^bht_/);
     expect(redirectUri.startsWith(connect.url)).toBe(true);
   });
 
   it('keeps custom properties and the id of an account that is connected twice', async () => {
-    const first = await connect.redeem(application, (await connect.connect(application, { custom_properties: '{"team":"north"}' })).location);
+    const first = await connect.redeem(
+      application,
+      (await connect.connect(application, { custom_properties: '{"team":"north"}' })).location,
+    );
     const second = await connect.redeem(application, (await connect.connect(application)).location);
     expect(second.json.account_id).toBe(first.json.account_id);
-    const account = await connect.world.call('GET', `/v1/accounts/${first.json.account_id}`, { headers: { authorization: `APIKey ${application.apiKey}` } });
+    const account = await connect.world.call('GET', `/v1/accounts/${first.json.account_id}`, {
+      headers: { authorization: `APIKey ${application.apiKey}` },
+    });
     expect(account.json.custom_properties).toEqual({ team: 'north' });
   });
 
@@ -54,7 +75,9 @@ describe('connecting an account with a code', () => {
     const { account_id: accountId } = (await connect.redeem(application, done.location)).json;
     const rows = await connect.world.database.database.withSystem('test', async (tx) => {
       const { sql } = await import('@bulkhead/postgres');
-      return tx.query<{ actor: unknown }>(sql`select actor from audit_entries where application_id = ${application.id} and action = 'account.authorize' and target = ${String(accountId)}`);
+      return tx.query<{ actor: unknown }>(
+        sql`select actor from audit_entries where application_id = ${application.id} and action = 'account.authorize' and target = ${String(accountId)}`,
+      );
     });
     expect(rows.length).toBeGreaterThan(0);
     expect(rows[0]!.actor).toEqual({ kind: 'end_user' });
@@ -80,7 +103,10 @@ describe('connecting an account with a code', () => {
 
   it('two tabs of one browser both come to their end, in either order', async () => {
     const visitor = new Visitor();
-    const [one, two] = [await visitor.get(connect.startUrl(application, { state: 'one' })), await visitor.get(connect.startUrl(application, { state: 'two' }))];
+    const [one, two] = [
+      await visitor.get(connect.startUrl(application, { state: 'one' })),
+      await visitor.get(connect.startUrl(application, { state: 'two' })),
+    ];
     expect(answerOf((await connect.approve(visitor, two)).location).get('state')).toBe('two');
     expect(answerOf((await connect.approve(visitor, one)).location).get('state')).toBe('one');
     expect(visitor.cookies.size).toBe(0);
@@ -96,7 +122,11 @@ describe('RFC 6749 §4.1.2.1 while it is in doubt where the answer goes, nothing
     ['another case', { redirect_uri: REDIRECT_URI.toUpperCase() }, 'authorization.redirect_uri_unregistered'],
     ['a query added', { redirect_uri: `${REDIRECT_URI}?x=1` }, 'authorization.redirect_uri_unregistered'],
     ['a fragment added', { redirect_uri: `${REDIRECT_URI}#x` }, 'authorization.redirect_uri_unregistered'],
-    ['another host in front', { redirect_uri: REDIRECT_URI.replace('https://', 'https://evil.example@') }, 'authorization.redirect_uri_unregistered'],
+    [
+      'another host in front',
+      { redirect_uri: REDIRECT_URI.replace('https://', 'https://evil.example@') },
+      'authorization.redirect_uri_unregistered',
+    ],
     ['a script', { redirect_uri: 'javascript:alert(1)' }, 'authorization.redirect_uri_unregistered'],
     ['a redirect_uri of 3000 characters', { redirect_uri: `https://client.example/${'x'.repeat(3000)}` }, 'authorization.malformed'],
     ['an unknown request_uri', { request_uri: 'urn:ietf:params:oauth:request_uri:bhp_x' }, 'authorization.request_uri_unknown'],
@@ -177,7 +207,9 @@ describe('RFC 6749 §4.1.2.1 every other error goes back to the client, with sta
     const old = await connect.application({ pkce_required: false });
     const without = { code_challenge: null, code_challenge_method: null };
     expect(answerOf((await connect.connect(old, without)).location).has('code')).toBe(true);
-    expect(answerOf((await new Visitor().get(connect.startUrl(old, { code_challenge_method: 'plain' }))).location).get('error')).toBe('invalid_request');
+    expect(answerOf((await new Visitor().get(connect.startUrl(old, { code_challenge_method: 'plain' }))).location).get('error')).toBe(
+      'invalid_request',
+    );
   });
 
   it('a service that is out of reach is told as temporarily_unavailable', async () => {
@@ -195,9 +227,17 @@ describe('RFC 6749 §4.2 implicit grant, where the Application allows it', () =>
     const done = await connect.connect(implicit, { response_type: 'token', code_challenge: null, code_challenge_method: null });
     expect(done.location.startsWith(`${REDIRECT_URI}#access_token=bha_`)).toBe(true);
     const answer = answerOf(done.location);
-    expect(Object.fromEntries(answer)).toMatchObject({ token_type: 'Bearer', expires_in: '3600', state: 'st+a/te==', iss: connect.url, scope: 'harbour:normal.raw.default:kloudless' });
+    expect(Object.fromEntries(answer)).toMatchObject({
+      token_type: 'Bearer',
+      expires_in: '3600',
+      state: 'st+a/te==',
+      iss: connect.url,
+      scope: 'harbour:normal.raw.default:kloudless',
+    });
     expect(answer.has('refresh_token')).toBe(false);
-    const verified = await connect.world.call('GET', '/v1/oauth/token', { headers: { authorization: `Bearer ${answer.get('access_token')}` } });
+    const verified = await connect.world.call('GET', '/v1/oauth/token', {
+      headers: { authorization: `Bearer ${answer.get('access_token')}` },
+    });
     expect(verified.json.client_id).toBe(implicit.id);
   });
 });

@@ -35,7 +35,10 @@ function text(value: unknown): string {
 function namedApplication({ query, params }: IncomingCall): ApplicationId | null {
   const clientId = text(query['client_id']);
   if (applicationIds.is(clientId)) return clientId;
-  const named = transactionCredential.parse(text(params['transaction'])) ?? transactionCredential.parse(text(query['state'])) ?? parseRequestUri(text(query['request_uri']));
+  const named =
+    transactionCredential.parse(text(params['transaction'])) ??
+    transactionCredential.parse(text(query['state'])) ??
+    parseRequestUri(text(query['request_uri']));
   return named?.applicationId ?? null;
 }
 
@@ -55,6 +58,9 @@ export function authorizationErrorPage(options: Pick<AuthorizationOptions, 'db' 
     const setting = pageSetting(settings, call.headers, options.publicUrl());
     const origin = URL.parse(text(call.query['origin']));
     const values = { service: setting.language.say('the_service'), origin: origin?.host ?? '?' };
-    return pageAnswer(errorPage({ status: error.status, kind: kindOf(error), values, code: error.code, reason: error.publicText, requestId }, setting), setting);
+    return pageAnswer(
+      errorPage({ status: error.status, kind: kindOf(error), values, code: error.code, reason: error.publicText, requestId }, setting),
+      setting,
+    );
   };
 }

@@ -3,7 +3,12 @@ import { defineErrors } from '@bulkhead/base';
 /** Errors of the connect flow. Those with an `oauth` code may travel to the client (RFC 6749 §4.1.2.1); the others end on a page. */
 export const authorizationErrors = defineErrors({
   // While any of these holds, nothing is sent to the redirect URI (RFC 6749 §4.1.2.1).
-  'authorization.unknown_client': { status: 400, wire: 'bad_request', oauth: 'invalid_client', text: '"client_id" names no active Application.' },
+  'authorization.unknown_client': {
+    status: 400,
+    wire: 'bad_request',
+    oauth: 'invalid_client',
+    text: '"client_id" names no active Application.',
+  },
   'authorization.redirect_uri_missing': {
     status: 400,
     wire: 'bad_request',
@@ -55,7 +60,12 @@ export const authorizationErrors = defineErrors({
     oauth: 'invalid_request',
     text: '"code_challenge" is required (RFC 7636, S256). Only for old confidential clients may the Application set pkce_required to false.',
   },
-  'authorization.pkce_method': { status: 400, wire: 'bad_request', oauth: 'invalid_request', text: '"code_challenge_method" must be S256; "plain" is never accepted.' },
+  'authorization.pkce_method': {
+    status: 400,
+    wire: 'bad_request',
+    oauth: 'invalid_request',
+    text: '"code_challenge_method" must be S256; "plain" is never accepted.',
+  },
   'authorization.no_service': {
     status: 400,
     wire: 'invalid_parameters',
@@ -75,7 +85,12 @@ export const authorizationErrors = defineErrors({
     oauth: 'server_error',
     text: 'The settings of the service changed while the account was being connected. Start again.',
   },
-  'authorization.too_many_attempts': { status: 400, wire: 'forbidden', oauth: 'access_denied', text: 'The credential was refused too often. Start again.' },
+  'authorization.too_many_attempts': {
+    status: 400,
+    wire: 'forbidden',
+    oauth: 'access_denied',
+    text: 'The credential was refused too often. Start again.',
+  },
 
   // The flow itself is in doubt: a page, and no redirect.
   'authorization.flow_unknown': {
@@ -99,6 +114,16 @@ export const authorizationErrors = defineErrors({
     oauth: 'invalid_client',
     text: 'A pushed authorization request needs client authentication: the Application id and one of its API keys.',
   },
-  'authorization.client_mismatch': { status: 400, wire: 'bad_request', oauth: 'invalid_request', text: '"client_id" is not the Application whose API key was sent.' },
-  'authorization.request_uri_pushed': { status: 400, wire: 'bad_request', oauth: 'invalid_request', text: '"request_uri" cannot itself be pushed.' },
+  'authorization.client_mismatch': {
+    status: 400,
+    wire: 'bad_request',
+    oauth: 'invalid_request',
+    text: '"client_id" is not the Application whose API key was sent.',
+  },
+  'authorization.request_uri_pushed': {
+    status: 400,
+    wire: 'bad_request',
+    oauth: 'invalid_request',
+    text: '"request_uri" cannot itself be pushed.',
+  },
 });

@@ -6,7 +6,14 @@ import { errorParameters, formTargets, responseMessage, responseUrl } from './au
 const issuer = 'https://connect.example';
 
 function target(fields: Partial<AnswerTarget> & { redirectUri?: string } = {}) {
-  return { responseMode: 'query', redirectUri: 'https://app.example/done', origin: null, requestId: null, state: 's', ...fields } as AnswerTarget & { redirectUri: string };
+  return {
+    responseMode: 'query',
+    redirectUri: 'https://app.example/done',
+    origin: null,
+    requestId: null,
+    state: 's',
+    ...fields,
+  } as AnswerTarget & { redirectUri: string };
 }
 
 describe('RFC 6749 §4.1.2 and RFC 9207 §2 authorization response', () => {
@@ -15,12 +22,15 @@ describe('RFC 6749 §4.1.2 and RFC 9207 §2 authorization response', () => {
     expect(new URL(responseUrl(target({ state: null }), { error: 'access_denied' }, issuer)).searchParams.get('iss')).toBe(issuer);
   });
 
-  it.each(['a+b/c==', 'a b&c=d#e', '%2B', 'ü😀', '"<>'])('state %s arrives as it came, for those who decode and those who decode "+" too', (state) => {
-    const query = responseUrl(target({ state }), { code: 'c' }, issuer).split('?')[1]!;
-    const raw = /(?:^|&)state=([^&]*)/.exec(query)![1]!;
-    expect(decodeURIComponent(raw)).toBe(state);
-    expect(new URLSearchParams(query).get('state')).toBe(state);
-  });
+  it.each(['a+b/c==', 'a b&c=d#e', '%2B', 'ü😀', '"<>'])(
+    'state %s arrives as it came, for those who decode and those who decode "+" too',
+    (state) => {
+      const query = responseUrl(target({ state }), { code: 'c' }, issuer).split('?')[1]!;
+      const raw = /(?:^|&)state=([^&]*)/.exec(query)![1]!;
+      expect(decodeURIComponent(raw)).toBe(state);
+      expect(new URLSearchParams(query).get('state')).toBe(state);
+    },
+  );
 
   it.each([
     ['https://app.example/done?tab=1', 'https://app.example/done?tab=1&code=c'],
@@ -47,7 +57,9 @@ describe('RFC 6749 §4.1.2.1 error', () => {
   });
 
   it('error_description holds only the characters that are allowed', () => {
-    expect(errorParameters(error({ status: 400, text: '"quoted" back\\slash\r\nü' }))['error_description']).toMatch(/^[\x20-\x21\x23-\x5B\x5D-\x7E]+$/);
+    expect(errorParameters(error({ status: 400, text: '"quoted" back\\slash\r\nü' }))['error_description']).toMatch(
+      /^[\x20-\x21\x23-\x5B\x5D-\x7E]+$/,
+    );
   });
 });
 
@@ -60,9 +72,10 @@ describe('message to the browser SDK', () => {
 });
 
 describe('where a form may end', () => {
-  it('is never a script or data scheme, and plain http only where we are plain http ourselves', () => {
+  it('is never a script or data scheme, and plain http only where we or a service are plain http', () => {
     expect(formTargets(target(), issuer)).toEqual(['https:']);
     expect(formTargets(target(), 'http://127.0.0.1:1')).toEqual(['https:', 'http:']);
+    expect(formTargets(target(), issuer, ['http://127.0.0.1:1/authorize'])).toEqual(['https:', 'http:']);
     expect(formTargets(target({ redirectUri: 'ktester://kloudless/callback' }), issuer)).toEqual(['https:', 'ktester:']);
   });
 });

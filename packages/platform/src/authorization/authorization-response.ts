@@ -11,7 +11,10 @@ function describable(text: string): string {
 
 /** RFC 6749 §4.1.2.1 and §4.2.2.1. What has no code of its own there is our fault or the service's. */
 export function errorParameters(error: PlatformError): ResponseParameters {
-  return { error: error.oauth ?? (error.status >= 500 ? 'server_error' : 'invalid_request'), error_description: describable(error.publicText) };
+  return {
+    error: error.oauth ?? (error.status >= 500 ? 'server_error' : 'invalid_request'),
+    error_description: describable(error.publicText),
+  };
 }
 
 function encodePairs(parameters: ResponseParameters): string {
@@ -27,7 +30,11 @@ function complete(target: AnswerTarget, parameters: ResponseParameters, issuer: 
 }
 
 /** The redirect URI with the answer behind it. The registered text is kept, its query too. */
-export function responseUrl(target: AnswerTarget & { readonly redirectUri: string }, parameters: ResponseParameters, issuer: string): string {
+export function responseUrl(
+  target: AnswerTarget & { readonly redirectUri: string },
+  parameters: ResponseParameters,
+  issuer: string,
+): string {
   const pairs = encodePairs(complete(target, parameters, issuer));
   const { redirectUri } = target;
   if (target.responseMode === 'fragment') return `${redirectUri}#${pairs}`;
@@ -37,14 +44,24 @@ export function responseUrl(target: AnswerTarget & { readonly redirectUri: strin
 /** The answer as a message for the browser SDK. It compares `state` as text and finds its callback by the number it gave. */
 export function responseMessage(target: AnswerTarget, parameters: ResponseParameters, issuer: string): ResultMessage {
   const requestId = target.requestId ?? '';
-  return { type: 'authentication', id: /^[0-9]{1,15}$/.test(requestId) ? Number(requestId) : requestId, data: complete(target, parameters, issuer) };
+  return {
+    type: 'authentication',
+    id: /^[0-9]{1,15}$/.test(requestId) ? Number(requestId) : requestId,
+    data: complete(target, parameters, issuer),
+  };
 }
 
 /**
  * Where a form may end, for the page's policy: browsers hold redirects after a form to it, and what an upstream or a redirect URI
- * redirects to next nobody knows. So schemes, not hosts: never `javascript:` or `data:`.
+ * redirects to next nobody knows. So schemes, not hosts: never `javascript:` or `data:`. `upstreamUrls` are those of the services that can
+ * be chosen.
  */
-export function formTargets(target: AnswerTarget, publicUrl: string): readonly string[] {
-  const scheme = target.redirectUri === null ? null : /^[a-z][a-z0-9+.-]*:/i.exec(target.redirectUri)?.[0].toLowerCase();
-  return [...new Set(['https:', ...(publicUrl.startsWith('http:') ? ['http:'] : []), ...(scheme == null ? [] : [scheme])])];
+export function formTargets(
+  target: Pick<AnswerTarget, 'redirectUri'>,
+  publicUrl: string,
+  upstreamUrls: readonly string[] = [],
+): readonly string[] {
+  const ends = [publicUrl, target.redirectUri ?? publicUrl, ...upstreamUrls];
+  const schemes = ends.map((url) => /^[a-z][a-z0-9+.-]*:/i.exec(url)?.[0].toLowerCase()).filter((scheme) => scheme !== undefined);
+  return [...new Set(['https:', ...schemes])];
 }

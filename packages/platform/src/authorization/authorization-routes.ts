@@ -16,7 +16,15 @@ import { submitCredential } from './submit-credential.ts';
  * order, because what is wrong with one decides where that may be said.
  */
 function documented(...shapes: readonly Readonly<Record<string, z.ZodType>>[]) {
-  const fields = shapes.flatMap((shape) => Object.entries(shape)).map(([name, schema]): [string, z.ZodType] => [name, z.unknown().optional().meta({ description: schema.meta()?.description ?? '' })]);
+  const fields = shapes
+    .flatMap((shape) => Object.entries(shape))
+    .map(([name, schema]): [string, z.ZodType] => [
+      name,
+      z
+        .unknown()
+        .optional()
+        .meta({ description: schema.meta()?.description ?? '' }),
+    ]);
   return z.looseObject(Object.fromEntries(fields));
 }
 
@@ -122,7 +130,12 @@ export function authorizationRoutes(options: AuthorizationOptions): AnyRoute[] {
         if (context.call.method === 'HEAD') return NOTHING;
         if (raw.target.length > 16_384) throw authorizationErrors('authorization.flow_unknown');
         const at = raw.target.indexOf('?');
-        return receiveAuthorizationResponse(options, context, params.callback_id, new URLSearchParams(at < 0 ? '' : raw.target.slice(at + 1)));
+        return receiveAuthorizationResponse(
+          options,
+          context,
+          params.callback_id,
+          new URLSearchParams(at < 0 ? '' : raw.target.slice(at + 1)),
+        );
       },
     }),
 
@@ -137,7 +150,11 @@ export function authorizationRoutes(options: AuthorizationOptions): AnyRoute[] {
         status: 200,
         body: FRAME_PAGE.text,
         // The only page that may be framed: it is empty and does nothing.
-        headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': "default-src 'none'; base-uri 'none'; form-action 'none'", 'cache-control': 'public, max-age=3600' },
+        headers: {
+          'content-type': 'text/html; charset=utf-8',
+          'content-security-policy': "default-src 'none'; base-uri 'none'; form-action 'none'",
+          'cache-control': 'public, max-age=3600',
+        },
       }),
     }),
   ];

@@ -10,11 +10,15 @@ const pair = (cookie: string) => cookie.split(';')[0]!;
 
 describe('the marker of a browser', () => {
   it('is a __Host- cookie over https: Secure, HttpOnly, Lax, no Domain', () => {
-    expect(issueBrowserMarker(one, https).cookie).toMatch(/^__Host-bulkhead_flow_[0-9a-f]{16}=[0-9A-Za-z]{43}; Path=\/; Max-Age=1800; HttpOnly; SameSite=Lax; Secure$/);
+    expect(issueBrowserMarker(one, https).cookie).toMatch(
+      /^__Host-bulkhead_flow_[0-9a-f]{16}=[0-9A-Za-z]{43}; Path=\/; Max-Age=1800; HttpOnly; SameSite=Lax; Secure$/,
+    );
   });
 
   it('has neither prefix nor Secure on plain http, where browsers would drop it', () => {
-    expect(issueBrowserMarker(one, http).cookie).toMatch(/^bulkhead_flow_[0-9a-f]{16}=[0-9A-Za-z]{43}; Path=\/; Max-Age=1800; HttpOnly; SameSite=Lax$/);
+    expect(issueBrowserMarker(one, http).cookie).toMatch(
+      /^bulkhead_flow_[0-9a-f]{16}=[0-9A-Za-z]{43}; Path=\/; Max-Age=1800; HttpOnly; SameSite=Lax$/,
+    );
   });
 
   it('only its hash is kept', () => {

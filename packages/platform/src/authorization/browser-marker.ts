@@ -35,7 +35,11 @@ export function clearedBrowserMarker(transactionHash: Buffer, publicUrl: string)
 }
 
 /** Whether this is the browser that began the flow. */
-export function isSameBrowser(cookieHeader: string | string[] | undefined, transaction: { readonly transactionHash: Buffer; readonly browserHash: Buffer }, publicUrl: string): boolean {
+export function isSameBrowser(
+  cookieHeader: string | string[] | undefined,
+  transaction: { readonly transactionHash: Buffer; readonly browserHash: Buffer },
+  publicUrl: string,
+): boolean {
   const name = cookieName(transaction.transactionHash, publicUrl);
   const pairs = [cookieHeader ?? ''].flat().flatMap((header) => header.split(';'));
   const values = pairs.map((pair) => pair.trim()).filter((pair) => pair.startsWith(`${name}=`));

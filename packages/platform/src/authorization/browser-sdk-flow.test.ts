@@ -28,7 +28,9 @@ describe('the browser SDK (redirect_uri urn:ietf:wg:oauth:2.0:oob)', () => {
     const sent = posted(answer)!;
     expect(sent.origin).toBe(ORIGIN);
     expect(sent.message).toMatchObject({ type: 'authentication', id: 42, data: { token_type: 'Bearer', state: '42', iss: connect.url } });
-    const verified = await connect.world.call('GET', '/v1/oauth/token', { headers: { authorization: `Bearer ${String(sent.message.data['access_token'])}` } });
+    const verified = await connect.world.call('GET', '/v1/oauth/token', {
+      headers: { authorization: `Bearer ${String(sent.message.data['access_token'])}` },
+    });
     expect(verified.json.client_id).toBe(application.id);
     expect(answer.headers['cross-origin-opener-policy']).toBeUndefined();
     expect(answer.headers['content-security-policy']).toContain("frame-ancestors 'none'");
@@ -48,29 +50,45 @@ describe('the browser SDK (redirect_uri urn:ietf:wg:oauth:2.0:oob)', () => {
   ])('%s gets no message, only a page that says what to do', async (_, origin, status) => {
     const answer = await new Visitor().get(connect.popupUrl(application, { origin }));
     expect([answer.status, answer.location, posted(answer), answer.headers['set-cookie']]).toEqual([status, '', null, undefined]);
-    expect(answer.text).toContain(status === 403 ? `/v1/meta/applications/${application.id}/trusted_domains` : 'authorization.origin_missing');
+    expect(answer.text).toContain(
+      status === 403 ? `/v1/meta/applications/${application.id}/trusted_domains` : 'authorization.origin_missing',
+    );
   });
 
   it('an origin that is trusted no more gets nothing, although the flow was begun with it', async () => {
     const own = await connect.application({ implicit_grant_enabled: true });
-    const pushed = await connect.push(own, { redirect_uri: 'urn:ietf:wg:oauth:2.0:oob', response_type: 'token', origin: ORIGIN, request_id: '1', state: '1' });
+    const pushed = await connect.push(own, {
+      redirect_uri: 'urn:ietf:wg:oauth:2.0:oob',
+      response_type: 'token',
+      origin: ORIGIN,
+      request_id: '1',
+      state: '1',
+    });
     expect(pushed.status).toBe(201);
     const domains = await connect.world.meta('GET', `/applications/${own.id}/trusted_domains`);
     await connect.world.meta('DELETE', `/applications/${own.id}/trusted_domains/${domains.json.objects[0].id}`);
-    const answer = await new Visitor().get(`${connect.url}/v1/oauth?${new URLSearchParams({ client_id: own.id, request_uri: pushed.json.request_uri })}`);
+    const answer = await new Visitor().get(
+      `${connect.url}/v1/oauth?${new URLSearchParams({ client_id: own.id, request_uri: pushed.json.request_uri }).toString()}`,
+    );
     expect([answer.status, posted(answer)]).toEqual([403, null]);
   });
 
   it('errors go to the trusted origin as messages too', async () => {
     const answer = await new Visitor().get(connect.popupUrl(application, { scope: 'calendar' }));
-    expect(posted(answer)).toMatchObject({ origin: ORIGIN, message: { id: 42, data: { error: 'invalid_scope', state: '42', iss: connect.url } } });
+    expect(posted(answer)).toMatchObject({
+      origin: ORIGIN,
+      message: { id: 42, data: { error: 'invalid_scope', state: '42', iss: connect.url } },
+    });
     expect(posted(answer)!.message.data).not.toHaveProperty('access_token');
   });
 
   it('the user saying no at the service arrives as access_denied', async () => {
     const visitor = new Visitor();
     const begun = await visitor.get(connect.popupUrl(application));
-    expect(posted(await visitor.get(connect.upstream.deny(begun.location)))!.message.data).toMatchObject({ error: 'access_denied', state: '42' });
+    expect(posted(await visitor.get(connect.upstream.deny(begun.location)))!.message.data).toMatchObject({
+      error: 'access_denied',
+      state: '42',
+    });
   });
 
   it('an Application without implicit grant tells the trusted origin so', async () => {
@@ -86,7 +104,10 @@ describe('the browser SDK (redirect_uri urn:ietf:wg:oauth:2.0:oob)', () => {
   it('whatever stands in state stays inside the script', async () => {
     const state = '</script><script>alert(1)</script><!--\u2028';
     const visitor = new Visitor();
-    const answer = await connect.approve(visitor, await visitor.get(connect.popupUrl(application, { state, request_id: state.slice(0, 60) })));
+    const answer = await connect.approve(
+      visitor,
+      await visitor.get(connect.popupUrl(application, { state, request_id: state.slice(0, 60) })),
+    );
     expect(answer.text.match(/<script/g)!.length).toBe(1);
     expect(posted(answer)!.message.data['state']).toBe(state);
   });

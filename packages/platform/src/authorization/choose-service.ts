@@ -13,7 +13,9 @@ import { credentialFormPage, type CredentialFormInput } from './pages/credential
 import { flowAddress } from './start-authorization.ts';
 import { consumeTransaction } from './transaction-store.ts';
 
-type FormService = ConnectableService & { readonly service: { readonly definition: { readonly auth: { readonly type: 'api_key' | 'basic' } } } };
+type FormService = ConnectableService & {
+  readonly service: { readonly definition: { readonly auth: { readonly type: 'api_key' | 'basic' } } };
+};
 
 function takesForm(connectable: ConnectableService): connectable is FormService {
   return connectable.service.definition.auth.type !== 'oauth2';
@@ -29,7 +31,13 @@ export function showCredentialForm(
   options: AuthorizationOptions,
   context: RequestContext,
   { flow, settings }: OpenFlow,
-  form: { readonly connectable: ConnectableService; readonly offered: readonly ConnectableService[]; readonly address: string; readonly username?: string; readonly problem?: CredentialFormInput['problem'] },
+  form: {
+    readonly connectable: ConnectableService;
+    readonly offered: readonly ConnectableService[];
+    readonly address: string;
+    readonly username?: string;
+    readonly problem?: CredentialFormInput['problem'];
+  },
 ): Answer<string> {
   const { connectable, offered, address } = form;
   if (!takesForm(connectable)) throw authorizationErrors('authorization.flow_unknown', { detail: 'not a service with a form' });
@@ -50,7 +58,12 @@ export function showCredentialForm(
 }
 
 /** The page of a flow: the chooser, or the form of the service that was chosen or is the only one. */
-export async function showFlow(options: AuthorizationOptions, context: RequestContext, address: string, serviceId: string | undefined): Promise<Answer> {
+export async function showFlow(
+  options: AuthorizationOptions,
+  context: RequestContext,
+  address: string,
+  serviceId: string | undefined,
+): Promise<Answer> {
   const open = await openFlow(options, context, address, (tx, { settings, flow }) => offeredServices(tx, settings, flow.request));
   const offered = open.extra;
   const chosen = chosenService(offered, serviceId) ?? (offered.length === 1 ? offered[0]! : null);
@@ -60,15 +73,26 @@ export async function showFlow(options: AuthorizationOptions, context: RequestCo
       {
         services: offered.map(({ service: { definition } }) => ({ id: definition.id, name: definition.friendly_name })),
         action: flowAddress(options.publicUrl(), address),
-        formTargets: formTargets(open.flow.request, options.publicUrl()),
+        formTargets: formTargets(open.flow.request, options.publicUrl(), offered.flatMap(upstreamUrls)),
       },
       setting,
     ),
   );
 }
 
+/** Where choosing the service may lead. */
+function upstreamUrls({ service: { definition } }: ConnectableService): readonly string[] {
+  const { auth } = definition;
+  return auth.type === 'oauth2' ? [auth.authorization_endpoint ?? auth.issuer ?? ''] : [];
+}
+
 /** What the chooser's form asks: go to a service, or stop. */
-export async function chooseService(options: AuthorizationOptions, context: RequestContext, address: string, choice: { readonly service?: string | undefined; readonly cancel?: string | undefined }): Promise<Answer> {
+export async function chooseService(
+  options: AuthorizationOptions,
+  context: RequestContext,
+  address: string,
+  choice: { readonly service?: string | undefined; readonly cancel?: string | undefined },
+): Promise<Answer> {
   refuseCrossSite(context);
   const open = await openFlow(options, context, address, (tx, { settings, flow }) => offeredServices(tx, settings, flow.request));
   const { flow } = open;

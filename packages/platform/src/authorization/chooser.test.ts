@@ -8,11 +8,10 @@ let application: ConnectApplication;
 beforeAll(async () => {
   connect = await ConnectWorld.create();
   const basic = { ...connect.upstream.keyService('ledger'), auth: { type: 'basic' }, identity: undefined };
-  application = await connect.application({ branding: { display_name: 'Northwind Planner', locale: 'de', primary_colour: '#0b7a5e', support_url: 'https://n.example/help' } }, [
-    connect.upstream.service('harbour'),
-    connect.upstream.keyService('lantern'),
-    basic,
-  ]);
+  application = await connect.application(
+    { branding: { display_name: 'Northwind Planner', locale: 'de', primary_colour: '#0b7a5e', support_url: 'https://n.example/help' } },
+    [connect.upstream.service('harbour'), connect.upstream.keyService('lantern'), basic],
+  );
 });
 afterAll(async () => {
   await connect[Symbol.asyncDispose]();
@@ -33,7 +32,15 @@ describe('the service chooser', () => {
     const { visitor, page } = await open();
     const answer = await visitor.get(page);
     expect(answer.status).toBe(200);
-    for (const text of ['<html lang="de">', 'Northwind Planner', 'Service harbour', 'Service lantern', 'Service ledger', 'https://n.example/help']) expect(answer.text).toContain(text);
+    for (const text of [
+      '<html lang="de">',
+      'Northwind Planner',
+      'Service harbour',
+      'Service lantern',
+      'Service ledger',
+      'https://n.example/help',
+    ])
+      expect(answer.text).toContain(text);
     expect(answer.text).not.toMatch(/bulkhead/i);
   });
 
@@ -70,7 +77,7 @@ describe('the service chooser', () => {
   it('two cancellations at once answer once', async () => {
     const { visitor, page } = await open();
     const answers = await Promise.all([visitor.post(page, { cancel: '1' }), visitor.post(page, { cancel: '1' })]);
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([303, 400]);
+    expect(answers.map(({ status }) => status).toSorted((left, right) => left - right)).toEqual([303, 400]);
   });
 
   it.each(['cross-site', 'same-site'])('a form sent from %s is refused, and from itself accepted', async (site) => {
@@ -81,7 +88,8 @@ describe('the service chooser', () => {
 
   it('a wrong address is a page, whatever is wrong', async () => {
     const { visitor, page } = await open();
-    for (const address of [page.slice(0, -1), `${page}x`, page.replace('bht_', 'bhc_'), `${connect.url}/v1/oauth/authorize/x`]) expect((await visitor.get(address)).status, address).toBe(400);
+    for (const address of [page.slice(0, -1), `${page}x`, page.replace('bht_', 'bhc_'), `${connect.url}/v1/oauth/authorize/x`])
+      expect((await visitor.get(address)).status, address).toBe(400);
     expect((await visitor.get(page)).status).toBe(200);
   });
 
@@ -99,7 +107,12 @@ describe('the service chooser', () => {
   });
 
   it('an Application tidies up what ended a day ago', async () => {
-    const count = async () => (await connect.world.database.database.withSystem('test', (tx) => tx.query(sql`select 1 from authorization_transactions where application_id = ${application.id}`))).length;
+    const count = async () =>
+      (
+        await connect.world.database.database.withSystem('test', (tx) =>
+          tx.query(sql`select 1 from authorization_transactions where application_id = ${application.id}`),
+        )
+      ).length;
     expect(await count()).toBeGreaterThan(3);
     connect.world.clock.advance(25 * 3_600_000);
     await open();
@@ -122,7 +135,9 @@ describe('services without OAuth', () => {
     const done = await visitor.post(`${page}/credential`, { service: 'lantern', api_key: ` ${connect.upstream.apiKey}\n` });
     expect(done.status).toBe(303);
     const redeemed = await connect.redeem(application, done.location);
-    const account = await connect.world.call('GET', `/v1/accounts/${redeemed.json.account_id}`, { headers: { authorization: `APIKey ${application.apiKey}` } });
+    const account = await connect.world.call('GET', `/v1/accounts/${redeemed.json.account_id}`, {
+      headers: { authorization: `APIKey ${application.apiKey}` },
+    });
     expect(account.json).toMatchObject({ service: 'lantern', account: 'ada@example.com' });
   });
 
@@ -151,7 +166,8 @@ describe('services without OAuth', () => {
 
   it('ten tries are all there are', async () => {
     const { visitor, page } = await open({ scope: 'lantern' });
-    for (let attempt = 0; attempt < 10; attempt++) expect((await visitor.post(`${page}/credential`, { service: 'lantern', api_key: 'wrong' })).status).toBe(422);
+    for (let attempt = 0; attempt < 10; attempt++)
+      expect((await visitor.post(`${page}/credential`, { service: 'lantern', api_key: 'wrong' })).status).toBe(422);
     const last = await visitor.post(`${page}/credential`, { service: 'lantern', api_key: connect.upstream.apiKey });
     expect(answerOf(last.location).get('error')).toBe('access_denied');
     expect((await visitor.get(page)).status).toBe(400);
@@ -166,7 +182,11 @@ describe('services without OAuth', () => {
 
   it('the form is not for a service with OAuth, nor for one that is not offered', async () => {
     const { visitor, page } = await open({ scope: 'lantern harbour' });
-    for (const service of ['harbour', 'ledger', 'unknown']) expect((await visitor.post(`${page}/credential`, { service, api_key: connect.upstream.apiKey, username: 'a', password: 'b' })).status, service).toBe(400);
+    for (const service of ['harbour', 'ledger', 'unknown'])
+      expect(
+        (await visitor.post(`${page}/credential`, { service, api_key: connect.upstream.apiKey, username: 'a', password: 'b' })).status,
+        service,
+      ).toBe(400);
   });
 
   it('a password is never shown again, a user name is', async () => {
@@ -183,7 +203,9 @@ describe('services without OAuth', () => {
     const { visitor, page } = await open({ scope: 'ledger' });
     const done = await visitor.post(`${page}/credential`, { service: 'ledger', username: 'bookkeeper', password: 'pass' });
     const redeemed = await connect.redeem(application, done.location);
-    const account = await connect.world.call('GET', `/v1/accounts/${redeemed.json.account_id}`, { headers: { authorization: `APIKey ${application.apiKey}` } });
+    const account = await connect.world.call('GET', `/v1/accounts/${redeemed.json.account_id}`, {
+      headers: { authorization: `APIKey ${application.apiKey}` },
+    });
     expect(account.json.account).toBe('bookkeeper');
   });
 

@@ -16,7 +16,10 @@ export function callbackUrl(publicUrl: string, callbackId: string): string {
  * What must be the same when the answer comes as it was when the browser left: service, endpoints, callback, key and client. Recomputed
  * from the settings of that moment and compared.
  */
-export function endpointsDigest({ service, callbackId }: ConnectableService, key: { readonly oauthKeyId: string; readonly clientId: string }): Buffer {
+export function endpointsDigest(
+  { service, callbackId }: ConnectableService,
+  key: { readonly oauthKeyId: string; readonly clientId: string },
+): Buffer {
   const { definition } = service;
   return sha256(JSON.stringify([definition.id, endpointsFingerprint(definition), callbackId, key.oauthKeyId, key.clientId]));
 }
@@ -54,7 +57,8 @@ export async function departUpstream(options: AuthorizationOptions, { flow, requ
     stateHash: state.hash,
     codeVerifier,
   };
-  if (!(await options.db.withTenant(applicationId, (tx) => recordDeparture(tx, options.vault, flow, leg, now)))) throw authorizationErrors('authorization.flow_unknown');
+  if (!(await options.db.withTenant(applicationId, (tx) => recordDeparture(tx, options.vault, flow, leg, now))))
+    throw authorizationErrors('authorization.flow_unknown');
   return buildAuthorizationUrl({
     service,
     server,

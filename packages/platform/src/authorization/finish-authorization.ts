@@ -36,7 +36,13 @@ function fallbackIdentity(applicationId: string, { service, credential }: Obtain
 }
 
 /** One transaction: the credential is stored, the account written, the answer issued, the log kept; or nothing of it. */
-async function write(tx: TenantTx, options: AuthorizationOptions, request: AuthorizationRequest, obtained: Obtained, requestId: string): Promise<ResponseParameters> {
+async function write(
+  tx: TenantTx,
+  options: AuthorizationOptions,
+  request: AuthorizationRequest,
+  obtained: Obtained,
+  requestId: string,
+): Promise<ResponseParameters> {
   const { applicationId } = tx;
   const { endUser } = request;
   // Read anew: the service may have taken its time, and a code lives a minute.
@@ -68,7 +74,11 @@ async function write(tx: TenantTx, options: AuthorizationOptions, request: Autho
   const issue = { applicationId, accountId, credentialId, scope, endUser, now };
   switch (request.responseType) {
     case 'code': {
-      const code = await issueAuthorizationCode(tx, { ...issue, redirectUri: request.redirectUri ?? '', codeChallenge: request.codeChallenge });
+      const code = await issueAuthorizationCode(tx, {
+        ...issue,
+        redirectUri: request.redirectUri ?? '',
+        codeChallenge: request.codeChallenge,
+      });
       return { code: code.reveal() };
     }
     case 'token': {
@@ -82,7 +92,12 @@ async function write(tx: TenantTx, options: AuthorizationOptions, request: Autho
 }
 
 /** The end of a flow: from what the service gave to the answer for the client. The flow must have been consumed before. */
-export async function finishAuthorization(options: AuthorizationOptions, context: RequestContext, respondent: Respondent & { readonly target: AuthorizationRequest }, obtained: Obtained): Promise<Answer> {
+export async function finishAuthorization(
+  options: AuthorizationOptions,
+  context: RequestContext,
+  respondent: Respondent & { readonly target: AuthorizationRequest },
+  obtained: Obtained,
+): Promise<Answer> {
   const { settings, target } = respondent;
   const parameters = await options.db.withTenant(settings.applicationId, (tx) => write(tx, options, target, obtained, context.requestId));
   return respondWith(options, context, respondent, parameters);

@@ -26,11 +26,18 @@ const UPSTREAM_TIMEOUT_MS = 15_000;
  * The way to a service. It does not end when the browser leaves: a code that was sent must also be taken in.
  */
 export function upstreamCall({ egress }: AuthorizationOptions, tenant: ApplicationId): UpstreamCall {
-  return { fetch: egress.customFetch({ policy: 'upstream', tenant, maxBytes: UPSTREAM_BYTES_MAX, timeoutMs: UPSTREAM_TIMEOUT_MS }), timeoutMs: UPSTREAM_TIMEOUT_MS };
+  return {
+    fetch: egress.customFetch({ policy: 'upstream', tenant, maxBytes: UPSTREAM_BYTES_MAX, timeoutMs: UPSTREAM_TIMEOUT_MS }),
+    timeoutMs: UPSTREAM_TIMEOUT_MS,
+  };
 }
 
 /** The Application's look in the visitor's language. */
-export function pageSetting(settings: ApplicationSettings | null, headers: RequestContext['call']['headers'], publicUrl: string): PageSetting {
+export function pageSetting(
+  settings: ApplicationSettings | null,
+  headers: RequestContext['call']['headers'],
+  publicUrl: string,
+): PageSetting {
   const accept = headers['accept-language'];
   const branding = settings?.branding ?? null;
   return {
@@ -47,7 +54,12 @@ export function pageSetting(settings: ApplicationSettings | null, headers: Reque
   };
 }
 
-export function showPage(options: AuthorizationOptions, context: RequestContext, settings: ApplicationSettings, page: (setting: PageSetting) => Page): Answer<string> {
+export function showPage(
+  options: AuthorizationOptions,
+  context: RequestContext,
+  settings: ApplicationSettings,
+  page: (setting: PageSetting) => Page,
+): Answer<string> {
   const setting = pageSetting(settings, context.call.headers, options.publicUrl());
   return pageAnswer(page(setting), setting);
 }

@@ -9,10 +9,15 @@ import type { AuthorizationRequest } from './authorization-request.ts';
  * The services a request may be answered with: those its scope fits; when an account is connected anew, its own.
  * @throws scope.invalid, authorization.no_service, authorization.unknown_account
  */
-export async function offeredServices(tx: Tx, { applicationId }: ApplicationSettings, request: AuthorizationRequest): Promise<readonly ConnectableService[]> {
+export async function offeredServices(
+  tx: Tx,
+  { applicationId }: ApplicationSettings,
+  request: AuthorizationRequest,
+): Promise<readonly ConnectableService[]> {
   const scope = parseScope(request.scope);
   const account = request.reconnectAccountId === null ? null : await findAccount(tx, applicationId, request.reconnectAccountId);
-  if (account === null && request.reconnectAccountId !== null) throw authorizationErrors('authorization.unknown_account', { field: 'account_id' });
+  if (account === null && request.reconnectAccountId !== null)
+    throw authorizationErrors('authorization.unknown_account', { field: 'account_id' });
   const connectable = await listConnectableServices(tx, applicationId);
   const fitting = new Set(
     matchServices(
@@ -20,7 +25,9 @@ export async function offeredServices(tx: Tx, { applicationId }: ApplicationSett
       connectable.map(({ service }) => service),
     ),
   );
-  const offered = connectable.filter(({ service }) => fitting.has(service) && (account === null || account.service === service.definition.id));
+  const offered = connectable.filter(
+    ({ service }) => fitting.has(service) && (account === null || account.service === service.definition.id),
+  );
   if (offered.length === 0) {
     // Quoted in a page and in a header, so only what the grammar knows.
     const shown = request.scope.replaceAll(/[^A-Za-z0-9_.:/ -]/g, '?').slice(0, 100);

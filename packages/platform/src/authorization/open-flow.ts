@@ -41,7 +41,12 @@ export function endCookies(options: AuthorizationOptions, { transactionHash }: P
 }
 
 /** Ends a consumed flow with an error for the client. A foreign error is logged and becomes `server_error`. */
-export function endWithError(options: AuthorizationOptions, context: RequestContext, { flow, settings }: OpenFlow, thrown: unknown): Answer {
+export function endWithError(
+  options: AuthorizationOptions,
+  context: RequestContext,
+  { flow, settings }: OpenFlow,
+  thrown: unknown,
+): Answer {
   const error: PlatformError = asPlatformError(thrown);
   if (error.code === 'server_error') context.log.error('connect flow failed', { err: error.cause ?? error });
   return respondError(options, context, { settings, target: flow.request, cookies: endCookies(options, flow) }, error);

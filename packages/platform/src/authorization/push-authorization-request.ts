@@ -21,12 +21,17 @@ export interface PushedRequest {
  * RFC 9126 §2.1: checks the request as the authorization endpoint would and keeps it. Because the client is authenticated it may name the
  * end user, and an account to connect anew.
  */
-export async function pushAuthorizationRequest(options: AuthorizationOptions, context: RequestContext<ClientPrincipal>, parameters: AuthorizationParameters): Promise<PushedRequest> {
+export async function pushAuthorizationRequest(
+  options: AuthorizationOptions,
+  context: RequestContext<ClientPrincipal>,
+  parameters: AuthorizationParameters,
+): Promise<PushedRequest> {
   const { applicationId, apiKeyId } = context.principal;
   if (apiKeyId === null) throw authorizationErrors('authorization.client_authentication');
   if (parameters['request_uri'] !== undefined) throw authorizationErrors('authorization.request_uri_pushed', { field: 'request_uri' });
   const clientId = readParameter(parameters, 'client_id');
-  if (clientId !== undefined && clientId !== applicationId) throw authorizationErrors('authorization.client_mismatch', { field: 'client_id' });
+  if (clientId !== undefined && clientId !== applicationId)
+    throw authorizationErrors('authorization.client_mismatch', { field: 'client_id' });
   return options.db.withTenant(applicationId, async (tx) => {
     const settings = await getClient(tx, applicationId);
     const target = await readAnswerTarget(tx, settings, parameters);
@@ -40,7 +45,11 @@ export async function pushAuthorizationRequest(options: AuthorizationOptions, co
 }
 
 /** An account that is connected anew keeps what it may do, where nobody asks for something else. */
-async function withScopeOfAccount(tx: TenantTx, applicationId: ApplicationId, request: AuthorizationRequest): Promise<AuthorizationRequest> {
+async function withScopeOfAccount(
+  tx: TenantTx,
+  applicationId: ApplicationId,
+  request: AuthorizationRequest,
+): Promise<AuthorizationRequest> {
   if (request.reconnectAccountId === null) return request;
   const account = await findAccount(tx, applicationId, request.reconnectAccountId);
   if (account === null) throw authorizationErrors('authorization.unknown_account', { field: 'account_id' });
@@ -79,6 +88,6 @@ export function reconnectPusher({ publicUrl }: Pick<AuthorizationOptions, 'publi
     };
     const requestUri = await insertPushedRequest(tx, { applicationId, request, now });
     const query = new URLSearchParams({ client_id: applicationId, request_uri: requestUri });
-    return { url: `${publicUrl()}/v1/oauth?${query}`, expiresIn: PUSHED_REQUEST_SECONDS };
+    return { url: `${publicUrl()}/v1/oauth?${query.toString()}`, expiresIn: PUSHED_REQUEST_SECONDS };
   };
 }

@@ -9,7 +9,10 @@ const pushedRequestCredential = defineTenantCredential('bhp');
 export const PUSHED_REQUEST_SECONDS = 600;
 
 /** Keeps a checked request; answers the `request_uri` under which it can be used once within ten minutes. */
-export async function insertPushedRequest(tx: Tx, fields: { applicationId: ApplicationId; request: AuthorizationRequest; now: Date }): Promise<string> {
+export async function insertPushedRequest(
+  tx: Tx,
+  fields: { applicationId: ApplicationId; request: AuthorizationRequest; now: Date },
+): Promise<string> {
   const { secret, hash } = pushedRequestCredential.issue(fields.applicationId);
   await tx.execute(sql`
     insert into pushed_authorization_requests (application_id, request_uri_hash, request, created_at, expires_at)
@@ -24,7 +27,12 @@ export function parseRequestUri(requestUri: string): { readonly applicationId: A
 }
 
 /** Consumes a pushed request: the request for one caller, null for every other. */
-export async function consumePushedRequest(tx: Tx, applicationId: ApplicationId, hash: Buffer, now: Date): Promise<AuthorizationRequest | null> {
+export async function consumePushedRequest(
+  tx: Tx,
+  applicationId: ApplicationId,
+  hash: Buffer,
+  now: Date,
+): Promise<AuthorizationRequest | null> {
   const row = await tx.maybe<{ request: unknown }>(sql`
     update pushed_authorization_requests set used_at = ${now}
      where application_id = ${applicationId} and request_uri_hash = ${hash} and used_at is null and expires_at > ${now} returning request`);

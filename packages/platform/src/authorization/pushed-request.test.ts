@@ -17,7 +17,7 @@ beforeEach(() => {
 });
 
 function useUrl(client: Pick<ConnectApplication, 'id'>, requestUri: string, extra: Record<string, string> = {}): string {
-  return `${connect.url}/v1/oauth?${new URLSearchParams({ client_id: client.id, request_uri: requestUri, ...extra })}`;
+  return `${connect.url}/v1/oauth?${new URLSearchParams({ client_id: client.id, request_uri: requestUri, ...extra }).toString()}`;
 }
 
 async function connectPushed(client: ConnectApplication, fields: Record<string, string>) {
@@ -27,7 +27,8 @@ async function connectPushed(client: ConnectApplication, fields: Record<string, 
   return connect.approve(visitor, await visitor.get(useUrl(client, pushed.json.request_uri)));
 }
 
-const accountOf = (client: ConnectApplication, id: number) => connect.world.call('GET', `/v1/accounts/${id}`, { headers: { authorization: `APIKey ${client.apiKey}` } });
+const accountOf = (client: ConnectApplication, id: number) =>
+  connect.world.call('GET', `/v1/accounts/${id}`, { headers: { authorization: `APIKey ${client.apiKey}` } });
 
 describe('RFC 9126 pushed authorization request', () => {
   it('gives a request_uri that can be used once, within ten minutes', async () => {
@@ -58,7 +59,9 @@ describe('RFC 9126 pushed authorization request', () => {
   it('parameters beside it are ignored (§4)', async () => {
     const { request_uri: requestUri } = (await connect.push(application)).json;
     const visitor = new Visitor();
-    const begun = await visitor.get(useUrl(application, requestUri, { redirect_uri: 'https://evil.example', state: 'other', 'raw[prompt]': 'x', end_user: 'mallory' }));
+    const begun = await visitor.get(
+      useUrl(application, requestUri, { redirect_uri: 'https://evil.example', state: 'other', 'raw[prompt]': 'x', end_user: 'mallory' }),
+    );
     expect(begun.location).not.toContain('prompt');
     const done = await connect.approve(visitor, begun);
     expect(done.location.startsWith(REDIRECT_URI)).toBe(true);
@@ -85,10 +88,16 @@ describe('RFC 9126 pushed authorization request', () => {
     const { request_uri: requestUri } = (await connect.push(application, { end_user: 'user-7' })).json;
     const { dump, audited } = await connect.world.database.database.withSystem('test', async (tx) => ({
       dump: await tx.query(sql`select t::text as row from pushed_authorization_requests t`),
-      audited: await tx.query<{ actor: { kind: string; id: string }; detail: unknown }>(sql`select actor, detail from audit_entries where application_id = ${application.id} and action = 'authorization.push'`),
+      audited: await tx.query<{ actor: { kind: string; id: string }; detail: unknown }>(
+        sql`select actor, detail from audit_entries where application_id = ${application.id} and action = 'authorization.push'`,
+      ),
     }));
     expect(JSON.stringify(dump)).not.toContain(requestUri.slice(-40));
-    expect(audited.some(({ actor, detail }) => actor.kind === 'client' && actor.id.startsWith('key') && JSON.stringify(detail).includes('user-7'))).toBe(true);
+    expect(
+      audited.some(
+        ({ actor, detail }) => actor.kind === 'client' && actor.id.startsWith('key') && JSON.stringify(detail).includes('user-7'),
+      ),
+    ).toBe(true);
   });
 
   it.each<[string, Record<string, string>, string]>([
@@ -106,7 +115,12 @@ describe('RFC 9126 pushed authorization request', () => {
     expect(answer.json.error).toBe(error);
   });
 
-  it.each<[string, (client: ConnectApplication, other: ConnectApplication) => { headers?: Record<string, string>; fields?: Record<string, string> }]>([
+  it.each<
+    [
+      string,
+      (client: ConnectApplication, other: ConnectApplication) => { headers?: Record<string, string>; fields?: Record<string, string> },
+    ]
+  >([
     ['none', () => ({})],
     ['only a client_id', (client) => ({ fields: { client_id: client.id } })],
     ['a wrong secret', (client) => ({ fields: { client_id: client.id, client_secret: 'bhk_wrong' } })],
@@ -115,18 +129,34 @@ describe('RFC 9126 pushed authorization request', () => {
   ])('%s is no client authentication', async (_, given) => {
     const other = await connect.application();
     const { headers = {}, fields = {} } = given(application, other);
-    const body = new URLSearchParams({ response_type: 'code', redirect_uri: REDIRECT_URI, code_challenge: connect.pair.challenge, code_challenge_method: 'S256', ...fields });
+    const body = new URLSearchParams({
+      response_type: 'code',
+      redirect_uri: REDIRECT_URI,
+      code_challenge: connect.pair.challenge,
+      code_challenge_method: 'S256',
+      ...fields,
+    });
     const answer = await connect.world.call('POST', '/v1/oauth/par', { body, headers });
     expect([answer.status, answer.json.error]).toEqual([401, 'invalid_client']);
   });
 
   it('Basic, form and JSON are all understood', async () => {
-    const parameters = { response_type: 'code', redirect_uri: REDIRECT_URI, code_challenge: connect.pair.challenge, code_challenge_method: 'S256', custom_properties: { team: 'north' }, raw: { prompt: 'login' } };
+    const parameters = {
+      response_type: 'code',
+      redirect_uri: REDIRECT_URI,
+      code_challenge: connect.pair.challenge,
+      code_challenge_method: 'S256',
+      custom_properties: { team: 'north' },
+      raw: { prompt: 'login' },
+    };
     const basic = `Basic ${Buffer.from(`${application.id}:${application.apiKey}`).toString('base64')}`;
     const pushed = await connect.world.call('POST', '/v1/oauth/par', { body: parameters, headers: { authorization: basic } });
     expect(pushed.status, pushed.text).toBe(201);
     expect((await new Visitor().get(useUrl(application, pushed.json.request_uri))).location).toContain('prompt=login');
-    const inForm = await connect.push({ id: application.id, apiKey: application.apiKey }, { client_id: application.id, client_secret: application.apiKey });
+    const inForm = await connect.push(
+      { id: application.id, apiKey: application.apiKey },
+      { client_id: application.id, client_secret: application.apiKey },
+    );
     expect(inForm.status).toBe(201);
   });
 });
@@ -148,68 +178,5 @@ describe('C1 bound to the end user of the company', () => {
     const redeemed = await connect.redeem(application, done.location);
     expect(redeemed.status).toBe(200);
     expect(redeemed.json.end_user).toBeUndefined();
-  });
-});
-
-describe('C4 connecting an account anew', () => {
-  async function connected(): Promise<{ client: ConnectApplication; accountId: number }> {
-    const client = await connect.application();
-    const redeemed = await connect.redeem(client, (await connect.connect(client)).location);
-    return { client, accountId: redeemed.json.account_id };
-  }
-
-  it('the same identity keeps the id', async () => {
-    const { client, accountId } = await connected();
-    const done = await connectPushed(client, { account_id: String(accountId) });
-    expect((await connect.redeem(client, done.location)).json.account_id).toBe(accountId);
-  });
-
-  it('another identity changes nothing and is told', async () => {
-    const { client, accountId } = await connected();
-    const before = await accountOf(client, accountId);
-    connect.upstream.person = { id: 'eve', name: 'eve@example.com' };
-    const done = await connectPushed(client, { account_id: String(accountId) });
-    expect(answerOf(done.location).get('error')).toBe('access_denied');
-    expect((await accountOf(client, accountId)).json).toEqual(before.json);
-    const list = await connect.world.call('GET', '/v1/accounts', { headers: { authorization: `APIKey ${client.apiKey}` } });
-    expect(list.json.total).toBe(1);
-  });
-
-  it("another Application's account is unknown", async () => {
-    const { accountId } = await connected();
-    expect((await connect.push(application, { account_id: String(accountId) })).json.error).toBe('invalid_request');
-  });
-
-  it('offers the service of the account only', async () => {
-    const { client, accountId } = await connected();
-    await connect.addService(client.id, connect.upstream.keyService('lantern'));
-    const pushed = await connect.push(client, { account_id: String(accountId), scope: 'any' });
-    expect((await new Visitor().get(useUrl(client, pushed.json.request_uri))).location.startsWith(connect.upstream.url)).toBe(true);
-  });
-
-  it('a reconnect link ends on a page, once, and makes the account healthy with its new credential', async () => {
-    const { client, accountId } = await connected();
-    const link = await connect.world.call('POST', `/v1/accounts/${accountId}/reconnect`, { headers: { authorization: `APIKey ${client.apiKey}` }, body: {} });
-    expect(link.status, link.text).toBeLessThan(300);
-    const visitor = new Visitor();
-    const done = await connect.approve(visitor, await visitor.get(link.json.url));
-    expect(done.status).toBe(200);
-    expect(done.text).toContain('Connected');
-    expect((await new Visitor().get(link.json.url)).status).toBe(400);
-    expect((await accountOf(client, accountId)).json).toMatchObject({ id: accountId, health: 'healthy' });
-  });
-
-  it('a reconnect link with another identity, or declined, shows a page and changes nothing', async () => {
-    const { client, accountId } = await connected();
-    const before = await accountOf(client, accountId);
-    const link = async () => (await connect.world.call('POST', `/v1/accounts/${accountId}/reconnect`, { headers: { authorization: `APIKey ${client.apiKey}` }, body: {} })).json.url;
-    connect.upstream.person = { id: 'eve', name: 'eve@example.com' };
-    const visitor = new Visitor();
-    const mismatch = await connect.approve(visitor, await visitor.get(await link()));
-    expect([mismatch.status, mismatch.location]).toEqual([409, '']);
-    expect(mismatch.text).toContain('That is a different account');
-    const declined = await visitor.get(connect.upstream.deny((await visitor.get(await link())).location));
-    expect([declined.status, declined.location]).toEqual([403, '']);
-    expect((await accountOf(client, accountId)).json).toEqual(before.json);
   });
 });

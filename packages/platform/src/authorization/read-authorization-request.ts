@@ -18,7 +18,10 @@ import type { AnswerTarget, AuthorizationRequest } from './authorization-request
  * Reads one parameter. What is wrong with it is told by name.
  * @throws authorization.malformed
  */
-export function readParameter<Name extends keyof AuthorizationDestination>(parameters: AuthorizationParameters, name: Name): AuthorizationDestination[Name] {
+export function readParameter<Name extends keyof AuthorizationDestination>(
+  parameters: AuthorizationParameters,
+  name: Name,
+): AuthorizationDestination[Name] {
   return checked(authorizationDestination.shape[name].safeParse(parameters[name]), name) as AuthorizationDestination[Name];
 }
 
@@ -39,7 +42,8 @@ export async function getClient(tx: Tx, applicationId: ApplicationId): Promise<A
 /** The `client_id` of a request, if it has the form of one. */
 export function readClientId(parameters: AuthorizationParameters): ApplicationId {
   const clientId = readParameter(parameters, 'client_id');
-  if (clientId === undefined || !applicationIds.is(clientId)) throw authorizationErrors('authorization.unknown_client', { field: 'client_id' });
+  if (clientId === undefined || !applicationIds.is(clientId))
+    throw authorizationErrors('authorization.unknown_client', { field: 'client_id' });
   return clientId;
 }
 
@@ -70,7 +74,8 @@ async function checkRedirectUri(tx: Tx, { applicationId }: ApplicationSettings, 
 async function readTrustedOrigin(tx: Tx, { applicationId }: ApplicationSettings, parameters: AuthorizationParameters): Promise<string> {
   const origin = readParameter(parameters, 'origin');
   const url = origin === undefined ? null : URL.parse(origin);
-  if (origin === undefined || url === null || url.origin !== origin || !/^https?:$/.test(url.protocol)) throw authorizationErrors('authorization.origin_missing', { field: 'origin' });
+  if (origin === undefined || url === null || url.origin !== origin || !/^https?:$/.test(url.protocol))
+    throw authorizationErrors('authorization.origin_missing', { field: 'origin' });
   if (await isTrustedOrigin(tx, applicationId, origin)) return origin;
   throw authorizationErrors('authorization.origin_untrusted', { params: { origin, application: applicationId }, field: 'origin' });
 }
@@ -85,13 +90,22 @@ export async function recheckAnswerTarget(tx: Tx, settings: ApplicationSettings,
  * The whole request. `pushed`: it came authenticated, so it may name the end user and an account to connect anew. Throws errors that
  * the client is told.
  */
-export function readAuthorizationRequest(settings: ApplicationSettings, target: AnswerTarget, parameters: AuthorizationParameters, pushed: boolean): AuthorizationRequest {
+export function readAuthorizationRequest(
+  settings: ApplicationSettings,
+  target: AnswerTarget,
+  parameters: AuthorizationParameters,
+  pushed: boolean,
+): AuthorizationRequest {
   readParameter(parameters, 'state');
   const responseType = readResponseType(settings, target, parameters);
   const details = checked(authorizationDetails.safeParse(parameters));
   const { end_user: endUser, account_id: accountId } = pushed ? checked(pushedAuthorizationDetails.safeParse(parameters)) : {};
   const rawParameters = readRawParameters(parameters);
-  if (rawParameters === null) throw authorizationErrors('authorization.malformed', { params: { problem: '"raw": expected at most 20 parameters of the form raw[name]=text.' }, field: 'raw' });
+  if (rawParameters === null)
+    throw authorizationErrors('authorization.malformed', {
+      params: { problem: '"raw": expected at most 20 parameters of the form raw[name]=text.' },
+      field: 'raw',
+    });
   const username = details.form_data['username'];
   return {
     ...target,
@@ -110,7 +124,8 @@ function readResponseType(settings: ApplicationSettings, target: AnswerTarget, p
   const responseType = readParameter(parameters, 'response_type');
   const fits = responseType === 'token' || (responseType === 'code' && target.responseMode !== 'message');
   if (!fits) throw authorizationErrors('authorization.response_type_unsupported', { field: 'response_type' });
-  if (responseType === 'token' && !settings.implicitGrantEnabled) throw authorizationErrors('authorization.implicit_disabled', { field: 'response_type' });
+  if (responseType === 'token' && !settings.implicitGrantEnabled)
+    throw authorizationErrors('authorization.implicit_disabled', { field: 'response_type' });
   return responseType;
 }
 

@@ -11,7 +11,14 @@ import { finishAuthorization, type Obtained } from './finish-authorization.ts';
 import { type AuthorizationOptions, upstreamCall } from './flow.ts';
 import { endCookies, endWithError, type OpenFlow } from './open-flow.ts';
 import { getClient } from './read-authorization-request.ts';
-import { consumeTransaction, findTransactionByState, openCodeVerifier, type Transaction, transactionCredential, type UpstreamLeg } from './transaction-store.ts';
+import {
+  consumeTransaction,
+  findTransactionByState,
+  openCodeVerifier,
+  type Transaction,
+  transactionCredential,
+  type UpstreamLeg,
+} from './transaction-store.ts';
 
 /** Everything a code is redeemed with, taken from the flow that this response belongs to. */
 interface Accepted {
@@ -32,14 +39,20 @@ type Judged =
  * (browser, path, service, key, endpoints) and consumed, and only then is the code redeemed, with no database connection held. A response
  * that comes to another browser than the one that was sent ends the flow.
  */
-export async function receiveAuthorizationResponse(options: AuthorizationOptions, context: RequestContext, callbackId: string, parameters: URLSearchParams): Promise<Answer> {
+export async function receiveAuthorizationResponse(
+  options: AuthorizationOptions,
+  context: RequestContext,
+  callbackId: string,
+  parameters: URLSearchParams,
+): Promise<Answer> {
   const states = parameters.getAll('state');
   const named = states.length === 1 ? transactionCredential.parse(states[0]!) : null;
   if (named === null) throw authorizationErrors('authorization.flow_unknown');
   const judged = await options.db.withTenant(named.applicationId, async (tx): Promise<Judged> => {
     const flow = await findTransactionByState(tx, named.applicationId, named.hash);
     // Found, it is over, whatever else is wrong; and of two that come at once the second is told so.
-    if (flow === null || !(await consumeTransaction(tx, flow, context.now))) return { kind: 'refused', error: authorizationErrors('authorization.flow_unknown') };
+    if (flow === null || !(await consumeTransaction(tx, flow, context.now)))
+      return { kind: 'refused', error: authorizationErrors('authorization.flow_unknown') };
     return judge(tx, options, context, callbackId, flow);
   });
   if (judged.kind === 'refused') throw judged.error;
@@ -53,14 +66,23 @@ export async function receiveAuthorizationResponse(options: AuthorizationOptions
   }
 }
 
-async function judge(tx: TenantTx, options: AuthorizationOptions, context: RequestContext, callbackId: string, flow: Transaction): Promise<Judged> {
-  if (!isSameBrowser(context.call.headers['cookie'], flow, options.publicUrl())) return { kind: 'refused', error: authorizationErrors('authorization.other_browser') };
+async function judge(
+  tx: TenantTx,
+  options: AuthorizationOptions,
+  context: RequestContext,
+  callbackId: string,
+  flow: Transaction,
+): Promise<Judged> {
+  if (!isSameBrowser(context.call.headers['cookie'], flow, options.publicUrl()))
+    return { kind: 'refused', error: authorizationErrors('authorization.other_browser') };
   if (flow.expiresAt <= context.now) return { kind: 'refused', error: authorizationErrors('authorization.flow_expired') };
   const settings = await activeSettings(tx, flow);
   if (settings === null) return { kind: 'refused', error: authorizationErrors('authorization.unknown_client') };
   const open: OpenFlow = { flow, settings };
   const accepted = await acceptedLeg(tx, options, callbackId, flow);
-  return accepted === null ? { kind: 'ended', open, error: authorizationErrors('authorization.service_changed', { detail: `callback ${callbackId}` }) } : { kind: 'accepted', open, accepted };
+  return accepted === null
+    ? { kind: 'ended', open, error: authorizationErrors('authorization.service_changed', { detail: `callback ${callbackId}` }) }
+    : { kind: 'accepted', open, accepted };
 }
 
 async function activeSettings(tx: TenantTx, flow: Transaction): Promise<ApplicationSettings | null> {
@@ -83,7 +105,12 @@ async function acceptedLeg(tx: TenantTx, options: AuthorizationOptions, callback
 }
 
 /** Redeems the code and asks whose account it opens. */
-async function obtain(options: AuthorizationOptions, { service, client, leg, codeVerifier }: Accepted, flow: Transaction, parameters: URLSearchParams): Promise<Obtained> {
+async function obtain(
+  options: AuthorizationOptions,
+  { service, client, leg, codeVerifier }: Accepted,
+  flow: Transaction,
+  parameters: URLSearchParams,
+): Promise<Obtained> {
   const call = upstreamCall(options, flow.applicationId);
   const tokens = await redeemCode({
     service,

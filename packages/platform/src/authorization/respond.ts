@@ -18,7 +18,13 @@ export interface Respondent {
 
 type Outcome = 'connected' | 'declined' | 'failed';
 
-function respond(options: AuthorizationOptions, context: RequestContext, { settings, target, cookies = [] }: Respondent, parameters: ResponseParameters, outcome: Outcome): Answer {
+function respond(
+  options: AuthorizationOptions,
+  context: RequestContext,
+  { settings, target, cookies = [] }: Respondent,
+  parameters: ResponseParameters,
+  outcome: Outcome,
+): Answer {
   const issuer = options.publicUrl();
   const { origin, redirectUri } = target;
   if (target.responseMode === 'message' && origin !== null) {
@@ -31,21 +37,38 @@ function respond(options: AuthorizationOptions, context: RequestContext, { setti
 }
 
 /** RFC 6749 §4.1.2, §4.2.2. */
-export function respondWith(options: AuthorizationOptions, context: RequestContext, respondent: Respondent, parameters: ResponseParameters): Answer {
+export function respondWith(
+  options: AuthorizationOptions,
+  context: RequestContext,
+  respondent: Respondent,
+  parameters: ResponseParameters,
+): Answer {
   return respond(options, context, respondent, parameters, 'connected');
 }
 
 /** RFC 6749 §4.1.2.1, §4.2.2.1. Where nobody waits for the answer it is thrown, and shown on a page. */
-export function respondError(options: AuthorizationOptions, context: RequestContext, respondent: Respondent, thrown: PlatformError): Answer {
+export function respondError(
+  options: AuthorizationOptions,
+  context: RequestContext,
+  respondent: Respondent,
+  thrown: PlatformError,
+): Answer {
   const { target } = respondent;
   const error = asFlowError(thrown);
   if (target.responseMode === 'page' && target.redirectUri === null) throw error;
-  context.log.info('connect flow ended', { application: respondent.settings.applicationId, code: error.code, ...(error.detail === undefined ? {} : { detail: error.detail }) });
+  context.log.info('connect flow ended', {
+    application: respondent.settings.applicationId,
+    code: error.code,
+    ...(error.detail === undefined ? {} : { detail: error.detail }),
+  });
   return respond(options, context, respondent, errorParameters(error), error.oauth === 'access_denied' ? 'declined' : 'failed');
 }
 
 /** A call that did not get through, as the client of this flow understands it: the service is out of reach. */
 function asFlowError(error: PlatformError): PlatformError {
   if (!error.code.startsWith('egress.')) return error;
-  return servicesErrors(error.code === 'egress.timeout' ? 'upstream.timeout' : 'upstream.unavailable', { detail: error.code, cause: error });
+  return servicesErrors(error.code === 'egress.timeout' ? 'upstream.timeout' : 'upstream.unavailable', {
+    detail: error.code,
+    cause: error,
+  });
 }

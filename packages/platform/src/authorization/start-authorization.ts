@@ -11,7 +11,14 @@ import { departUpstream } from './depart-upstream.ts';
 import { type AuthorizationOptions, seeOther } from './flow.ts';
 import { offeredServices } from './offered-services.ts';
 import { consumePushedRequest, deleteOldPushedRequests, parseRequestUri } from './pushed-request-store.ts';
-import { getClient, readAnswerTarget, readAuthorizationRequest, readClientId, readParameter, recheckAnswerTarget } from './read-authorization-request.ts';
+import {
+  getClient,
+  readAnswerTarget,
+  readAuthorizationRequest,
+  readClientId,
+  readParameter,
+  recheckAnswerTarget,
+} from './read-authorization-request.ts';
 import { respondError, type Respondent } from './respond.ts';
 import { deleteOldTransactions, insertTransaction, transactionCredential } from './transaction-store.ts';
 
@@ -19,7 +26,15 @@ const KEPT_AFTER_END_MS = 24 * 3_600_000;
 
 /** How a request was judged: begun, or refused with a place to say so. What has no such place was thrown. */
 type Judged =
-  | { readonly kind: 'begun'; readonly settings: ApplicationSettings; readonly request: AuthorizationRequest; readonly offered: readonly ConnectableService[]; readonly cookie: string; readonly address: string; readonly transactionHash: Buffer }
+  | {
+      readonly kind: 'begun';
+      readonly settings: ApplicationSettings;
+      readonly request: AuthorizationRequest;
+      readonly offered: readonly ConnectableService[];
+      readonly cookie: string;
+      readonly address: string;
+      readonly transactionHash: Buffer;
+    }
   | { readonly kind: 'refused'; readonly respondent: Respondent; readonly error: PlatformError };
 
 /** Answers of a page's address within the flow. */
@@ -31,7 +46,11 @@ export function flowAddress(publicUrl: string, transaction: string): string {
  * RFC 6749 §4.1.1, RFC 9126 §4: judges the request in a fixed order (client, where the answer goes, everything else), then begins a flow
  * in this browser. With one service to choose from the browser goes straight there.
  */
-export async function startAuthorization(options: AuthorizationOptions, context: RequestContext, parameters: AuthorizationParameters): Promise<Answer> {
+export async function startAuthorization(
+  options: AuthorizationOptions,
+  context: RequestContext,
+  parameters: AuthorizationParameters,
+): Promise<Answer> {
   if (String(context.call.headers['sec-purpose'] ?? '').includes('prefetch')) throw authorizationErrors('authorization.prefetch');
   const applicationId = readClientId(parameters);
   const judged = await options.db.withTenant(applicationId, (tx) => judge(tx, options, context, applicationId, parameters));
@@ -40,7 +59,12 @@ export async function startAuthorization(options: AuthorizationOptions, context:
   const [only] = offered;
   if (only === undefined || offered.length > 1 || only.service.definition.auth.type !== 'oauth2') return seeOther(address, [cookie]);
   try {
-    const location = await departUpstream(options, { flow: { applicationId, transactionHash }, request, connectable: only, now: context.now });
+    const location = await departUpstream(options, {
+      flow: { applicationId, transactionHash },
+      request,
+      connectable: only,
+      now: context.now,
+    });
     return seeOther(location, [cookie]);
   } catch (thrown) {
     if (!(thrown instanceof PlatformError)) throw thrown;
@@ -48,7 +72,13 @@ export async function startAuthorization(options: AuthorizationOptions, context:
   }
 }
 
-async function judge(tx: TenantTx, options: AuthorizationOptions, context: RequestContext, applicationId: ApplicationId, parameters: AuthorizationParameters): Promise<Judged> {
+async function judge(
+  tx: TenantTx,
+  options: AuthorizationOptions,
+  context: RequestContext,
+  applicationId: ApplicationId,
+  parameters: AuthorizationParameters,
+): Promise<Judged> {
   const settings = await getClient(tx, applicationId);
   const requestUri = readParameter(parameters, 'request_uri');
   const pushed = requestUri === undefined ? null : await redeemRequestUri(tx, settings, requestUri, context.now);
@@ -66,10 +96,12 @@ async function judge(tx: TenantTx, options: AuthorizationOptions, context: Reque
 /** The pushed request, used up by this. It was checked when it was pushed; what may have changed since is checked again. */
 async function redeemRequestUri(tx: TenantTx, settings: ApplicationSettings, requestUri: string, now: Date): Promise<AuthorizationRequest> {
   const named = parseRequestUri(requestUri);
-  const request = named?.applicationId === settings.applicationId ? await consumePushedRequest(tx, settings.applicationId, named.hash, now) : null;
+  const request =
+    named?.applicationId === settings.applicationId ? await consumePushedRequest(tx, settings.applicationId, named.hash, now) : null;
   if (request === null) throw authorizationErrors('authorization.request_uri_unknown', { field: 'request_uri' });
   await recheckAnswerTarget(tx, settings, request);
-  if (request.responseType === 'token' && !settings.implicitGrantEnabled) throw authorizationErrors('authorization.request_uri_unknown', { field: 'request_uri' });
+  if (request.responseType === 'token' && !settings.implicitGrantEnabled)
+    throw authorizationErrors('authorization.request_uri_unknown', { field: 'request_uri' });
   return request;
 }
 

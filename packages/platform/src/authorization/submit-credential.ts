@@ -23,7 +23,10 @@ export interface CredentialFields {
 }
 
 /** What was typed, for the service and for the vault; null where something is missing or cannot be sent. */
-function typedCredential({ definition }: UpstreamService, fields: CredentialFields): { readonly use: UpstreamCredential; readonly keep: NewCredential } | null {
+function typedCredential(
+  { definition }: UpstreamService,
+  fields: CredentialFields,
+): { readonly use: UpstreamCredential; readonly keep: NewCredential } | null {
   if (definition.auth.type === 'api_key') {
     const text = fields.api_key?.trim() ?? '';
     const key = new Secret(text);
@@ -45,7 +48,12 @@ function problemOf(error: PlatformError): CredentialFormInput['problem'] {
  * Takes the credential of a service without OAuth. It is tried at the service before it is stored, where the service can say whose it
  * is; a refusal shows the form again, ten times at most.
  */
-export async function submitCredential(options: AuthorizationOptions, context: RequestContext, address: string, fields: CredentialFields): Promise<Answer> {
+export async function submitCredential(
+  options: AuthorizationOptions,
+  context: RequestContext,
+  address: string,
+  fields: CredentialFields,
+): Promise<Answer> {
   refuseCrossSite(context);
   const open = await openFlow(options, context, address, async (tx, { settings, flow }) => ({
     offered: await offeredServices(tx, settings, flow.request),
@@ -54,14 +62,21 @@ export async function submitCredential(options: AuthorizationOptions, context: R
   const { flow, settings } = open;
   const { offered, attempts } = open.extra;
   const connectable = chosenService(offered, fields.service);
-  if (connectable === null || connectable.service.definition.auth.type === 'oauth2') throw authorizationErrors('authorization.flow_unknown');
+  if (connectable === null || connectable.service.definition.auth.type === 'oauth2')
+    throw authorizationErrors('authorization.flow_unknown');
   const consume = () => options.db.withTenant(flow.applicationId, (tx) => consumeTransaction(tx, flow, context.now));
   if (attempts > ATTEMPTS_MAX) {
     await consume();
     return endWithError(options, context, open, authorizationErrors('authorization.too_many_attempts'));
   }
   const again = (problem: CredentialFormInput['problem']) =>
-    showCredentialForm(options, context, open, { connectable, offered, address, problem, ...(fields.username === undefined ? {} : { username: fields.username.slice(0, 255) }) });
+    showCredentialForm(options, context, open, {
+      connectable,
+      offered,
+      address,
+      problem,
+      ...(fields.username === undefined ? {} : { username: fields.username.slice(0, 255) }),
+    });
   const { service } = connectable;
   const typed = typedCredential(service, fields);
   if (typed === null) return again('form_missing');

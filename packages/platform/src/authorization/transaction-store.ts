@@ -1,4 +1,4 @@
-import { type ApplicationId, defineTenantCredential, Secret } from '@bulkhead/base';
+import { type ApplicationId, defineTenantCredential, type Secret } from '@bulkhead/base';
 import { sql, type Tx } from '@bulkhead/postgres';
 import { z } from 'zod';
 import type { UpstreamServer } from '../services/index.ts';
@@ -129,7 +129,11 @@ export async function departUpstream(
 }
 
 /** Ends the flow; true for exactly one caller, however many come at once. */
-export async function consumeTransaction(tx: Tx, { applicationId, transactionHash }: Pick<Transaction, 'applicationId' | 'transactionHash'>, now: Date): Promise<boolean> {
+export async function consumeTransaction(
+  tx: Tx,
+  { applicationId, transactionHash }: Pick<Transaction, 'applicationId' | 'transactionHash'>,
+  now: Date,
+): Promise<boolean> {
   const changed = await tx.execute(sql`
     update authorization_transactions set consumed_at = ${now}
      where application_id = ${applicationId} and transaction_hash = ${transactionHash} and consumed_at is null`);
@@ -137,7 +141,11 @@ export async function consumeTransaction(tx: Tx, { applicationId, transactionHas
 }
 
 /** The PKCE verifier of the leg that this transaction holds. */
-export async function openCodeVerifier(tx: Tx, vault: Vault, { applicationId, transactionHash }: Pick<Transaction, 'applicationId' | 'transactionHash'>): Promise<Secret> {
+export async function openCodeVerifier(
+  tx: Tx,
+  vault: Vault,
+  { applicationId, transactionHash }: Pick<Transaction, 'applicationId' | 'transactionHash'>,
+): Promise<Secret> {
   const { code_verifier_sealed: sealed } = await tx.one<{ code_verifier_sealed: Buffer }>(sql`
     select code_verifier_sealed from authorization_transactions
      where application_id = ${applicationId} and transaction_hash = ${transactionHash} and code_verifier_sealed is not null`);
@@ -145,7 +153,10 @@ export async function openCodeVerifier(tx: Tx, vault: Vault, { applicationId, tr
 }
 
 /** Counts a try at the credential form; answers how many there were, this one included. */
-export async function countAttempt(tx: Tx, { applicationId, transactionHash }: Pick<Transaction, 'applicationId' | 'transactionHash'>): Promise<number> {
+export async function countAttempt(
+  tx: Tx,
+  { applicationId, transactionHash }: Pick<Transaction, 'applicationId' | 'transactionHash'>,
+): Promise<number> {
   const row = await tx.one<{ attempts: number }>(sql`
     update authorization_transactions set attempts = attempts + 1
      where application_id = ${applicationId} and transaction_hash = ${transactionHash} returning attempts`);

@@ -59,7 +59,10 @@ function jsonObject(description: string) {
  */
 export const authorizationDestination = z.object({
   client_id: text('The id of the Application.', 128),
-  request_uri: text('Reference of a pushed authorization request (RFC 9126 §4). With it, every other parameter but `client_id` is ignored.', 512),
+  request_uri: text(
+    'Reference of a pushed authorization request (RFC 9126 §4). With it, every other parameter but `client_id` is ignored.',
+    512,
+  ),
   redirect_uri: text(`A registered redirect URI, or \`${OUT_OF_BAND_URI}\` for the browser SDK.`, 2048),
   response_type: text('`code`, or `token` where the Application allows the implicit grant.', 64),
   state: text('Given back as it is.'),
@@ -72,7 +75,10 @@ export type AuthorizationDestination = z.output<typeof authorizationDestination>
 /** The other half: what is asked for. What is wrong here is told to the client. */
 export const authorizationDetails = z.object({
   scope: text('Kloudless scope, such as `storage` or `gdrive:normal.storage`. Default `any`.').transform((scope) => scope ?? 'any'),
-  code_challenge: text('RFC 7636 §4.3.', 256).refine((value) => value === undefined || /^[A-Za-z0-9_-]{43}$/.test(value), 'expected the base64url form of a SHA-256 (43 characters)'),
+  code_challenge: text('RFC 7636 §4.3.', 256).refine(
+    (value) => value === undefined || /^[A-Za-z0-9_-]{43}$/.test(value),
+    'expected the base64url form of a SHA-256 (43 characters)',
+  ),
   code_challenge_method: text('`S256`, the only method there is here.', 16),
   custom_properties: jsonObject('A JSON object that is kept with the account.'),
   form_data: jsonObject('Values for the credential form, as JSON: `username`. Never secrets.'),
@@ -88,7 +94,16 @@ export const pushedAuthorizationDetails = z.object({
     'expected text without control characters',
   ),
   account_id: z
-    .union([z.int().positive(), z.string().regex(/^[1-9][0-9]{0,15}$/).transform(Number)], { error: 'expected the id of an account' })
+    .union(
+      [
+        z.int().positive(),
+        z
+          .string()
+          .regex(/^[1-9][0-9]{0,15}$/)
+          .transform(Number),
+      ],
+      { error: 'expected the id of an account' },
+    )
     .refine((id) => Number.isSafeInteger(id), 'expected the id of an account')
     .optional()
     .meta({ description: 'Connects this account anew; it keeps its id.' }),

@@ -38,7 +38,10 @@ export function credentialFormPage(input: CredentialFormInput, setting: PageSett
           { name: 'password', label: say('form_password'), type: 'password', value: '' },
         ];
   const firstEmpty = fields.findIndex(({ value }) => value === '');
-  const problem = input.problem === null ? null : html`<p class="alert" id="problem" role="alert">${alertIcon}<span>${say(input.problem, { service })}</span></p>`;
+  const problem =
+    input.problem === null
+      ? null
+      : html`<p class="alert" id="problem" role="alert">${alertIcon}<span>${say(input.problem, { service })}</span></p>`;
   const back = html`<form method="get" action="${input.action}"><button>${say('form_back')}</button></form>`;
   const cancel = html`<form method="post" action="${input.action}"><button name="cancel" value="1">${say('cancel')}</button></form>`;
   return {

@@ -29,5 +29,7 @@ export function html(strings: TemplateStringsArray, ...values: readonly HtmlValu
 
 /** JSON that can stand in a script element: nothing in it can end the element or begin a comment. */
 export function scriptJson(value: unknown): Html {
-  return new Html(JSON.stringify(value).replaceAll(/[<>&\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`));
+  return new Html(
+    JSON.stringify(value).replaceAll(/[<>&\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`),
+  );
 }

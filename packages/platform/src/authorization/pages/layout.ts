@@ -17,7 +17,14 @@ export interface Brand {
   readonly privacyUrl: string | null;
 }
 
-export const NO_BRAND: Brand = { name: null, logoUrl: null, primaryColour: null, backgroundColour: null, supportUrl: null, privacyUrl: null };
+export const NO_BRAND: Brand = {
+  name: null,
+  logoUrl: null,
+  primaryColour: null,
+  backgroundColour: null,
+  supportUrl: null,
+  privacyUrl: null,
+};
 
 export interface PageSetting {
   readonly brand: Brand;
@@ -57,7 +64,10 @@ function webUrl(text: string | null): string | null {
 function brandRow({ brand, publicUrl }: PageSetting): Html | null {
   if (brand.name === null) return null;
   const logo = showableLogo(brand.logoUrl, publicUrl);
-  const mark = logo === null ? html`<span class="mark" aria-hidden="true">${initialsOf(brand.name)}</span>` : html`<img class="mark" src="${logo}" alt="" width="40" height="40">`;
+  const mark =
+    logo === null
+      ? html`<span class="mark" aria-hidden="true">${initialsOf(brand.name)}</span>`
+      : html`<img class="mark" src="${logo}" alt="" width="40" height="40">`;
   return html`<p class="brand">${mark}<span>${brand.name}</span></p>`;
 }
 
@@ -66,7 +76,9 @@ function footer({ brand, language }: PageSetting): Html | null {
     [webUrl(brand.supportUrl), language.say('support')],
     [webUrl(brand.privacyUrl), language.say('privacy')],
   ] as const;
-  const shown = links.filter(([url]) => url !== null).map(([url, label]) => html`<a href="${url}" target="_blank" rel="noopener noreferrer">${label}</a>`);
+  const shown = links
+    .filter(([url]) => url !== null)
+    .map(([url, label]) => html`<a href="${url}" target="_blank" rel="noopener noreferrer">${label}</a>`);
   return shown.length === 0 ? null : html`<footer>${shown}</footer>`;
 }
 

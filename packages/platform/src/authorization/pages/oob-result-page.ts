@@ -59,4 +59,6 @@ export function donePage(setting: PageSetting, cookies: readonly string[]): Page
 }
 
 /** What `/static/iexd.html` answers: the browser SDK puts it into a hidden frame and needs only that it loads. */
-export const FRAME_PAGE = new Html('<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Connect</title></head><body></body></html>\n');
+export const FRAME_PAGE = new Html(
+  '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Connect</title></head><body></body></html>\n',
+);

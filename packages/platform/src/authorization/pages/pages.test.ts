@@ -13,7 +13,11 @@ import { contrast, parseColour, themeFrom } from './theme.ts';
 const evil = `"'><script>alert(1)</script><!--</title>`;
 
 function setting(fields: Partial<PageSetting['brand']> = {}, locale = 'en'): PageSetting {
-  return { brand: { ...NO_BRAND, name: 'Northwind', ...fields }, language: languageFor(locale, undefined), publicUrl: 'https://connect.example' };
+  return {
+    brand: { ...NO_BRAND, name: 'Northwind', ...fields },
+    language: languageFor(locale, undefined),
+    publicUrl: 'https://connect.example',
+  };
 }
 
 /** Every page there is, with `text` wherever somebody else decides what stands there. */
@@ -21,10 +25,28 @@ function everyPage(text: string, to: PageSetting): readonly (readonly [string, P
   const service = { id: 'x', name: text };
   return [
     ['chooser', chooserPage({ services: Array.from({ length: 9 }, () => service), action: '/a', formTargets: [] }, to)],
-    ['form', credentialFormPage({ service: { ...service, auth: 'basic' }, action: '/a', username: text, problem: 'form_refused', others: true, formTargets: [] }, to)],
-    ['key form', credentialFormPage({ service: { ...service, auth: 'api_key' }, action: '/a', username: text, problem: null, others: false, formTargets: [] }, to)],
+    [
+      'form',
+      credentialFormPage(
+        { service: { ...service, auth: 'basic' }, action: '/a', username: text, problem: 'form_refused', others: true, formTargets: [] },
+        to,
+      ),
+    ],
+    [
+      'key form',
+      credentialFormPage(
+        { service: { ...service, auth: 'api_key' }, action: '/a', username: text, problem: null, others: false, formTargets: [] },
+        to,
+      ),
+    ],
     ['error', errorPage({ status: 400, kind: 'origin', values: { origin: text }, code: 'x.y', reason: text, requestId: 'r' }, to)],
-    ['result', oobResultPage({ message: { type: 'authentication', id: text, data: { state: text } }, targetOrigin: 'https://app.example', outcome: 'connected' }, to)],
+    [
+      'result',
+      oobResultPage(
+        { message: { type: 'authentication', id: text, data: { state: text } }, targetOrigin: 'https://app.example', outcome: 'connected' },
+        to,
+      ),
+    ],
     ['done', donePage(to, [])],
   ];
 }
@@ -43,13 +65,16 @@ describe('html', () => {
 });
 
 describe('every page', () => {
-  it.each(everyPage(evil, setting({ name: evil, supportUrl: evil, privacyUrl: 'javascript:alert(1)', logoUrl: evil })))('%s keeps foreign text harmless', (_, page) => {
-    const answer = pageAnswer(page, setting({ name: evil, supportUrl: evil, privacyUrl: 'javascript:alert(1)', logoUrl: evil }));
-    const scripts = answer.body!.match(/<script/g) ?? [];
-    expect(scripts.length).toBe(page.script === undefined ? 0 : 1);
-    expect(answer.body).not.toContain('javascript:');
-    expect(answer.body).not.toContain('alert(1)</script>');
-  });
+  it.each(everyPage(evil, setting({ name: evil, supportUrl: evil, privacyUrl: 'javascript:alert(1)', logoUrl: evil })))(
+    '%s keeps foreign text harmless',
+    (_, page) => {
+      const answer = pageAnswer(page, setting({ name: evil, supportUrl: evil, privacyUrl: 'javascript:alert(1)', logoUrl: evil }));
+      const scripts = answer.body!.match(/<script/g) ?? [];
+      expect(scripts.length).toBe(page.script === undefined ? 0 : 1);
+      expect(answer.body).not.toContain('javascript:');
+      expect(answer.body).not.toContain('alert(1)</script>');
+    },
+  );
 
   it.each(everyPage('Harbour', setting()))('%s loads nothing from elsewhere and is framed by nobody', (_, page) => {
     const answer = pageAnswer(page, setting({ logoUrl: 'https://cdn.example/logo.png' }));
@@ -59,7 +84,9 @@ describe('every page', () => {
     expect(policy).toContain("base-uri 'none'");
     expect(policy).not.toMatch(/unsafe|\*/);
     expect(answer.headers).not.toHaveProperty('cross-origin-opener-policy');
-    expect(answer.body!.replaceAll(/href="https:\/\/[^"]*"/g, '')).not.toMatch(/(?:src|href|srcset)="(?!data:)|url\(|@import|\sstyle="|\son\w+="/i);
+    expect(answer.body!.replaceAll(/href="https:\/\/[^"]*"/g, '')).not.toMatch(
+      /(?:src|href|srcset)="(?!data:)|url\(|@import|\sstyle="|\son\w+="/i,
+    );
   });
 
   it.each(everyPage('Harbour', setting()))('%s names no vendor', (_, page) => {
@@ -74,7 +101,9 @@ describe('every page', () => {
   });
 
   it('two answers never share a nonce', () => {
-    const nonces = [1, 2].map(() => /nonce-(\w+)/.exec(String(pageAnswer(donePage(setting(), []), setting()).headers!['content-security-policy']))![1]);
+    const nonces = [1, 2].map(
+      () => /nonce-(\w+)/.exec(String(pageAnswer(donePage(setting(), []), setting()).headers!['content-security-policy']))![1],
+    );
     expect(nonces[0]).not.toBe(nonces[1]);
   });
 
@@ -85,7 +114,10 @@ describe('every page', () => {
 
 describe('the result page', () => {
   it('posts to the one trusted origin, never to any', () => {
-    const page = oobResultPage({ message: { type: 'authentication', id: 1, data: {} }, targetOrigin: 'https://app.example', outcome: 'connected' }, setting());
+    const page = oobResultPage(
+      { message: { type: 'authentication', id: 1, data: {} }, targetOrigin: 'https://app.example', outcome: 'connected' },
+      setting(),
+    );
     expect(page.script!.text).toContain('"https://app.example"');
     expect(page.script!.text).not.toContain('"*"');
   });
@@ -116,26 +148,30 @@ describe('colours', () => {
 
   const primaries = ['#ffffff', '#000000', '#ffd400', '#0b7a5e', '#808080', '#ff0000', '#00ff00', '#0000ff', '#777777', '#123456'];
   const pages = [null, '#ffffff', '#000000', '#fff7d6', '#7f7f7f', '#ff00ff'];
-  it.each(primaries.flatMap((primary) => pages.map((page) => [primary, page] as const)))('with %s on %s every text can be read (WCAG 1.4.3)', (primaryColour, backgroundColour) => {
-    const theme = themeFrom({ primaryColour, backgroundColour });
-    for (const palette of [theme.light, theme.dark]) {
-      for (const [text, background] of [
-        [palette.text, palette.card],
-        [palette.muted, palette.card],
-        [palette.accent, palette.card],
-        [palette.danger, palette.card],
-        [palette.danger, palette.dangerSoft],
-        [palette.text, palette.hover],
-        [palette.primaryText, palette.primary],
-        [palette.pageText, palette.page],
-      ] as const) {
-        expect(contrast(text, background), `${text} on ${background}`).toBeGreaterThanOrEqual(4.5);
+  it.each(primaries.flatMap((primary) => pages.map((page) => [primary, page] as const)))(
+    'with %s on %s every text can be read (WCAG 1.4.3)',
+    (primaryColour, backgroundColour) => {
+      const theme = themeFrom({ primaryColour, backgroundColour });
+      for (const palette of [theme.light, theme.dark]) {
+        for (const [text, background] of [
+          [palette.text, palette.card],
+          [palette.muted, palette.card],
+          [palette.accent, palette.card],
+          [palette.danger, palette.card],
+          [palette.danger, palette.dangerSoft],
+          [palette.text, palette.hover],
+          [palette.primaryText, palette.primary],
+          [palette.pageText, palette.page],
+        ] as const) {
+          expect(contrast(text, background), `${text} on ${background}`).toBeGreaterThanOrEqual(4.5);
+        }
       }
-    }
-  });
+    },
+  );
 
   it('every tile can be read, in the light and in the dark', () => {
-    for (const tile of [...TILES, ...TILES.map(darkTile)]) expect(contrast(...(tile as [string, string])), tile.join(' on ')).toBeGreaterThanOrEqual(4.5);
+    for (const tile of [...TILES, ...TILES.map(darkTile)])
+      expect(contrast(...(tile as [string, string])), tile.join(' on ')).toBeGreaterThanOrEqual(4.5);
   });
 });
 

@@ -26,19 +26,25 @@ export const de: Texts = {
   failed_text: 'Sie können dieses Fenster schließen und es in {name} noch einmal versuchen.',
   declined_text: 'Sie haben abgebrochen. Es wurde nichts verbunden. Sie können dieses Fenster schließen.',
   no_script: 'JavaScript ist in diesem Browser ausgeschaltet. {name} braucht es hier, um zu erfahren, dass das Konto verbunden ist.',
-  no_opener: 'Das Fenster, das danach gefragt hat, ist geschlossen und erfährt nichts davon. Gehen Sie zurück zu {name} und beginnen Sie neu.',
+  no_opener:
+    'Das Fenster, das danach gefragt hat, ist geschlossen und erfährt nichts davon. Gehen Sie zurück zu {name} und beginnen Sie neu.',
   error_link_title: 'Dieser Link funktioniert nicht',
-  error_link_text: 'Die Seite, von der Sie kommen, hat einen unvollständigen oder veralteten Link geschickt. Gehen Sie zurück und versuchen Sie es noch einmal; passiert es wieder, sagen Sie es den Leuten hinter {name}.',
+  error_link_text:
+    'Die Seite, von der Sie kommen, hat einen unvollständigen oder veralteten Link geschickt. Gehen Sie zurück und versuchen Sie es noch einmal; passiert es wieder, sagen Sie es den Leuten hinter {name}.',
   error_expired_title: 'Dieser Schritt ist vorbei',
   error_expired_text: 'Er wurde schon abgeschlossen oder hat zu lange gedauert. Gehen Sie zurück zu {name} und beginnen Sie neu.',
   error_browser_title: 'In einem anderen Browser begonnen',
-  error_browser_text: 'Zu Ihrer Sicherheit lässt sich ein Konto nur in dem Browser verbinden, in dem das begonnen wurde. Gehen Sie in diesem Browser zurück zu {name} und beginnen Sie neu.',
+  error_browser_text:
+    'Zu Ihrer Sicherheit lässt sich ein Konto nur in dem Browser verbinden, in dem das begonnen wurde. Gehen Sie in diesem Browser zurück zu {name} und beginnen Sie neu.',
   error_origin_title: 'Diese Website darf das noch nicht',
-  error_origin_text: '{name} führt {origin} nicht als eigene Website. Von dort lässt sich deshalb kein Konto verbinden. Sagen Sie es den Leuten hinter der Website.',
+  error_origin_text:
+    '{name} führt {origin} nicht als eigene Website. Von dort lässt sich deshalb kein Konto verbinden. Sagen Sie es den Leuten hinter der Website.',
   error_service_title: '{service} ließ sich nicht verbinden',
-  error_service_text: 'Zwischen uns und dem Dienst ist etwas schiefgegangen. Es wurde nichts verbunden. Gehen Sie zurück zu {name} und versuchen Sie es noch einmal.',
+  error_service_text:
+    'Zwischen uns und dem Dienst ist etwas schiefgegangen. Es wurde nichts verbunden. Gehen Sie zurück zu {name} und versuchen Sie es noch einmal.',
   error_mismatch_title: 'Das ist ein anderes Konto',
-  error_mismatch_text: 'Um die Verbindung wiederherzustellen, melden Sie sich mit dem Konto an, das vorher verbunden war. Es wurde nichts geändert.',
+  error_mismatch_text:
+    'Um die Verbindung wiederherzustellen, melden Sie sich mit dem Konto an, das vorher verbunden war. Es wurde nichts geändert.',
   error_missing_title: 'Hier ist nichts',
   error_missing_text: 'Die Adresse ist vielleicht vertippt oder veraltet.',
   error_other_title: 'Etwas ist schiefgegangen',

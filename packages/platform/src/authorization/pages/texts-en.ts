@@ -26,13 +26,16 @@ export const en = {
   no_script: 'JavaScript is switched off in this browser. {name} needs it here to learn that the account is connected.',
   no_opener: 'The window that asked for this is closed, so it cannot be told. Go back to {name} and start again.',
   error_link_title: 'This link does not work',
-  error_link_text: 'The page you came from sent an incomplete or outdated link. Go back and try again; if it happens again, tell the people behind {name}.',
+  error_link_text:
+    'The page you came from sent an incomplete or outdated link. Go back and try again; if it happens again, tell the people behind {name}.',
   error_expired_title: 'This step is over',
   error_expired_text: 'It was finished already, or it took too long. Go back to {name} and start again.',
   error_browser_title: 'Started in another browser',
-  error_browser_text: 'For your safety, an account can be connected only in the browser where that began. Go back to {name} in this browser and start again.',
+  error_browser_text:
+    'For your safety, an account can be connected only in the browser where that began. Go back to {name} in this browser and start again.',
   error_origin_title: 'This site may not do that yet',
-  error_origin_text: '{name} does not list {origin} as one of its sites, so no account can be connected from there. Tell the people behind the site.',
+  error_origin_text:
+    '{name} does not list {origin} as one of its sites, so no account can be connected from there. Tell the people behind the site.',
   error_service_title: '{service} could not be connected',
   error_service_text: 'Something went wrong between us and the service. Nothing was connected. Go back to {name} and try again.',
   error_mismatch_title: 'That is a different account',

@@ -28,13 +28,16 @@ export const es: Texts = {
   no_script: 'JavaScript está desactivado en este navegador. {name} lo necesita aquí para saber que la cuenta está conectada.',
   no_opener: 'La ventana que lo pidió está cerrada y no se enterará. Vuelva a {name} y empiece de nuevo.',
   error_link_title: 'Este enlace no funciona',
-  error_link_text: 'La página de la que viene envió un enlace incompleto o caducado. Vuelva atrás e inténtelo de nuevo; si se repite, avise al equipo de {name}.',
+  error_link_text:
+    'La página de la que viene envió un enlace incompleto o caducado. Vuelva atrás e inténtelo de nuevo; si se repite, avise al equipo de {name}.',
   error_expired_title: 'Este paso ya ha terminado',
   error_expired_text: 'Ya se completó o tardó demasiado. Vuelva a {name} y empiece de nuevo.',
   error_browser_title: 'Se empezó en otro navegador',
-  error_browser_text: 'Por su seguridad, una cuenta solo puede conectarse en el navegador donde se empezó. Vuelva a {name} en este navegador y empiece de nuevo.',
+  error_browser_text:
+    'Por su seguridad, una cuenta solo puede conectarse en el navegador donde se empezó. Vuelva a {name} en este navegador y empiece de nuevo.',
   error_origin_title: 'Este sitio aún no puede hacerlo',
-  error_origin_text: '{name} no incluye {origin} entre sus sitios, así que desde allí no se puede conectar ninguna cuenta. Avise al equipo del sitio.',
+  error_origin_text:
+    '{name} no incluye {origin} entre sus sitios, así que desde allí no se puede conectar ninguna cuenta. Avise al equipo del sitio.',
   error_service_title: 'No se pudo conectar {service}',
   error_service_text: 'Algo falló entre nosotros y el servicio. No se ha conectado nada. Vuelva a {name} e inténtelo de nuevo.',
   error_mismatch_title: 'Esa es otra cuenta',

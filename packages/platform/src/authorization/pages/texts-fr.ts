@@ -28,13 +28,16 @@ export const fr: Texts = {
   no_script: 'JavaScript est désactivé dans ce navigateur. {name} en a besoin ici pour savoir que le compte est connecté.',
   no_opener: 'La fenêtre à l’origine de cette demande est fermée et n’en saura rien. Revenez à {name} et recommencez.',
   error_link_title: 'Ce lien ne fonctionne pas',
-  error_link_text: 'La page d’où vous venez a envoyé un lien incomplet ou périmé. Revenez en arrière et réessayez ; si cela se reproduit, prévenez l’équipe de {name}.',
+  error_link_text:
+    'La page d’où vous venez a envoyé un lien incomplet ou périmé. Revenez en arrière et réessayez ; si cela se reproduit, prévenez l’équipe de {name}.',
   error_expired_title: 'Cette étape est terminée',
   error_expired_text: 'Elle est déjà achevée ou a pris trop de temps. Revenez à {name} et recommencez.',
   error_browser_title: 'Commencé dans un autre navigateur',
-  error_browser_text: 'Pour votre sécurité, un compte ne peut être connecté que dans le navigateur où l’opération a commencé. Revenez à {name} dans ce navigateur et recommencez.',
+  error_browser_text:
+    'Pour votre sécurité, un compte ne peut être connecté que dans le navigateur où l’opération a commencé. Revenez à {name} dans ce navigateur et recommencez.',
   error_origin_title: 'Ce site n’y est pas encore autorisé',
-  error_origin_text: '{name} ne compte pas {origin} parmi ses sites ; aucun compte ne peut donc être connecté depuis là. Prévenez l’équipe du site.',
+  error_origin_text:
+    '{name} ne compte pas {origin} parmi ses sites ; aucun compte ne peut donc être connecté depuis là. Prévenez l’équipe du site.',
   error_service_title: '{service} n’a pas pu être connecté',
   error_service_text: 'Un problème est survenu entre nous et le service. Rien n’a été connecté. Revenez à {name} et réessayez.',
   error_mismatch_title: 'C’est un autre compte',
