@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { configFrom, readEnvironment } from '@bulkhead/platform';
+import { configFrom, readEnvironment, unknownSettings } from '@bulkhead/platform';
 import { closeInReverse, pinoLog, startBulkhead } from '@bulkhead/server';
 import manifest from '../package.json' with { type: 'json' };
 import { startServicesOfDemo, startSiteOfDemo } from './start-demo.ts';
@@ -13,6 +13,7 @@ const DRAIN_LIMIT_MS = 25_000;
 /** Serves until a signal asks it to stop; with `demo`, the demo's services and page beside it. */
 export async function start({ demo = false }: { readonly demo?: boolean } = {}): Promise<void> {
   const workingDirectory = process.cwd();
+  for (const name of unknownSettings(process.env)) process.stderr.write(`${name} is not a setting of this version and does nothing. All settings: docs/reference/config.md\n`);
   const config = configFrom(readEnvironment(), workingDirectory);
   if (demo && !config.roles.has('api')) throw new UsageError('--demo needs the API in this process: add api to BULKHEAD_ROLES, or leave --demo out.');
   const log = pinoLog(config.logLevel);

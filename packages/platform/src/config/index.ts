@@ -1,3 +1,4 @@
-export { type Config, ConfigError, configFrom, type LogLevel, type Role, type RootKeySource } from './config.ts';
-export { type Environment, readEnvironment } from './env.ts';
+export { type Config, ConfigError, configFrom } from './config.ts';
+export { readEnvironment } from './env.ts';
 export { loadRootKey } from './secrets.ts';
+export { SETTINGS, unknownSettings } from './settings.ts';

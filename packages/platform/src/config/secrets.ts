@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Random, systemRandom } from '@bulkhead/base';
+import { type Random, randomBase62, systemRandom } from '@bulkhead/base';
 import { ConfigError, type RootKeySource } from './config.ts';
 
 /**
@@ -32,7 +32,8 @@ export async function loadRootKey(source: RootKeySource, dataDir: string, mayCre
 
 async function createKeyFile(path: string, dataDir: string, random: Random): Promise<void> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  const temporary = `${path}.${process.pid}`;
+  // Not by the process id: in a container that is the same at every start, and a killed one's file would be in the way.
+  const temporary = `${path}.${randomBase62(12)}`;
   const file = await open(temporary, 'wx', 0o600);
   try {
     await file.writeFile(`${Buffer.from(random(32)).toString('base64')}\n`);

@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError, configFrom } from './config.ts';
+import { type Environment, readEnvironment } from './env.ts';
+import { SETTINGS, unknownSettings } from './settings.ts';
+
+const from = (env: Readonly<Record<string, string>>) => configFrom(readEnvironment(env), '/srv');
+const key = Buffer.alloc(32, 1).toString('base64');
+
+/** Secrets compared by what they hold. */
+function plain(env: Readonly<Record<string, string>>): Record<string, unknown> {
+  const config = from(env);
+  return {
+    ...config,
+    roles: [...config.roles],
+    databaseUrl: config.databaseUrl?.reveal() ?? null,
+    metaToken: config.metaToken?.reveal() ?? null,
+    rootKey: config.rootKey.kind === 'value' ? config.rootKey.base64.reveal() : config.rootKey,
+  };
+}
+
+describe('an environment without settings', () => {
+  it('gives the documented defaults', () => {
+    const documented = Object.fromEntries(Object.values(SETTINGS).flatMap(({ variable, default: value }) => (value === null ? [] : [[variable, value]])));
+    expect(Object.keys(documented)).not.toEqual([]);
+    expect(plain({})).toEqual(plain(documented));
+    expect(plain({})).toEqual({
+      port: 8400,
+      host: '127.0.0.1',
+      publicUrl: null,
+      dataDir: '/srv/.bulkhead',
+      databaseUrl: null,
+      rootKey: { kind: 'data-dir' },
+      roles: ['api', 'worker', 'runner'],
+      metaToken: null,
+      egressAllow: [],
+      trustProxy: [],
+      logLevel: 'warn',
+    });
+  });
+
+  it.each(Object.entries(SETTINGS) as [keyof Environment, (typeof SETTINGS)[keyof Environment]][])('%s is read from its documented variable, and empty counts as unset', (name, { variable }) => {
+    expect(readEnvironment({ [variable]: 'text' })[name]).toBe('text');
+    expect(readEnvironment({ [variable]: '' })[name]).toBe(undefined);
+    expect(Object.values(readEnvironment({ [variable]: 'text' })).filter((value) => value !== undefined)).toHaveLength(1);
+  });
+
+  it.each(Object.values(SETTINGS))('the example of $variable is one that is taken', ({ variable, example }) => {
+    const text = example.startsWith('$(') ? 'ab'.repeat(32) : example;
+    expect(plain({ [variable]: text })).not.toEqual(plain({}));
+  });
+});
+
+describe('a value that can be used', () => {
+  it.each([
+    ['BULKHEAD_PORT', '0', { port: 0 }],
+    ['BULKHEAD_PORT', '65535', { port: 65_535 }],
+    ['BULKHEAD_HOST', '::', { host: '::' }],
+    ['BULKHEAD_HOST', 'bulkhead.internal', { host: 'bulkhead.internal' }],
+    ['BULKHEAD_PUBLIC_URL', 'https://connect.example.com/', { publicUrl: 'https://connect.example.com' }],
+    ['BULKHEAD_PUBLIC_URL', 'HTTPS://Connect.Example.com:443', { publicUrl: 'https://connect.example.com' }],
+    ['BULKHEAD_PUBLIC_URL', 'http://10.0.0.1:8400', { publicUrl: 'http://10.0.0.1:8400' }],
+    ['BULKHEAD_DATA_DIR', '/var/lib/bulkhead', { dataDir: '/var/lib/bulkhead' }],
+    ['BULKHEAD_DATA_DIR', '../data', { dataDir: '/data' }],
+    ['BULKHEAD_DATABASE_URL', 'postgresql://u:p@h/d', { databaseUrl: 'postgresql://u:p@h/d' }],
+    ['BULKHEAD_ROOT_KEY', key, { rootKey: key }],
+    ['BULKHEAD_ROOT_KEY', 'file:keys/root', { rootKey: { kind: 'file', path: '/srv/keys/root' } }],
+    ['BULKHEAD_ROLES', ' api , worker ,api', { roles: ['api', 'worker'] }],
+    ['BULKHEAD_META_TOKEN', 'x'.repeat(32), { metaToken: 'x'.repeat(32) }],
+    ['BULKHEAD_EGRESS_ALLOW', '10.0.0.0/8, fd00::/8,192.0.2.7,localhost:9000,[::1]:9000', { egressAllow: ['10.0.0.0/8', 'fd00::/8', '192.0.2.7/32', 'localhost:9000', '[::1]:9000'] }],
+    ['BULKHEAD_TRUST_PROXY', '::1,10.1.0.0/16', { trustProxy: ['::1/128', '10.1.0.0/16'] }],
+    ['BULKHEAD_LOG_LEVEL', 'silent', { logLevel: 'silent' }],
+  ])('%s=%s', (variable, text, expected) => {
+    expect(plain({ [variable]: text })).toMatchObject(expected);
+  });
+});
+
+describe('a value that cannot be used is refused by the name of its variable', () => {
+  it.each([
+    ['BULKHEAD_PORT', ['65536', '-1', '80.5', '0x50', ' ', 'http', '8400 ', '1e3', '٨']],
+    ['BULKHEAD_HOST', ['http://localhost', 'a b', '127.0.0.1:80', '-x', 'a'.repeat(300)]],
+    ['BULKHEAD_PUBLIC_URL', ['connect.example.com', 'ftp://x', 'https://x/path', 'https://x?q', 'https://x#f', 'https://u:p@x', 'javascript:alert(1)', 'https://']],
+    ['BULKHEAD_DATABASE_URL', ['localhost/db', 'mysql://u:p@h/d', 'http://h']],
+    ['BULKHEAD_ROOT_KEY', ['short', 'A'.repeat(42), Buffer.alloc(31).toString('base64'), Buffer.alloc(33).toString('base64'), `${key} `]],
+    ['BULKHEAD_ROLES', ['everything', 'api;worker', ',', 'API']],
+    ['BULKHEAD_META_TOKEN', ['x'.repeat(31), 'x'.repeat(513), `${'x'.repeat(32)} y`, `${'x'.repeat(32)}é`]],
+    ['BULKHEAD_EGRESS_ALLOW', ['everything', '10.0.0.0/33', '10.0.0.0/8/8', '300.0.0.1', 'host', 'host:99999', '::1/129', '10.0.0.0/']],
+    ['BULKHEAD_TRUST_PROXY', ['true', 'proxy:80', '10.0.0.0/x', '10.0.0/8']],
+    ['BULKHEAD_LOG_LEVEL', ['verbose', 'WARN', 'trace']],
+  ])('%s', (variable, texts) => {
+    for (const text of texts) {
+      const refused = refusal({ [variable]: text });
+      expect(refused, text).toBeInstanceOf(ConfigError);
+      expect(refused?.variable, text).toBe(variable);
+      expect(refused?.message, text).toMatch(new RegExp(`^${variable}: expected .+\\.$`));
+    }
+  });
+
+  it('and never repeated, where it may be a secret', () => {
+    for (const variable of ['BULKHEAD_ROOT_KEY', 'BULKHEAD_META_TOKEN', 'BULKHEAD_DATABASE_URL']) expect(refusal({ [variable]: 'hunter2 secret' })?.message).not.toContain('hunter2');
+  });
+});
+
+describe('a variable that is no setting', () => {
+  it('is named; those of others are not', () => {
+    expect(unknownSettings({ BULKHEAD_PROT: '1', BULKHEAD_PORT: '1', PORT: '1', bulkhead_port: '1' })).toEqual(['BULKHEAD_PROT']);
+  });
+});
+
+function refusal(env: Readonly<Record<string, string>>): ConfigError | null {
+  try {
+    from(env);
+    return null;
+  } catch (thrown) {
+    return thrown as ConfigError;
+  }
+}

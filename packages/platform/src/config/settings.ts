@@ -1,0 +1,87 @@
+import type { Environment } from './env.ts';
+
+export interface Setting {
+  readonly variable: string;
+  /** As one would type it; null: unset, which `meaning` explains. */
+  readonly default: string | null;
+  /** One or two sentences for the reference page, which is made from this table. */
+  readonly meaning: string;
+  readonly example: string;
+}
+
+/** Every setting of a process, as people read about it. `env.ts` reads them, `config.ts` judges them. */
+export const SETTINGS: Readonly<Record<keyof Environment, Setting>> = {
+  port: {
+    variable: 'BULKHEAD_PORT',
+    default: '8400',
+    meaning: 'Port to listen on. 0 takes any free one, shown in the ready line. The demo uses the three ports after it where they are free.',
+    example: '9000',
+  },
+  host: {
+    variable: 'BULKHEAD_HOST',
+    default: '127.0.0.1',
+    meaning: 'Address to listen on. The default lets nobody in from outside this machine; 0.0.0.0 listens everywhere.',
+    example: '0.0.0.0',
+  },
+  publicUrl: {
+    variable: 'BULKHEAD_PUBLIC_URL',
+    default: null,
+    meaning: 'Origin under which others reach this server: issuer, links and callbacks begin with it. Unset: made from host and port. Set it before services are registered, because their callbacks name it.',
+    example: 'https://connect.example.com',
+  },
+  dataDir: {
+    variable: 'BULKHEAD_DATA_DIR',
+    default: '.bulkhead',
+    meaning: 'Folder of the embedded database and of the root key; relative to where the command is typed. One running Bulkhead per folder.',
+    example: '/var/lib/bulkhead',
+  },
+  databaseUrl: {
+    variable: 'BULKHEAD_DATABASE_URL',
+    default: null,
+    meaning: 'A PostgreSQL 15 or newer of your own, whose login may create roles and owns the database. Unset: the embedded PostgreSQL.',
+    example: 'postgres://bulkhead:password@db.internal:5432/bulkhead',
+  },
+  rootKey: {
+    variable: 'BULKHEAD_ROOT_KEY',
+    default: null,
+    meaning:
+      'Key under which the key of each Application is sealed: 32 bytes in base64, or `file:/path` of a file that holds them. Unset: `root.key` in the data folder, made at the first start. Without it no stored secret can ever be opened again: keep a copy elsewhere than the database.',
+    example: 'file:/run/secrets/bulkhead-root-key',
+  },
+  roles: {
+    variable: 'BULKHEAD_ROLES',
+    default: 'api,worker,runner',
+    meaning: 'What this process does, comma-separated: `api` answers HTTP, `worker` runs tasks such as revoking tokens at the provider, `runner` has nothing to run yet.',
+    example: 'worker',
+  },
+  metaToken: {
+    variable: 'BULKHEAD_META_TOKEN',
+    default: null,
+    meaning: 'A value of 32 to 512 printable characters that is registered at start as a Meta token of the first organization, for automation. Unset: the first start issues one and prints it once.',
+    example: '$(openssl rand -hex 32)',
+  },
+  egressAllow: {
+    variable: 'BULKHEAD_EGRESS_ALLOW',
+    default: null,
+    meaning: 'Addresses that outbound calls may reach although they are private, comma-separated: CIDRs or host:port. Unset: none (the demo adds its own services).',
+    example: '10.20.0.0/16,erp.internal:8443',
+  },
+  trustProxy: {
+    variable: 'BULKHEAD_TRUST_PROXY',
+    default: null,
+    meaning: 'CIDRs of the proxies whose `X-Forwarded-*` headers count, comma-separated. Unset: none.',
+    example: '10.0.0.0/8',
+  },
+  logLevel: {
+    variable: 'BULKHEAD_LOG_LEVEL',
+    default: 'warn',
+    meaning: 'How much is logged, as lines of JSON on standard error: `debug`, `info`, `warn`, `error` or `silent`.',
+    example: 'info',
+  },
+};
+
+/** The variables that look like settings and are none: most likely typed wrongly. */
+export function unknownSettings(env: Readonly<Record<string, string | undefined>>): string[] {
+  const known = new Set(Object.values(SETTINGS).map(({ variable }) => variable));
+  return Object.keys(env).filter((name) => name.startsWith('BULKHEAD_') && !known.has(name)).sort();
+}
