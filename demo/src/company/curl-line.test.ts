@@ -9,7 +9,11 @@ const base = 'http://127.0.0.1:8400';
 
 /** The words that a real shell makes of a line. */
 function shellWords(line: string, env: Record<string, string> = {}): string[] {
-  const text = execFileSync('/bin/sh', ['-c', String.raw`print() { for word; do printf '%s\036' "$word"; done; }; ${line.replace(/^curl/, 'print')}`], { env: { PATH: '/usr/bin:/bin', ...env }, encoding: 'utf8' });
+  const text = execFileSync(
+    '/bin/sh',
+    ['-c', String.raw`print() { for word; do printf '%s\036' "$word"; done; }; ${line.replace(/^curl/, 'print')}`],
+    { env: { PATH: '/usr/bin:/bin', ...env }, encoding: 'utf8' },
+  );
   return text.split('\u001e').slice(0, -1);
 }
 
@@ -27,7 +31,9 @@ describe('a curl line', () => {
   });
 
   it('shows the text where that is asked for', () => {
-    expect(curlLine(base, { method: 'GET', path: '/', credential: bearer(key) }, (held) => held.secret.reveal())).toContain("-H 'Authorization: Bearer bhk_");
+    expect(curlLine(base, { method: 'GET', path: '/', credential: bearer(key) }, (held) => held.secret.reveal())).toContain(
+      "-H 'Authorization: Bearer bhk_",
+    );
   });
 
   it('encodes a form value where its text would mean something else in a form', () => {
@@ -38,9 +44,21 @@ describe('a curl line', () => {
   it('survives a shell: quotes, dollars, backslashes and backticks arrive as they are', () => {
     const text = 'a \'b\' "c" $HOME `id` \\ d';
     const request: BulkheadRequest = { method: 'POST', path: '/v1/x?q=1&r=2', json: { text, key } };
-    expect(shellWords(curlLine(base, request), { API_KEY: 'K' })).toEqual([`${base}/v1/x?q=1&r=2`, '--json', JSON.stringify({ text, key: 'K' })]);
+    expect(shellWords(curlLine(base, request), { API_KEY: 'K' })).toEqual([
+      `${base}/v1/x?q=1&r=2`,
+      '--json',
+      JSON.stringify({ text, key: 'K' }),
+    ]);
     expect(shellWords(curlLines(base, request), { API_KEY: 'K' })).toEqual(shellWords(curlLine(base, request), { API_KEY: 'K' }));
-    expect(shellWords(curlLine(base, { method: 'DELETE', path: '/x', text }))).toEqual(['-X', 'DELETE', `${base}/x`, '-H', 'Content-Type: text/plain', '--data-binary', text]);
+    expect(shellWords(curlLine(base, { method: 'DELETE', path: '/x', text }))).toEqual([
+      '-X',
+      'DELETE',
+      `${base}/x`,
+      '-H',
+      'Content-Type: text/plain',
+      '--data-binary',
+      text,
+    ]);
   });
 });
 

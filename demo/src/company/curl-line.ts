@@ -51,7 +51,9 @@ function curlOptions(baseUrl: string, request: BulkheadRequest, show: ShowCreden
             jsonParts(request.json).map((part) => shown(part, show)),
           ),
         ]),
-    ...Object.entries(request.form ?? {}).map(([name, value]) => option(needsNoEncoding(value) ? '-d' : '--data-urlencode', [`${name}=`, shown(value, show)])),
+    ...Object.entries(request.form ?? {}).map(([name, value]) =>
+      option(needsNoEncoding(value) ? '-d' : '--data-urlencode', [`${name}=`, shown(value, show)]),
+    ),
     ...(request.text === undefined ? [] : [option('-H', ['Content-Type: text/plain']), option('--data-binary', [request.text])]),
   ];
 }

@@ -24,7 +24,11 @@ export function addLantern(metaToken: HeldCredential, applicationId: string, ups
 
 /** The client secret is written here once; clones get it sealed under keys of their own. */
 export function addOAuthKey(metaToken: HeldCredential, applicationId: string, { client }: Pick<DemoUpstream, 'client'>): BulkheadRequest {
-  const json = { service: 'harbour', client_id: client.client_id, client_secret: heldCredential('HARBOUR_CLIENT_SECRET', client.client_secret) };
+  const json = {
+    service: 'harbour',
+    client_id: client.client_id,
+    client_secret: heldCredential('HARBOUR_CLIENT_SECRET', client.client_secret),
+  };
   return { method: 'POST', path: below(applicationId, 'oauth_keys'), credential: bearer(metaToken), json };
 }
 

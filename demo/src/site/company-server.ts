@@ -1,32 +1,11 @@
-import type { Log } from '@bulkhead/base';
-import {
-  apiKey,
-  bearer,
-  type BulkheadAnswer,
-  type BulkheadClient,
-  demoErrors,
-  type HeldCredential,
-  heldCredential,
-  possessive,
-  textAt,
-  valueAt,
-} from '../company/index.ts';
+import { apiKey, bearer, type BulkheadAnswer, demoErrors, heldCredential, possessive, textAt, valueAt } from '../company/index.ts';
 import * as requests from '../company/requests.ts';
-import type { DemoUpstream } from '../upstream/index.ts';
-import { type RecordedCall, Recorder } from './recorder.ts';
+import { type CompanyParts, Template } from './template.ts';
+import type { RecordedCall, Recorder } from './recorder.ts';
 import { type ConnectedAccount, type Lane, otherLane, type ServiceId, type Outcome, type Visit } from './visit.ts';
 
-const DESCRIPTION = 'Made by the demo page of Bulkhead; it is deleted when the page is used after the next start.';
 const NEVER_AN_ACCOUNT = '4503599627370496';
 const listPath: Readonly<Record<ServiceId, string>> = { harbour: '/files', lantern: '/notes' };
-
-export interface CompanyParts {
-  readonly client: BulkheadClient;
-  readonly metaToken: HeldCredential;
-  readonly upstream: DemoUpstream;
-  readonly redirectUri: string;
-  readonly log: Log;
-}
 
 /** The answer without what may differ: the request's id. */
 function comparable(answer: BulkheadAnswer): string {
@@ -44,57 +23,39 @@ function listed(answer: BulkheadAnswer): string[] {
  */
 export class CompanyServer {
   readonly #parts: CompanyParts;
-  #template: Promise<string> | null = null;
-  /** The template's requests, once it is made. */
-  templateCalls: readonly RecordedCall[] = [];
+  readonly #template: Template;
 
   constructor(parts: CompanyParts) {
     this.#parts = parts;
+    this.#template = new Template(parts);
   }
 
-  /** The template is made with the first clone; when that fails, with the next. */
-  #getTemplate(): Promise<string> {
-    this.#template ??= this.#makeTemplate().catch((error: unknown) => {
-      this.#template = null;
-      throw error;
-    });
-    return this.#template;
-  }
-
-  async #makeTemplate(): Promise<string> {
-    const { client, metaToken, upstream, redirectUri } = this.#parts;
-    await this.#deleteLeftovers();
-    const record = new Recorder(client);
-    const id = textAt(await record.need('An Application to copy from', requests.createTemplate(metaToken, DESCRIPTION), 201), 'id');
-    const harbour = await record.need('Harbour Files: an OAuth service, described as data', requests.addHarbour(metaToken, id, upstream), 201);
-    upstream.registerRedirectUri(textAt(harbour, 'callback_url'));
-    await record.need('Lantern Notes: a service with API keys', requests.addLantern(metaToken, id, upstream), 201);
-    await record.need('The client id and secret that Harbour Files gave to Paperboat', requests.addOAuthKey(metaToken, id, upstream), 201);
-    await record.need('Where browsers come back to', requests.addRedirectUri(metaToken, id, redirectUri), 201);
-    this.templateCalls = record.calls;
-    return id;
-  }
-
-  /** What this page made before an earlier stop. Told by its description, which nobody else writes. */
-  async #deleteLeftovers(): Promise<void> {
-    const { client, metaToken, log } = this.#parts;
-    const answer = await client.send(requests.listApplications(metaToken));
-    const objects = valueAt(answer, 'objects');
-    const ours = (Array.isArray(objects) ? (objects as { id?: unknown; description?: unknown }[]) : []).filter(({ description }) => description === DESCRIPTION);
-    for (const { id } of ours) await client.send(requests.deleteApplication(metaToken, String(id)));
-    if (ours.length > 0) log.debug('demo leftovers deleted', { count: ours.length });
+  /** The template's requests, once it is made. */
+  get templateCalls(): readonly RecordedCall[] {
+    return this.#template.calls;
   }
 
   async clone(lane: Lane, record: Recorder): Promise<Outcome> {
-    const { client, metaToken } = this.#parts;
-    const templateId = await this.#getTemplate();
-    const answer = await record.need('The whole provisioning of a customer', requests.cloneTemplate(metaToken, templateId, lane.customer), 201);
+    const { metaToken } = this.#parts;
+    const from = (templateId: string) => requests.cloneTemplate(metaToken, templateId, lane.customer);
+    const note = 'The whole provisioning of a customer';
+    let answer = await record.ask(note, from(await this.#template.id()));
+    if (valueAt(answer, 'code') === 'application.unknown_source') {
+      // Somebody deleted the template; it is made again.
+      record.calls.length = 0;
+      this.#template.forget();
+      answer = await record.ask(note, from(await this.#template.id()));
+    }
+    record.expect(answer, 201);
     const key = heldCredential(`${lane.customer.key.toUpperCase()}_API_KEY`, textAt(answer, 'default_api_key', 'key'));
     lane.application = { id: textAt(answer, 'id'), key };
     return {
       good: true,
       text: `${lane.customer.name} has an Application of its own.`,
-      points: ['Copied: services, OAuth key, redirect URI, branding.', 'Not copied: accounts, tokens, API keys. Its own API key came back once.'],
+      points: [
+        'Copied: services, OAuth key, redirect URI, branding.',
+        'Not copied: accounts, tokens, API keys. Its own API key came back once.',
+      ],
     };
   }
 
@@ -103,7 +64,11 @@ export class CompanyServer {
     const { client, redirectUri } = this.#parts;
     if (lane.application === null) throw demoErrors('demo.too_early', { params: { first: 'Clone' } });
     const flow = requests.newPending(lane.customer.person.id, redirectUri);
-    const answer = await record.need('The request, sent ahead by the server (PAR, PKCE)', requests.pushAuthorization(lane.application.key, lane.application.id, service, flow), 201);
+    const answer = await record.need(
+      'The request, sent ahead by the server (PAR, PKCE)',
+      requests.pushAuthorization(lane.application.key, lane.application.id, service, flow),
+      201,
+    );
     lane.pending = { service, flow, calls: record.calls };
     return requests.connectUrl(client.baseUrl, lane.application.id, textAt(answer, 'request_uri'));
   }
@@ -117,17 +82,31 @@ export class CompanyServer {
     const { person } = lane.customer;
     const error = answer.get('error');
     if (error !== null) {
-      const text = error === 'access_denied' ? `${person.name} said no, and nothing was connected.` : `Nothing was connected: ${answer.get('error_description') ?? error}`;
+      const text =
+        error === 'access_denied'
+          ? `${person.name} said no, and nothing was connected.`
+          : `Nothing was connected: ${answer.get('error_description') ?? error}`;
       return { good: false, text };
     }
-    const token = await record.need('The code that came back, redeemed', requests.redeemCode(application.key, heldCredential('CODE', answer.get('code') ?? ''), pending.flow), 200);
+    const token = await record.need(
+      'The code that came back, redeemed',
+      requests.redeemCode(application.key, heldCredential('CODE', answer.get('code') ?? ''), pending.flow),
+      200,
+    );
     const variable = `${lane.customer.key.toUpperCase()}_${pending.service === 'harbour' ? '' : 'NOTES_'}TOKEN`;
-    const account: ConnectedAccount = { service: pending.service, id: textAt(token, 'account_id'), token: heldCredential(variable, textAt(token, 'access_token')) };
+    const account: ConnectedAccount = {
+      service: pending.service,
+      id: textAt(token, 'account_id'),
+      token: heldCredential(variable, textAt(token, 'access_token')),
+    };
     lane.accounts.set(pending.service, account);
     return {
       good: true,
       text: `Connected: account ${account.id}, for end user ${person.id}.`,
-      points: ['The request was pushed by the server and names its end user; the code is redeemed for that one only.', 'The code was redeemed with the API key and the PKCE verifier.'],
+      points: [
+        'The request was pushed by the server and names its end user; the code is redeemed for that one only.',
+        'The code was redeemed with the API key and the PKCE verifier.',
+      ],
     };
   }
 
@@ -142,7 +121,10 @@ export class CompanyServer {
     return {
       good: true,
       text: `Both ways show what is ${possessive(lane.customer.name)}: ${names.join(', ')}.`,
-      points: ['The API key opens every account of this customer; it stays on the server.', 'The Bearer token opens one account; "me" is that account.'],
+      points: [
+        'The API key opens every account of this customer; it stays on the server.',
+        'The Bearer token opens one account; "me" is that account.',
+      ],
     };
   }
 
@@ -155,7 +137,10 @@ export class CompanyServer {
     const narrowed = heldCredential(`${lane.customer.key.toUpperCase()}_NARROW_TOKEN`, textAt(issued, 'access_token'));
     lane.narrowed = narrowed;
     await record.need('Allowed: GET, below its path', requests.passThrough(bearer(narrowed), account.id, path), 200);
-    const refused = [await record.ask('Refused: another method', requests.upload(narrowed, account.id, 'Refused.txt')), await record.ask('Refused: another path', requests.passThrough(bearer(narrowed), account.id, '/me'))];
+    const refused = [
+      await record.ask('Refused: another method', requests.upload(narrowed, account.id, 'Refused.txt')),
+      await record.ask('Refused: another path', requests.passThrough(bearer(narrowed), account.id, '/me')),
+    ];
     const held = refused.every(({ status }) => status === 403 || status === 404);
     return {
       good: held,
@@ -169,7 +154,8 @@ export class CompanyServer {
     const other = otherLane(visit, lane);
     const own = lane.accounts.get('harbour') ?? [...lane.accounts.values()][0];
     const foreign = other.accounts.get('harbour') ?? [...other.accounts.values()][0];
-    if (lane.application === null || own === undefined || foreign === undefined) throw demoErrors('demo.too_early', { params: { first: 'Connect (both customers)' } });
+    if (lane.application === null || own === undefined || foreign === undefined)
+      throw demoErrors('demo.too_early', { params: { first: 'Connect (both customers)' } });
     const path = listPath[foreign.service];
     const whose = possessive(lane.customer.name);
     const credentials = [
@@ -178,13 +164,25 @@ export class CompanyServer {
       { note: `${whose} API key`, credential: apiKey(lane.application.key) },
     ];
     const refused: BulkheadAnswer[] = [];
-    for (const { note, credential } of credentials) refused.push(await record.ask(`${note} on ${possessive(other.customer.name)} account`, requests.passThrough(credential, foreign.id, path)));
-    const never = await record.ask('For comparison: an account that never existed', requests.passThrough(bearer(own.token), NEVER_AN_ACCOUNT, path));
-    await record.need('Control: the same token on its own account', requests.passThrough(bearer(own.token), own.id, listPath[own.service]), 200);
+    for (const { note, credential } of credentials)
+      refused.push(
+        await record.ask(`${note} on ${possessive(other.customer.name)} account`, requests.passThrough(credential, foreign.id, path)),
+      );
+    const never = await record.ask(
+      'For comparison: an account that never existed',
+      requests.passThrough(bearer(own.token), NEVER_AN_ACCOUNT, path),
+    );
+    await record.need(
+      'Control: the same token on its own account',
+      requests.passThrough(bearer(own.token), own.id, listPath[own.service]),
+      200,
+    );
     const held = never.status === 404 && refused.every((answer) => answer.status === 404 && comparable(answer) === comparable(never));
     return {
       good: held,
-      text: held ? `404: for ${lane.customer.name}, ${possessive(other.customer.name)} account does not exist.` : 'The wall has a hole: an answer was not the plain 404.',
+      text: held
+        ? `404: for ${lane.customer.name}, ${possessive(other.customer.name)} account does not exist.`
+        : 'The wall has a hole: an answer was not the plain 404.',
       points: [
         `${refused.length} credentials, one answer, and the same, word for word, for an account that never existed.`,
         'So nobody learns what other customers have.',

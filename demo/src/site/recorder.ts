@@ -24,8 +24,20 @@ export class Recorder {
   /** @throws demo.unexpected_answer for another status. */
   async need(note: string, request: BulkheadRequest, status: number): Promise<BulkheadAnswer> {
     const answer = await this.ask(note, request);
-    if (answer.status === status) return answer;
-    const params = { step: `${request.method} ${request.path.split('?', 1)[0]}`, expected: status, status: answer.status, message: messageOf(answer) };
+    this.expect(answer, status);
+    return answer;
+  }
+
+  /** @throws demo.unexpected_answer */
+  expect(answer: BulkheadAnswer, status: number): void {
+    if (answer.status === status) return;
+    const { request } = answer;
+    const params = {
+      step: `${request.method} ${request.path.split('?', 1)[0]}`,
+      expected: status,
+      status: answer.status,
+      message: messageOf(answer),
+    };
     throw demoErrors('demo.unexpected_answer', { params });
   }
 }

@@ -1,11 +1,10 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { type Log, PlatformError } from '@bulkhead/base';
 import { bulkheadClient, type Fetch, heldCredential } from '../company/index.ts';
 import type { DemoUpstream } from '../upstream/index.ts';
+import { asset, plain, readForm, seeOther } from './answers.ts';
 import { CompanyServer } from './company-server.ts';
 import { demoPage } from './page.ts';
 import { Recorder } from './recorder.ts';
@@ -13,7 +12,6 @@ import { stepTexts } from './step-texts.ts';
 import { customers, type Lane, type Outcome, type ServiceId, type StepName, stepNames, type Visit, Visits } from './visit.ts';
 
 const HOST = '127.0.0.1';
-const BODY_BYTES_MAX = 4096;
 
 export interface DemoSiteOptions {
   /** Where browsers reach Bulkhead, which is also where this site's server calls it. */
@@ -35,15 +33,34 @@ export interface DemoSite {
  * The made-up company's own site, on 127.0.0.1: a page that goes through clone, connect, call, exchange and the wall for two customers.
  * It reaches Bulkhead by its public HTTP API alone and keeps the Meta token and the API keys to itself.
  */
-export async function startDemoSite({ bulkheadUrl, metaToken, upstream, log, port = 0, fetch = globalThis.fetch }: DemoSiteOptions): Promise<DemoSite> {
+export async function startDemoSite({
+  bulkheadUrl,
+  metaToken,
+  upstream,
+  log,
+  port = 0,
+  fetch = globalThis.fetch,
+}: DemoSiteOptions): Promise<DemoSite> {
   const server = createServer();
   server.listen(port, HOST);
   await once(server, 'listening');
   const bound = (server.address() as AddressInfo).port;
   const url = `http://${HOST}:${bound}`;
   const client = bulkheadClient(bulkheadUrl, fetch);
-  const company = new CompanyServer({ client, metaToken: heldCredential('META_TOKEN', metaToken), upstream, redirectUri: `${url}/connected`, log });
-  const site = new Site({ company, client, url, cookie: `bulkhead_demo_${bound}`, sources: [new URL(client.baseUrl).origin, upstream.issuer] });
+  const company = new CompanyServer({
+    client,
+    metaToken: heldCredential('META_TOKEN', metaToken),
+    upstream,
+    redirectUri: `${url}/connected`,
+    log,
+  });
+  const site = new Site({
+    company,
+    client,
+    url,
+    cookie: `bulkhead_demo_${bound}`,
+    sources: [new URL(client.baseUrl).origin, upstream.issuer],
+  });
   server.on('request', (request, response) => {
     site.answer(request, response).catch((error: unknown) => {
       log.warn('demo page failed', { error });
@@ -69,22 +86,6 @@ interface SiteParts {
   readonly cookie: string;
   /** Where its forms lead in the end: browsers hold redirects after a form to the page's policy. */
   readonly sources: readonly string[];
-}
-
-function plain(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
-  response.end(`${text}\n`);
-}
-
-async function readForm(request: IncomingMessage): Promise<URLSearchParams | null> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.byteLength;
-    if (bytes > BODY_BYTES_MAX) return null;
-    chunks.push(chunk);
-  }
-  return new URLSearchParams(Buffer.concat(chunks).toString());
 }
 
 class Site {
@@ -207,7 +208,8 @@ class Site {
   async #connected(response: ServerResponse, visit: Visit | null, answer: URLSearchParams): Promise<void> {
     const lanes = visit === null ? [] : Object.values(visit.lanes);
     const lane = lanes.find(({ pending }) => pending !== null && pending.flow.state === answer.get('state'));
-    if (visit === null || lane === undefined) return plain(response, 400, `This answer belongs to no request of this browser. Go on at ${this.#parts.url}/`);
+    if (visit === null || lane === undefined)
+      return plain(response, 400, `This answer belongs to no request of this browser. Go on at ${this.#parts.url}/`);
     await this.#run(visit, lane, 'connect', (record) => this.#parts.company.endConnect(lane, answer, record));
     return seeOther(response, `/#connect-${lane.customer.key}`);
   }
@@ -217,14 +219,4 @@ class Site {
     await this.#parts.company.forget(visit).catch(() => undefined);
     return seeOther(response, '/');
   }
-}
-
-function seeOther(response: ServerResponse, location: string): void {
-  response.writeHead(303, { location, 'cache-control': 'no-store' }).end();
-}
-
-async function asset(response: ServerResponse, name: 'site.css' | 'site.js', type: string): Promise<void> {
-  const content = await readFile(join(import.meta.dirname, 'assets', name));
-  response.writeHead(200, { 'content-type': type, 'content-length': content.byteLength, 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff' });
-  response.end(content);
 }

@@ -9,10 +9,13 @@ export interface PageForm {
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
 function unescape(text: string): string {
-  return text.replaceAll(/&(?:#x([0-9a-f]+)|#(\d+)|(\w+));/gi, (entity, hex: string | undefined, decimal: string | undefined, name: string | undefined) => {
-    if (name !== undefined) return ENTITIES[name] ?? entity;
-    return String.fromCodePoint(hex === undefined ? Number(decimal) : Number.parseInt(hex, 16));
-  });
+  return text.replaceAll(
+    /&(?:#x([0-9a-f]+)|#(\d+)|(\w+));/gi,
+    (entity, hex: string | undefined, decimal: string | undefined, name: string | undefined) => {
+      if (name !== undefined) return ENTITIES[name] ?? entity;
+      return String.fromCodePoint(hex === undefined ? Number(decimal) : Number.parseInt(hex, 16));
+    },
+  );
 }
 
 function attributes(tag: string): ReadonlyMap<string, string> {
@@ -25,7 +28,8 @@ function attributes(tag: string): ReadonlyMap<string, string> {
 export function readForms(page: string): PageForm[] {
   return [...page.matchAll(/<form\b([^>]*)>(.*?)<\/form>/gs)].map(([, tag = '', inside = '']) => {
     const own = attributes(tag);
-    const tags = (name: string) => [...inside.matchAll(new RegExp(String.raw`<${name}\b([^>]*)>`, 'g'))].map(([, text = '']) => attributes(text));
+    const tags = (name: string) =>
+      [...inside.matchAll(new RegExp(String.raw`<${name}\b([^>]*)>`, 'g'))].map(([, text = '']) => attributes(text));
     const named = (list: readonly ReadonlyMap<string, string>[]) =>
       list.filter((each) => each.has('name')).map((each) => ({ name: each.get('name') ?? '', value: each.get('value') ?? '' }));
     return {

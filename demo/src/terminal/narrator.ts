@@ -57,13 +57,20 @@ export class Narrator {
     this.#out(`   ${this.#paint('dim', `$ ${curlLine(this.#client.baseUrl, request)}`)}`);
     const answer = await this.#client.send(request);
     const statuses = [expected.status].flat();
-    const wrong = statuses.includes(answer.status) ? (expected.wrong?.(answer) ?? null) : `expected ${statuses.join(' or ')}. ${messageOf(answer)}`;
+    const wrong = statuses.includes(answer.status)
+      ? (expected.wrong?.(answer) ?? null)
+      : `expected ${statuses.join(' or ')}. ${messageOf(answer)}`;
     if (wrong === null) {
       this.good(`${answer.status}  ${typeof expected.tells === 'string' ? expected.tells : expected.tells(answer)}`);
       return answer;
     }
     this.bad(`${answer.status}  ${wrong}`);
-    const params = { step: `${request.method} ${request.path}`, expected: statuses.join(' or '), status: answer.status, message: messageOf(answer) };
+    const params = {
+      step: `${request.method} ${request.path}`,
+      expected: statuses.join(' or '),
+      status: answer.status,
+      message: messageOf(answer),
+    };
     throw demoErrors('demo.unexpected_answer', { params });
   }
 }

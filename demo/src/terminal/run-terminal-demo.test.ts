@@ -19,7 +19,13 @@ afterAll(async () => {
 
 async function run(change: { fetch?: Fetch; metaToken?: string; bulkheadUrl?: string } = {}): Promise<{ code: number; text: string }> {
   const lines: string[] = [];
-  const code = await runTerminalDemo({ bulkheadUrl: world.url, metaToken: world.metaToken, upstream: services.upstream, out: (line) => lines.push(line), ...change });
+  const code = await runTerminalDemo({
+    bulkheadUrl: world.url,
+    metaToken: world.metaToken,
+    upstream: services.upstream,
+    out: (line) => lines.push(line),
+    ...change,
+  });
   return { code, text: lines.join('\n') };
 }
 
@@ -33,7 +39,14 @@ describe('the demo in the terminal', () => {
     const { code, text } = await run();
     expect(text).not.toContain('✗');
     expect(code).toBe(0);
-    for (const said of ['Ada Alder', 'Bea Birch', 'Alder Logistics – budget.csv', 'word for word the same', 'Every answer was the expected one.']) expect(text).toContain(said);
+    for (const said of [
+      'Ada Alder',
+      'Bea Birch',
+      'Alder Logistics – budget.csv',
+      'word for word the same',
+      'Every answer was the expected one.',
+    ])
+      expect(text).toContain(said);
     expect(text.match(/✓ 404/g)?.length).toBe(4);
   });
 

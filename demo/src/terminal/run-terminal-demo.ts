@@ -1,7 +1,17 @@
 import { PlatformError } from '@bulkhead/base';
 import { alder, birch, bulkheadClient, COMPANY, demoErrors, type Fetch, type HeldCredential, heldCredential } from '../company/index.ts';
 import type { DemoUpstream } from '../upstream/index.ts';
-import { type Cast, callAccounts, clone, connect, connectNotes, endApplications, exchange, makeTemplate, tryForeignToken } from './chapters.ts';
+import {
+  type Cast,
+  callAccounts,
+  clone,
+  connect,
+  connectNotes,
+  endApplications,
+  exchange,
+  makeTemplate,
+  tryForeignToken,
+} from './chapters.ts';
 import { Narrator } from './narrator.ts';
 
 export interface TerminalDemoOptions {
@@ -18,7 +28,14 @@ export interface TerminalDemoOptions {
  * The demo as text: template, two clones, an account in each, four ways to call, and the wall between them, all through Bulkhead's HTTP
  * API. Everything it makes it deletes. @returns the exit code: 0 only if every step had the expected answer.
  */
-export async function runTerminalDemo({ bulkheadUrl, metaToken, upstream, out, colours = process.stdout, fetch = globalThis.fetch }: TerminalDemoOptions): Promise<0 | 1> {
+export async function runTerminalDemo({
+  bulkheadUrl,
+  metaToken,
+  upstream,
+  out,
+  colours = process.stdout,
+  fetch = globalThis.fetch,
+}: TerminalDemoOptions): Promise<0 | 1> {
   const client = bulkheadClient(bulkheadUrl, fetch);
   const narrator = new Narrator(client, out, colours);
   const cast: Cast = { narrator, client, fetch, upstream, metaToken: heldCredential('META_TOKEN', metaToken), applications: [] };
@@ -49,7 +66,8 @@ async function tell(narrator: Narrator, part: () => Promise<void>): Promise<bool
   } catch (thrown) {
     const error = thrown instanceof PlatformError ? thrown : null;
     if (error === null && !isNetworkError(thrown)) throw thrown;
-    if (error?.code !== 'demo.unexpected_answer') narrator.bad((error ?? demoErrors('demo.no_connection', { params: { problem: 'a server did not answer.' } })).publicText);
+    if (error?.code !== 'demo.unexpected_answer')
+      narrator.bad((error ?? demoErrors('demo.no_connection', { params: { problem: 'a server did not answer.' } })).publicText);
     return false;
   }
 }

@@ -66,7 +66,8 @@ export class WalkingBrowser {
       const response = await this.#once(here, body);
       const page = await response.text();
       const location = response.headers.get('location');
-      if (response.status < 300 || response.status >= 400 || location === null) return { url: here, status: response.status, page, forms: readForms(page) };
+      if (response.status < 300 || response.status >= 400 || location === null)
+        return { url: here, status: response.status, page, forms: readForms(page) };
       here = new URL(location, here).href;
       if (here.startsWith(this.#destination)) return { url: here, status: response.status, page: '', forms: [] };
       body = null;
@@ -82,8 +83,13 @@ export class WalkingBrowser {
         (button === undefined || buttons.some(({ name, value }) => name === button.name && value === button.value)),
     );
     if (form === undefined) {
-      const said = /<h1[^>]*>(.*?)<\/h1>/s.exec(place.page)?.[1]?.replaceAll(/<[^>]*>/g, '').trim();
-      throw demoErrors('demo.no_connection', { params: { problem: `the page "${said ?? place.page.slice(0, 100)}" (${place.status}) has no such form.` } });
+      const said = /<h1[^>]*>(.*?)<\/h1>/s
+        .exec(place.page)?.[1]
+        ?.replaceAll(/<[^>]*>/g, '')
+        .trim();
+      throw demoErrors('demo.no_connection', {
+        params: { problem: `the page "${said ?? place.page.slice(0, 100)}" (${place.status}) has no such form.` },
+      });
     }
     const data = new URLSearchParams([...form.fields, ...Object.entries(fill).map(([name, value]): [string, string] => [name, value])]);
     for (const [name, value] of Object.entries(fill)) data.set(name, value);

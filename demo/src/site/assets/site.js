@@ -56,13 +56,14 @@ async function send(form, button) {
 document.addEventListener('submit', (event) => {
   const form = event.target;
   const button = event.submitter;
-  if (button === null || button.getAttribute('aria-disabled') === 'true') return event.preventDefault();
-  if ('leaves' in form.dataset) {
+  if (button === null || button.getAttribute('aria-disabled') === 'true') {
+    event.preventDefault();
+  } else if ('leaves' in form.dataset) {
     button.classList.add('working');
-    return undefined;
+  } else {
+    event.preventDefault();
+    void send(form, button);
   }
-  event.preventDefault();
-  return send(form, button);
 });
 
 // Back from the connect page by the browser's own button: the page may come from its memory, with the button still at work.
@@ -87,7 +88,7 @@ async function copy(button) {
 
 document.addEventListener('click', (event) => {
   const button = event.target.closest('[data-copy]');
-  if (button !== null) copy(button);
+  if (button !== null) void copy(button);
 });
 
 if (news.dataset.news !== '') say(news.dataset.news);

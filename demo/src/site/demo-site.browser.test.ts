@@ -1,0 +1,114 @@
+import { silentLog } from '@bulkhead/base';
+import { launchBrowser, World } from '@bulkhead/testkit';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type DemoServices, startDemoServices } from '../services.ts';
+import { type DemoSite, startDemoSite } from './start-demo-site.ts';
+
+type Browser = Awaited<ReturnType<typeof launchBrowser>>;
+
+let services: DemoServices;
+let world: World;
+let site: DemoSite;
+let browser: Browser;
+
+beforeAll(async () => {
+  services = await startDemoServices({ log: silentLog });
+  world = await World.create({ egressAllow: services.egressAllow });
+  site = await startDemoSite({ bulkheadUrl: world.url, metaToken: world.metaToken, upstream: services.upstream, log: silentLog });
+  browser = await launchBrowser();
+});
+afterAll(async () => {
+  await browser.close();
+  await site.close();
+  await world[Symbol.asyncDispose]();
+  await services.close();
+});
+
+it('a visitor clicks through all five steps for both customers and meets the 404', async () => {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, permissions: ['clipboard-read', 'clipboard-write'] });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('console', (message) => complaints.push(message.text()));
+  page.on('pageerror', (error) => complaints.push(error.message));
+  await page.goto(site.url);
+
+  const press = async (step: string, key: string) => {
+    await page.locator(`#${step}-${key}-button`).click();
+    await page.locator(`#${step}-${key}-result`).waitFor();
+  };
+  for (const key of ['alder', 'birch']) await press('clone', key);
+  for (const [key, name] of [
+    ['alder', 'Allow as Ada Alder'],
+    ['birch', 'Allow as Bea Birch'],
+  ] as const) {
+    await page.locator(`#connect-${key}-button`).click();
+    await page.getByRole('button', { name }).click();
+    await page.locator(`#connect-${key}-result`).waitFor();
+    expect(page.url()).toBe(`${site.url}/#connect-${key}`);
+  }
+  for (const step of ['call', 'exchange', 'wall']) for (const key of ['alder', 'birch']) await press(step, key);
+
+  expect(await page.locator('#wall-alder .outcome').textContent()).toContain(
+    '404: for Alder Logistics, Birch Clinics’ account does not exist.',
+  );
+  expect(await page.locator('#wall-alder .status').allTextContents()).toEqual([
+    '404 Not Found',
+    '404 Not Found',
+    '404 Not Found',
+    '404 Not Found',
+    '200 OK',
+  ]);
+  expect(await page.locator('#call-birch .outcome').textContent()).toContain('Birch Clinics – budget.csv');
+  expect(await page.locator('.progress .done').count()).toBe(5);
+
+  // The copied line is one that can be run: with A's token on B's account it gives the very same refusal.
+  await page.locator('#wall-alder .call .copy').first().click();
+  const line = String(await page.evaluate('navigator.clipboard.readText()'));
+  const [, url = '', token = ''] = /^curl (\S+) -H 'Authorization: Bearer (bha_\S+)'$/.exec(line) ?? [];
+  expect((await world.call('GET', url, { headers: { authorization: `Bearer ${token}` } })).status).toBe(404);
+  expect(complaints).toEqual([]);
+  await context.close();
+});
+
+it('the result is read out, and the focus stays at the button that was pressed', async () => {
+  const page = await browser.newPage();
+  await page.goto(site.url);
+  await page.locator('#clone-alder-button').focus();
+  await page.keyboard.press('Enter');
+  await page.locator('#clone-alder-result').waitFor();
+  await page.waitForFunction(
+    `document.querySelector('[aria-live]').textContent.includes('Alder Logistics has an Application of its own.')`,
+  );
+  // This button is gone once it was used: then the result has the focus.
+  expect(await page.evaluate('document.activeElement.id')).toBe('clone-alder-result');
+  await page.locator('#connect-alder-button').focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Allow as Ada Alder' }).click();
+  await page.locator('#call-alder-button').focus();
+  await page.keyboard.press('Enter');
+  await page.locator('#call-alder-result').waitFor();
+  expect(await page.evaluate('document.activeElement.id')).toBe('call-alder-button');
+  await page.close();
+});
+
+it.each([360, 768, 1400])('nothing sticks out at %i pixels', async (width) => {
+  const page = await browser.newPage({ viewport: { width, height: 800 } });
+  await page.goto(site.url);
+  await page.locator('#clone-birch-button').click();
+  await page.locator('#clone-birch-result').waitFor();
+  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+  await page.close();
+});
+
+it('where the demo’s server is gone the page says so and the button works again', async () => {
+  const page = await browser.newPage();
+  await page.goto(site.url);
+  await page.route('**/alder/clone', (route) => route.abort());
+  await page.locator('#clone-alder-button').click();
+  await page.getByText('The demo’s server does not answer.').waitFor();
+  await page.unroute('**/alder/clone');
+  await page.locator('#clone-alder-button').click();
+  await page.locator('#clone-alder-result').waitFor();
+  expect(await page.locator('#trouble').isHidden()).toBe(true);
+  await page.close();
+});
