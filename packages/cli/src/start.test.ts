@@ -174,6 +174,40 @@ describe('bulkhead start', () => {
   });
 });
 
+describe('bulkhead start --demo', () => {
+  it('brings a page and services beside the API, and a Meta token for them that ends with it', async () => {
+    const folder = await world.folder();
+    const started = world.spawn(['start', '--demo'], { BULKHEAD_PORT: '0', BULKHEAD_DATA_DIR: folder });
+    const url = await started.ready();
+    const demoUrl = /Demo +(\S+)/.exec(started.stdout)?.[1] ?? '';
+    expect(await (await fetch(demoUrl)).text()).toContain('<html');
+    expect(await metaStatus(url, started.metaToken)).toBe(200);
+    const during = await world.run(['meta-tokens', 'list'], { BULKHEAD_DATA_DIR: folder });
+    expect(during.stdout).toContain('Demo page (ends with this start)');
+    expect(await started.end()).toBe(0);
+    expect(started.stderr).not.toContain('"level":');
+    const after = await world.run(['meta-tokens', 'list'], { BULKHEAD_DATA_DIR: folder });
+    expect(after.stdout).toContain('First start');
+    expect(after.stdout).not.toContain('Demo page');
+  });
+
+  it('is refused where this process serves no API', async () => {
+    const refused = world.spawn(['start', '--demo'], { BULKHEAD_ROLES: 'worker', BULKHEAD_DATA_DIR: await world.folder() });
+    await refused.ended;
+    expect([refused.exitCode, refused.stderr]).toEqual([2, expect.stringContaining('--demo needs the API in this process')]);
+  });
+});
+
+describe('bulkhead demo', () => {
+  it('walks through the product with every answer as expected, and leaves nothing behind', async () => {
+    const temporary = await world.folder();
+    const told = await world.run(['demo'], { TMPDIR: temporary });
+    expect(told.stdout).toContain('Every answer was the expected one.');
+    expect([told.exitCode, told.stderr]).toEqual([0, '']);
+    expect(await readdir(temporary)).toEqual([]);
+  });
+});
+
 describe('the door on an older Node', () => {
   const pretend = (version: string) => ['--import', `data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"${version}"}})`];
 
