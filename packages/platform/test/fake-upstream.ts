@@ -29,6 +29,7 @@ export class FakeUpstream implements AsyncDisposable {
   /** Called at the token endpoint before it answers. */
   beforeToken: () => Promise<void> = async () => undefined;
   tokenRequests = 0;
+  metadataRequests = 0;
   readonly #codes = new Map<string, { challenge: string; redirectUri: string; person: { id: string; name: string } }>();
   readonly #tokens = new Map<string, { id: string; name: string }>();
   readonly #server: Server;
@@ -119,6 +120,7 @@ export class FakeUpstream implements AsyncDisposable {
     const json = (status: number, body: unknown) =>
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     if (url.pathname === '/.well-known/openid-configuration' || url.pathname === '/.well-known/oauth-authorization-server') {
+      this.metadataRequests += 1;
       return void json(this.metadataStatus, {
         issuer: this.#url,
         authorization_endpoint: `${this.#url}/authorize`,

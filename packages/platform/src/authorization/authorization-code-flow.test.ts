@@ -86,6 +86,7 @@ describe('connecting an account with a code', () => {
   it.each([
     ['a trailing slash', (url: string) => url.replace('/v1/oauth?', '/v1/oauth/?')],
     ['the path of an old provider', (url: string) => url.replace('/v1/oauth?', '/v1/oauth/services?')],
+    ['the scope of old clients', (url: string) => `${url}&scope=all`],
     ['unknown parameters', (url: string) => `${url}&extra_data=&referrer=picker&oob_loading_delay=3`],
   ])('begins with %s too', async (_, change) => {
     expect((await new Visitor().get(change(connect.startUrl(application)))).location.startsWith(connect.upstream.url)).toBe(true);
@@ -212,12 +213,24 @@ describe('RFC 6749 §4.1.2.1 every other error goes back to the client, with sta
     );
   });
 
-  it('a service that is out of reach is told as temporarily_unavailable', async () => {
+  it('a service that is out of reach is told, and found again as soon as it is back', async () => {
+    const own = await connect.application();
     connect.upstream.metadataStatus = 503;
-    const answer = await new Visitor().get(connect.startUrl(application));
+    const answer = await new Visitor().get(connect.startUrl(own));
     connect.upstream.metadataStatus = 200;
     expect(['server_error', 'temporarily_unavailable']).toContain(answerOf(answer.location).get('error'));
     expect(answerOf(answer.location).get('iss')).toBe(connect.url);
+    expect((await new Visitor().get(connect.startUrl(own))).location.startsWith(connect.upstream.url)).toBe(true);
+  });
+
+  it('a service is asked for its metadata once in five minutes, however often a flow is begun', async () => {
+    const own = await connect.application();
+    const before = connect.upstream.metadataRequests;
+    await Promise.all(Array.from({ length: 5 }, () => new Visitor().get(connect.startUrl(own))));
+    expect(connect.upstream.metadataRequests - before).toBe(1);
+    connect.world.clock.advance(5 * 60_000 + 1);
+    await new Visitor().get(connect.startUrl(own));
+    expect(connect.upstream.metadataRequests - before).toBe(2);
   });
 });
 

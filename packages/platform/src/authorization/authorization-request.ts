@@ -1,11 +1,8 @@
-import type { ApplicationId } from '@bulkhead/base';
 import { z } from 'zod';
-
-/** How the answer reaches the client: query or fragment of its redirect URI, a message to its window, or only a page. */
-export type ResponseMode = 'query' | 'fragment' | 'message' | 'page';
 
 /** Where the answer goes, fully checked: from here on an error may be told to the client. */
 const answerTarget = {
+  /** How it gets there: query or fragment of the redirect URI, a message to the client's window, or only a page. */
   responseMode: z.enum(['query', 'fragment', 'message', 'page']),
   /** Null for the modes without a redirect. */
   redirectUri: z.string().nullable(),
@@ -32,9 +29,3 @@ export const authorizationRequestSchema = z.object({
 
 export type AuthorizationRequest = z.output<typeof authorizationRequestSchema>;
 export type AnswerTarget = Pick<AuthorizationRequest, keyof typeof answerTarget>;
-
-/** A request and whose it is. */
-export interface ClientRequest {
-  readonly applicationId: ApplicationId;
-  readonly request: AuthorizationRequest;
-}

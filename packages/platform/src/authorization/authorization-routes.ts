@@ -4,12 +4,13 @@ import { z } from 'zod';
 import { route } from '../access/index.ts';
 import { chooseService, showFlow } from './choose-service.ts';
 import { authorizationErrors } from './authorization-errors.ts';
-import type { AuthorizationOptions } from './flow.ts';
+import type { AuthorizationOptions, FlowParts } from './flow.ts';
 import { FRAME_PAGE } from './pages/oob-result-page.ts';
 import { pushAuthorizationRequest } from './push-authorization-request.ts';
 import { receiveAuthorizationResponse } from './receive-authorization-response.ts';
 import { startAuthorization } from './start-authorization.ts';
 import { submitCredential } from './submit-credential.ts';
+import { UpstreamServers } from './upstream-servers.ts';
 
 /**
  * The parameters as documentation: every name with its description, every value as it came. They are judged one by one in a fixed
@@ -38,7 +39,8 @@ const field = z.string().max(4096).optional().catch(undefined);
 const NOTHING = { status: 200, headers: { 'content-type': 'text/html; charset=utf-8' } } as const;
 
 /** The connect flow's own routes: authorization endpoint, pushed requests, pages, upstream callback. */
-export function authorizationRoutes(options: AuthorizationOptions): AnyRoute[] {
+export function authorizationRoutes(given: AuthorizationOptions): AnyRoute[] {
+  const options: FlowParts = { ...given, servers: new UpstreamServers(given.clock) };
   const page = { credentials: [], scope: null, rateClass: 'page', audit: null, errors: 'page' } as const;
 
   const authorize = (id: string, path: string) =>

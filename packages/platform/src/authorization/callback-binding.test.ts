@@ -105,6 +105,7 @@ describe('C2 a response is accepted only for what it was asked for', () => {
         });
       },
     ],
+    ['the service was switched off', async (of) => connect.world.meta('PATCH', `/applications/${of.id}`, { enabled_services: [] })],
     [
       'the client_id changed',
       async (of) => {

@@ -5,7 +5,7 @@ import type { ConnectableService } from '../applications/index.ts';
 import { authorizationErrors } from './authorization-errors.ts';
 import { formTargets } from './authorization-response.ts';
 import { departUpstream } from './depart-upstream.ts';
-import { type AuthorizationOptions, seeOther, showPage } from './flow.ts';
+import { type AuthorizationOptions, type FlowParts, seeOther, showPage } from './flow.ts';
 import { offeredServices } from './offered-services.ts';
 import { endWithError, openFlow, type OpenFlow, refuseCrossSite } from './open-flow.ts';
 import { chooserPage } from './pages/chooser-page.ts';
@@ -88,7 +88,7 @@ function upstreamUrls({ service: { definition } }: ConnectableService): readonly
 
 /** What the chooser's form asks: go to a service, or stop. */
 export async function chooseService(
-  options: AuthorizationOptions,
+  options: FlowParts,
   context: RequestContext,
   address: string,
   choice: { readonly service?: string | undefined; readonly cancel?: string | undefined },

@@ -1,10 +1,10 @@
 import { type ApplicationId, sha256 } from '@bulkhead/base';
 import type { Tx } from '@bulkhead/postgres';
 import { type ConnectableService, openOAuthKey } from '../applications/index.ts';
-import { buildAuthorizationUrl, createPkce, endpointsFingerprint, parseScope, resolveServer, upstreamScopes } from '../services/index.ts';
+import { buildAuthorizationUrl, createPkce, endpointsFingerprint, parseScope, upstreamScopes } from '../services/index.ts';
 import { authorizationErrors } from './authorization-errors.ts';
 import type { AuthorizationRequest } from './authorization-request.ts';
-import { type AuthorizationOptions, upstreamCall } from './flow.ts';
+import { type FlowParts, upstreamCall } from './flow.ts';
 import { departUpstream as recordDeparture, transactionCredential } from './transaction-store.ts';
 
 /** Where a service's answers arrive: a path of its own per authorization server (RFC 9700 §4.4.2). */
@@ -36,12 +36,12 @@ interface Departure {
  * was asked. Answers the address to send the browser to.
  * @throws upstream.* where the service's metadata cannot be had; authorization.flow_unknown where the flow is over.
  */
-export async function departUpstream(options: AuthorizationOptions, { flow, request, connectable, now }: Departure): Promise<string> {
+export async function departUpstream(options: FlowParts, { flow, request, connectable, now }: Departure): Promise<string> {
   const { service, callbackId } = connectable;
   const { applicationId } = flow;
   const key = await options.db.withTenant(applicationId, (tx: Tx) => openOAuthKey(tx, options.vault, applicationId, service.definition.id));
   if (key === null) throw authorizationErrors('authorization.service_changed', { detail: 'no OAuth key' });
-  const server = await resolveServer(service, upstreamCall(options, applicationId));
+  const server = await options.servers.find(applicationId, service, upstreamCall(options, applicationId));
   const { codeVerifier, codeChallenge } = await createPkce();
   const state = transactionCredential.issue(applicationId);
   const redirectUri = callbackUrl(options.publicUrl(), callbackId);

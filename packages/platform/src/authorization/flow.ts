@@ -7,6 +7,7 @@ import type { UpstreamCall } from '../services/index.ts';
 import type { Vault } from '../vault/index.ts';
 import { type Page, pageAnswer, type PageSetting } from './pages/layout.ts';
 import { languageFor } from './pages/locale.ts';
+import type { UpstreamServers } from './upstream-servers.ts';
 
 /** What the connect flow is built from. */
 export interface AuthorizationOptions {
@@ -17,6 +18,11 @@ export interface AuthorizationOptions {
   readonly log: Log;
   /** Origin of the server, without a slash at the end: issuer, callbacks, addresses of the pages. */
   readonly publicUrl: () => string;
+}
+
+/** The same with what the routes keep between requests. */
+export interface FlowParts extends AuthorizationOptions {
+  readonly servers: UpstreamServers;
 }
 
 const UPSTREAM_BYTES_MAX = 1024 * 1024;

@@ -11,7 +11,7 @@ import { offeredServices } from './offered-services.ts';
 import { insertPushedRequest, PUSHED_REQUEST_SECONDS } from './pushed-request-store.ts';
 import { getClient, readAnswerTarget, readAuthorizationRequest, readParameter } from './read-authorization-request.ts';
 
-export interface PushedRequest {
+interface PushedRequest {
   readonly requestUri: string;
   /** Seconds. */
   readonly expiresIn: number;
@@ -56,7 +56,7 @@ async function withScopeOfAccount(
   return { ...request, scope: account.effectiveScope };
 }
 
-export interface ReconnectLink {
+interface ReconnectLink {
   readonly url: string;
   /** Seconds. */
   readonly expiresIn: number;

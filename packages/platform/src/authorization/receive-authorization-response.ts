@@ -2,7 +2,7 @@ import { constantTimeEqual, type PlatformError, type Secret } from '@bulkhead/ba
 import type { Answer } from '@bulkhead/http';
 import type { TenantTx } from '@bulkhead/postgres';
 import type { RequestContext } from '../access/index.ts';
-import { type ApplicationSettings, findService, openOAuthKey } from '../applications/index.ts';
+import { findService, getApplicationSettings, openOAuthKey } from '../applications/index.ts';
 import { fetchIdentity, redeemCode, type UpstreamClient, type UpstreamService } from '../services/index.ts';
 import { authorizationErrors } from './authorization-errors.ts';
 import { isSameBrowser } from './browser-marker.ts';
@@ -10,7 +10,6 @@ import { endpointsDigest } from './depart-upstream.ts';
 import { finishAuthorization, type Obtained } from './finish-authorization.ts';
 import { type AuthorizationOptions, upstreamCall } from './flow.ts';
 import { endCookies, endWithError, type OpenFlow } from './open-flow.ts';
-import { getClient } from './read-authorization-request.ts';
 import {
   consumeTransaction,
   findTransactionByState,
@@ -76,27 +75,27 @@ async function judge(
   if (!isSameBrowser(context.call.headers['cookie'], flow, options.publicUrl()))
     return { kind: 'refused', error: authorizationErrors('authorization.other_browser') };
   if (flow.expiresAt <= context.now) return { kind: 'refused', error: authorizationErrors('authorization.flow_expired') };
-  const settings = await activeSettings(tx, flow);
-  if (settings === null) return { kind: 'refused', error: authorizationErrors('authorization.unknown_client') };
+  const settings = await getApplicationSettings(tx, flow.applicationId);
+  if (settings === null || !settings.active) return { kind: 'refused', error: authorizationErrors('authorization.unknown_client') };
   const open: OpenFlow = { flow, settings };
-  const accepted = await acceptedLeg(tx, options, callbackId, flow);
+  const accepted = await acceptedLeg(tx, options, callbackId, open);
   return accepted === null
     ? { kind: 'ended', open, error: authorizationErrors('authorization.service_changed', { detail: `callback ${callbackId}` }) }
     : { kind: 'accepted', open, accepted };
 }
 
-async function activeSettings(tx: TenantTx, flow: Transaction): Promise<ApplicationSettings | null> {
-  try {
-    return await getClient(tx, flow.applicationId);
-  } catch {
-    return null;
-  }
-}
-
-/** Null where the response came to another path than it was asked to, or service, key or endpoints are no longer those it was asked for. */
-async function acceptedLeg(tx: TenantTx, options: AuthorizationOptions, callbackId: string, flow: Transaction): Promise<Accepted | null> {
+/**
+ * Null where the response came to another path than it was asked to, the service is offered no more, or service, key or endpoints are no
+ * longer those it was asked for.
+ */
+async function acceptedLeg(
+  tx: TenantTx,
+  options: AuthorizationOptions,
+  callbackId: string,
+  { flow, settings }: OpenFlow,
+): Promise<Accepted | null> {
   const { applicationId, upstream: leg } = flow;
-  if (leg === null || leg.callbackId !== callbackId) return null;
+  if (leg === null || leg.callbackId !== callbackId || settings.enabledServices?.includes(leg.service) === false) return null;
   const connectable = await findService(tx, applicationId, leg.service);
   const key = await openOAuthKey(tx, options.vault, applicationId, leg.service);
   if (connectable === null || key === null || key.oauthKeyId !== leg.oauthKeyId) return null;

@@ -8,7 +8,7 @@ import { authorizationErrors } from './authorization-errors.ts';
 import type { AuthorizationRequest } from './authorization-request.ts';
 import { issueBrowserMarker } from './browser-marker.ts';
 import { departUpstream } from './depart-upstream.ts';
-import { type AuthorizationOptions, seeOther } from './flow.ts';
+import { type AuthorizationOptions, type FlowParts, seeOther } from './flow.ts';
 import { offeredServices } from './offered-services.ts';
 import { consumePushedRequest, deleteOldPushedRequests, parseRequestUri } from './pushed-request-store.ts';
 import {
@@ -47,11 +47,12 @@ export function flowAddress(publicUrl: string, transaction: string): string {
  * in this browser. With one service to choose from the browser goes straight there.
  */
 export async function startAuthorization(
-  options: AuthorizationOptions,
+  options: FlowParts,
   context: RequestContext,
   parameters: AuthorizationParameters,
 ): Promise<Answer> {
-  if (String(context.call.headers['sec-purpose'] ?? '').includes('prefetch')) throw authorizationErrors('authorization.prefetch');
+  const { 'sec-purpose': secPurpose = '', purpose = '' } = context.call.headers;
+  if (`${String(secPurpose)} ${String(purpose)}`.includes('prefetch')) throw authorizationErrors('authorization.prefetch');
   const applicationId = readClientId(parameters);
   const judged = await options.db.withTenant(applicationId, (tx) => judge(tx, options, context, applicationId, parameters));
   if (judged.kind === 'refused') return respondError(options, context, judged.respondent, judged.error);
