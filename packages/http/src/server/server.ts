@@ -181,7 +181,7 @@ async function sendError<Context>(
   }
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', String(error.retryAfterSeconds));
   const answer = shape === 'page' ? await options.errorPage(error, call.requestId, call) : { status: error.status, body: shape === 'oauth' ? oauthErrorBody(error, call.requestId) : restErrorBody(error, call.requestId) };
-  const challenge = challengeFor(error);
+  const challenge = challengeFor(error, shape);
   if (challenge !== null) reply.header('www-authenticate', challenge);
   if (reply.sent) return sendHijacked(reply, answer);
   return send(reply, answer);
@@ -195,9 +195,9 @@ function sendHijacked(reply: FastifyReply, answer: Answer): FastifyReply {
   return reply;
 }
 
-/** RFC 6750 §3: no error code where no token came, `invalid_token` where a bad one did; RFC 7235 for the rest. */
-function challengeFor(error: PlatformError): string | null {
-  if (error.status === 401) return error.wire === 'invalid_token' ? 'Bearer realm="bulkhead", error="invalid_token"' : 'Bearer realm="bulkhead", APIKey realm="bulkhead"';
+/** RFC 6750 §3: no error code where no token came, `invalid_token` where a bad one did. RFC 6749 §5.2: Basic for a client. */
+function challengeFor(error: PlatformError, shape: 'rest' | 'oauth' | 'page'): string | null {
+  if (error.status === 401) return error.wire === 'invalid_token' ? 'Bearer realm="bulkhead", error="invalid_token"' : `${shape === 'oauth' ? 'Basic' : 'Bearer'} realm="bulkhead", APIKey realm="bulkhead"`;
   if (error.status === 403 && error.code === 'forbidden') return 'Bearer realm="bulkhead", error="insufficient_scope"';
   return null;
 }
