@@ -202,11 +202,11 @@ export async function isProvisional(tx: Tx, { applicationId, accountId }: Accoun
   return row !== null;
 }
 
-export async function allAccountIds(tx: Tx, applicationId: ApplicationId): Promise<number[]> {
-  const rows = await tx.query<{ account_id: number }>(
-    sql`select account_id from accounts where application_id = ${applicationId} order by account_id`,
-  );
-  return rows.map((row) => row.account_id);
+/** Removes every account of the Application, provisional ones too; answers their credentials. */
+export async function deleteAllAccounts(tx: Tx, applicationId: ApplicationId): Promise<string[]> {
+  const rows = await tx.query<{ credential_id: string | null }>(sql`
+    delete from accounts where application_id = ${applicationId} returning credential_id`);
+  return rows.map((row) => row.credential_id).filter((id) => id !== null);
 }
 
 /** Sets the health of the account that uses a credential; answers its id, or null where none does or nothing changed. */

@@ -9,6 +9,7 @@ import {
   connectAccount,
   type ConnectAccountInput,
   disconnectAccount,
+  disconnectAllAccounts,
   findAccount,
   forgetUnconfirmedTask,
 } from './index.ts';
@@ -248,6 +249,22 @@ describe('disconnecting', () => {
     expect(
       await db().withTenant(application, (tx) => disconnectAccount(tx, { applicationId: application, accountId: live.accountId })),
     ).toBe(false);
+  });
+
+  test('of all accounts of an Application leaves those of another', async () => {
+    const other = application;
+    const kept = await connected('ann');
+    await confirm(kept);
+    application = await world.application();
+    await confirm(await connected('ann'));
+    await confirm(await connected('ben'));
+    await connected('cat');
+    await db().withTenant(application, (tx) => disconnectAllAccounts(tx, application));
+    expect(await db().tenantQuery(application, sql`select 1 from accounts where application_id = ${application}`)).toEqual([]);
+    expect((await taskNames()).filter((name) => name === 'vault.revoke_credential')).toHaveLength(3);
+    application = other;
+    expect(await find(kept.accountId)).not.toBeNull();
+    expect(await taskNames()).not.toContain('vault.revoke_credential');
   });
 
   test('writes no secret into a task', async () => {

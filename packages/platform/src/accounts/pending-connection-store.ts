@@ -1,3 +1,4 @@
+import type { ApplicationId } from '@bulkhead/base';
 import { sql, type Tx } from '@bulkhead/postgres';
 import type { AccountKey } from './account.ts';
 import type { Connection } from './account-store.ts';
@@ -48,5 +49,12 @@ export async function takePendingConnection(
 export async function pendingCredentialIds(tx: Tx, { applicationId, accountId }: AccountKey): Promise<string[]> {
   const rows = await tx.query<{ credential_id: string }>(sql`
     select credential_id from pending_connections where application_id = ${applicationId} and account_id = ${accountId} order by credential_id`);
+  return rows.map((row) => row.credential_id);
+}
+
+/** The credentials of all pending connections of the Application. */
+export async function allPendingCredentialIds(tx: Tx, applicationId: ApplicationId): Promise<string[]> {
+  const rows = await tx.query<{ credential_id: string }>(sql`
+    select credential_id from pending_connections where application_id = ${applicationId}`);
   return rows.map((row) => row.credential_id);
 }

@@ -4,7 +4,7 @@ function isCors(name: string): boolean {
 }
 
 /**
- * The headers of an upstream's answer as our caller gets them: unchanged, but for CORS, which we answer for ourselves, and the
+ * The headers of an upstream's answer as our caller gets them: unchanged, but for CORS, which we answer for ourselves, `Vary`, and the
  * request's id where the upstream has set none of its own. Hop-by-hop headers and cookies are gone already.
  */
 export function answerHeaders(headers: readonly string[], { origin, requestId }: { origin: string | null; requestId: string }): string[] {
@@ -17,6 +17,8 @@ export function answerHeaders(headers: readonly string[], { origin, requestId }:
     kept.push(headers[at]!, headers[at + 1]!);
   }
   if (!hasRequestId) kept.push('X-Request-Id', requestId);
-  if (origin !== null) kept.push('Access-Control-Allow-Origin', origin, 'Access-Control-Expose-Headers', '*', 'Vary', 'Origin');
+  // The upstream sees one credential where we see one per caller: what a cache keeps for one must not answer another.
+  kept.push('Vary', 'Authorization, Origin');
+  if (origin !== null) kept.push('Access-Control-Allow-Origin', origin, 'Access-Control-Expose-Headers', '*');
   return kept;
 }

@@ -91,6 +91,13 @@ describe('a proxied call', () => {
 });
 
 describe('what an answer must not do', () => {
+  test('be taken out of a cache for another caller', async () => {
+    upstream.answer = (_seen, response) => sendJson(response, 200, {}, { 'cache-control': 'max-age=60', vary: 'Accept' });
+    const { headers } = await call('GET', proxy('/x'));
+    expect(headers.vary).toBe('Accept, Authorization, Origin');
+    expect(headers['cache-control']).toBe('max-age=60');
+  });
+
   test('set a cookie or a policy on our domain', async () => {
     upstream.answer = (_seen, response) =>
       sendJson(
