@@ -1,5 +1,5 @@
 export { apiKeyAuthenticator, issueApiKey } from './api-key-store.ts';
-export type { Application, ApplicationSettings, Branding } from './application.ts';
+export type { ApplicationSettings } from './application.ts';
 export { applicationChildRoutes, requireOAuthService } from './application-children.ts';
 export { applicationErrors } from './application-errors.ts';
 export { applicationFields, applicationParams, createdApplicationAnswer, flag, oauthKeyBody } from './application-messages.ts';
@@ -19,7 +19,7 @@ export {
   updateBranding,
   updateEventSettings,
 } from './application-store.ts';
-export { type ChildCollection, childRoutes } from './child-routes.ts';
+export { childRoutes } from './child-routes.ts';
 export { type ConnectableService, findService, listConnectableServices } from './connectable-service.ts';
 export { cloneCustomServices, listCustomServices } from './custom-service-store.ts';
 export { addOAuthKey, cloneOAuthKeys, listOAuthKeys, openOAuthKey, removeAllOAuthKeys } from './oauth-key-store.ts';

@@ -1,1 +1,1 @@
-export { type AuditEntry, appendAudit, appendOrganizationAudit, audit, auditOrganization } from './audit-log.ts';
+export { appendAudit, appendOrganizationAudit, audit, auditOrganization } from './audit-log.ts';

@@ -1,6 +1,5 @@
 /** What a Meta token may do. `:write` includes `:read`. */
 export const META_SCOPES = ['applications:read', 'applications:write', 'tokens:read', 'tokens:write'] as const;
-export type MetaScope = (typeof META_SCOPES)[number];
 
 /** Whether the scopes of a token cover one that a route asks for. */
 export function coversScope(held: readonly string[], needed: string): boolean {

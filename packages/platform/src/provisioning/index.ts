@@ -1,4 +1,3 @@
-export { createApplication, type ProvisioningParts } from './create-application.ts';
 export { eraseApplicationTask } from './erase-application-task.ts';
 export { lineageRoutes } from './lineage-routes.ts';
 export { provisioningRoutes } from './provisioning-routes.ts';
