@@ -25,7 +25,7 @@ export const stepTexts: Readonly<Record<StepName, StepText>> = {
   connect: {
     title: 'Connect',
     short: 'Connect',
-    lead: 'Somebody at the customer connects an account. Paperboat’s server sends the request ahead, the browser opens the connect page, and Harbour Files asks for consent. Pick the person named in the button there.',
+    lead: 'Somebody at the customer connects an account. Paperboat’s server sends the request ahead, the browser opens the connect page, and Harbour Files asks for consent. There, choose the person who is named on the card.',
     button: () => 'Connect Harbour Files',
     again: () => 'Connect again',
     first: 'Clone first.',
