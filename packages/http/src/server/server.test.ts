@@ -11,6 +11,7 @@ import { createServer, type HttpServer } from './server.ts';
 const route = routeFor<Record<string, never>, string>();
 const base = { summary: 'x', credentials: [], scope: null, rateClass: 'api', audit: null } as const;
 let runs = 0;
+let left: Promise<void> | undefined;
 
 const routes: AnyRoute[] = [
   route({
@@ -26,6 +27,20 @@ const routes: AnyRoute[] = [
     handler: async (_context, { params, body }) => ({ status: 200, body: { text: `${params.name}:${body.text}`, runs: ++runs, secret: 'undeclared' } }),
   }),
   route({ ...base, id: 'form.create', method: 'POST', path: '/v1/form', bodyForm: 'form-or-json', errors: 'oauth', body: z.object({ a: z.string() }), answers: { 200: z.object({ a: z.string() }) }, handler: async (_c, { body }) => ({ status: 200, body }) }),
+  route({
+    ...base,
+    id: 'signal.create',
+    method: 'POST',
+    path: '/v1/signal/{wait}',
+    params: z.object({ wait: z.enum(['no', 'yes']) }),
+    body: z.object({}),
+    answers: { 200: z.object({ aborted: z.boolean() }) },
+    handler: async (_context, { params, raw }) => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      if (params.wait === 'yes') await (left = once(raw.signal, 'abort').then(() => undefined));
+      return { status: 200, body: { aborted: raw.signal.aborted } };
+    },
+  }),
   route({
     ...base,
     id: 'broken.get',
@@ -264,5 +279,20 @@ describe('closing', () => {
     expect(await (await answer).json()).toEqual({ done: true });
     await closed;
     await expect(fetch(`http://127.0.0.1:${slowPort}/slow`)).rejects.toThrow();
+  });
+});
+
+describe("the caller's signal", () => {
+  it('is not stopped by a body that has been read', async () => {
+    expect(await (await post('/v1/signal/no', '{}')).json()).toEqual({ aborted: false });
+  });
+
+  it('stops when the caller leaves', async () => {
+    const leaving = new AbortController();
+    const answer = fetch(`${url}/v1/signal/yes`, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' }, signal: leaving.signal });
+    await expect.poll(() => left).toBeDefined();
+    leaving.abort();
+    await expect(answer).rejects.toThrow();
+    await left;
   });
 });

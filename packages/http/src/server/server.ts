@@ -105,7 +105,8 @@ function register<Context>(server: FastifyInstance, options: ServerOptions<Conte
     exposeHeadRoute: route.method === 'GET',
     handler: async (request, reply) => {
       const leaving = new AbortController();
-      request.raw.once('close', () => {
+      // The response's close, not the request's: that one comes as soon as the body has been read.
+      reply.raw.once('close', () => {
         if (!reply.raw.writableFinished) leaving.abort();
       });
       let call = callOf(request, {}, leaving.signal);

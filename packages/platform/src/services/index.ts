@@ -7,6 +7,7 @@ export {
   endpointsFingerprint,
   parseServiceDefinition,
   type ServiceDefinition,
+  type ServiceDefinitionInput,
   serviceDefinitionSchema,
   serviceIdSchema,
 } from './service-definition.ts';
