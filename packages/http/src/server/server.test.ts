@@ -11,7 +11,7 @@ import { createServer, type HttpServer } from './server.ts';
 const route = routeFor<Record<string, never>, string>();
 const base = { summary: 'x', credentials: [], scope: null, rateClass: 'api', audit: null } as const;
 let runs = 0;
-let left: Promise<void> | undefined;
+const waiting = { since: 0, ended: Promise.resolve() };
 
 const routes: AnyRoute[] = [
   route({
@@ -37,7 +37,11 @@ const routes: AnyRoute[] = [
     answers: { 200: z.object({ aborted: z.boolean() }) },
     handler: async (_context, { params, raw }) => {
       await new Promise((resolve) => setTimeout(resolve, 50));
-      if (params.wait === 'yes') await (left = once(raw.signal, 'abort').then(() => undefined));
+      if (params.wait === 'yes') {
+        waiting.ended = once(raw.signal, 'abort').then(() => undefined);
+        waiting.since = Date.now();
+        await waiting.ended;
+      }
       return { status: 200, body: { aborted: raw.signal.aborted } };
     },
   }),
@@ -290,9 +294,9 @@ describe("the caller's signal", () => {
   it('stops when the caller leaves', async () => {
     const leaving = new AbortController();
     const answer = fetch(`${url}/v1/signal/yes`, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' }, signal: leaving.signal });
-    await expect.poll(() => left).toBeDefined();
+    await expect.poll(() => waiting.since).toBeGreaterThan(0);
     leaving.abort();
     await expect(answer).rejects.toThrow();
-    await left;
+    await waiting.ended;
   });
 });
