@@ -1,4 +1,4 @@
-export { launchBrowser } from './browser.ts';
+export { browserHere, launchBrowser } from './browser.ts';
 export { testDatabase, type TestDatabase } from './database.ts';
 export { type FakeUpstream, startFakeUpstream, type UpstreamRequest } from './fake-upstream.ts';
 export { formWith, HttpBrowser, type Visit } from './http-browser.ts';
