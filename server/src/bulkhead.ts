@@ -1,10 +1,10 @@
 import { type Clock, type Log, type Secret, systemClock } from '@bulkhead/base';
 import {
-  checkRootKey,
+  claimRootKey,
   type Config,
   ConfigError,
   createPlatform,
-  holdsSecrets,
+  hasRootKey,
   loadRootKey,
   MIGRATIONS_FOLDER,
   type Platform,
@@ -33,6 +33,9 @@ export interface StartOptions {
   readonly egressAllow?: readonly string[];
 }
 
+const OTHER_ROOT_KEY =
+  'the root key this database was made with; the one given opens none of its secrets. Processes that share a database share its key: copy root.key of the first data folder, or set the variable in each';
+
 /**
  * Everything from a configuration to a listening process: database, migrations, root key, roles.
  * Throws `ConfigError` for a setting that turns out wrong, the catalogue's `database.*` errors, and what the system says
@@ -47,8 +50,8 @@ export async function startBulkhead({ config, log, clock = systemClock, egressAl
     await migrate({ ownerUrl: urls.ownerUrl, folder: MIGRATIONS_FOLDER, log });
     const db = openDatabase({ ...urls, log });
     closing.push(() => db.close());
-    const rootKeyBytes = await loadRootKey(config.rootKey, config.dataDir, !(await holdsSecrets(db)));
-    if (!(await checkRootKey(db, rootKeyBytes))) throw new ConfigError('BULKHEAD_ROOT_KEY', 'the root key this database was made with; the one given opens none of its secrets');
+    const rootKeyBytes = await loadRootKey(config.rootKey, config.dataDir, !(await hasRootKey(db)));
+    if (!(await claimRootKey(db, rootKeyBytes, new Date(clock.now())))) throw new ConfigError('BULKHEAD_ROOT_KEY', OTHER_ROOT_KEY);
     const organizationId = await prepareFirstOrganization(db, config.metaToken, new Date(clock.now()));
     const platform = await createPlatform({
       db,

@@ -7,6 +7,8 @@ export const controlTables = [
   // What was done with Meta tokens, and their Idempotency-Keys.
   'organization_audit_entries',
   'organization_idempotency_keys',
+  // The id of the key that the keys of all tenants are sealed under: one row.
+  'root_key_claims',
 ] as const;
 
 /** What the gate is told about the migrated database. */

@@ -111,6 +111,15 @@ create table data_keys (
 );
 select bulkhead_tenant_table('data_keys');
 
+-- Which root key this database is sealed under, claimed at the first start: of several first processes with keys of their
+-- own, one wins, and the others stop before they seal anything.
+create table root_key_claims (
+  only_one    boolean primary key default true check (only_one),
+  root_key_id text not null,
+  claimed_at  timestamptz not null
+);
+select bulkhead_control_table('root_key_claims');
+
 create table api_keys (
   application_id text not null references applications on delete cascade,
   api_key_id     text not null,

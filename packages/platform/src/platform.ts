@@ -127,15 +127,22 @@ function resolveService(vault: Vault): ResolveService {
   };
 }
 
-/** Whether anything was ever sealed in this database: then its root key must be found, not made. */
-export async function holdsSecrets(db: Database): Promise<boolean> {
-  return db.withSystem('look for data keys', async (tx) => (await tx.maybe(sql`select 1 from data_keys limit 1`)) !== null);
+/** Whether a root key was ever claimed for this database: then it must be found, not made. */
+export async function hasRootKey(db: Database): Promise<boolean> {
+  return db.withSystem('look for a root key claim', async (tx) => (await tx.maybe(sql`select 1 from root_key_claims`)) !== null);
 }
 
-/** Throws where the database holds data keys that this root key did not wrap. */
-export async function checkRootKey(db: Database, rootKeyBytes: Uint8Array): Promise<boolean> {
+/**
+ * Claims the database for this root key where none has. False where another has, or where data keys were wrapped by
+ * another: a process that went on would seal what the others cannot open.
+ */
+export async function claimRootKey(db: Database, rootKeyBytes: Uint8Array, now: Date): Promise<boolean> {
   const { id } = rootKey(rootKeyBytes);
-  return db.withSystem('compare root key ids', async (tx) => (await tx.maybe(sql`select 1 from data_keys where root_key_id <> ${id} limit 1`)) === null);
+  return db.withSystem('claim the root key', async (tx) => {
+    await tx.execute(sql`insert into root_key_claims (root_key_id, claimed_at) values (${id}, ${now}) on conflict do nothing`);
+    const other = sql`select 1 from root_key_claims where root_key_id <> ${id} union all select 1 from data_keys where root_key_id <> ${id} limit 1`;
+    return (await tx.maybe(other)) === null;
+  });
 }
 
 /** The first organization, and the Meta token of `BULKHEAD_META_TOKEN` where one is set. */
