@@ -7,21 +7,27 @@ const DEPTH_MAX = 32;
 
 const PARAMETERS_MAX = 500;
 
-/** Reads a body into memory: never more than `limit.bytes`, never longer than `limit.ms` for the whole of it. */
+/**
+ * Reads a body into memory: never more than `limit.bytes`, never longer than `limit.ms` for the whole of it. What is left of one
+ * that is too large is read and thrown away within the same time: left unread it would stand in the way of the answer and of
+ * the next request on the connection, and a connection that is cut instead may lose the answer.
+ */
 export async function readBytes(stream: Readable, limit: { readonly bytes: number; readonly ms: number }): Promise<Buffer> {
   const parts: Buffer[] = [];
   let size = 0;
   const late = httpErrors('request.too_slow', { params: { limit: Math.ceil(limit.ms / 1000) } });
   const timer = setTimeout(() => stream.destroy(late), limit.ms);
-  try {
-    for await (const part of stream) {
-      const bytes = part as Buffer;
-      size += bytes.byteLength;
-      if (size > limit.bytes) throw httpErrors('request.body_too_large', { params: { limit: limit.bytes } });
-      parts.push(bytes);
-    }
-  } finally {
-    clearTimeout(timer);
+  const ended = (): void => clearTimeout(timer);
+  stream.once('end', ended).once('close', ended);
+  for await (const part of stream.iterator({ destroyOnReturn: false })) {
+    const bytes = part as Buffer;
+    size += bytes.byteLength;
+    if (size > limit.bytes) break;
+    parts.push(bytes);
+  }
+  if (size > limit.bytes) {
+    stream.on('error', () => undefined).resume();
+    throw httpErrors('request.body_too_large', { params: { limit: limit.bytes } });
   }
   return Buffer.concat(parts, size);
 }
