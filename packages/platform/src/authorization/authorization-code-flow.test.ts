@@ -170,7 +170,7 @@ describe('RFC 6749 §4.1.2.1 while it is in doubt where the answer goes, nothing
 
 describe('RFC 6749 §4.1.2.1 every other error goes back to the client, with state and iss', () => {
   it.each<[string, Record<string, string | null>, string]>([
-    ['no response_type', { response_type: null }, 'unsupported_response_type'],
+    ['no response_type', { response_type: null }, 'invalid_request'],
     ['response_type=id_token', { response_type: 'id_token' }, 'unsupported_response_type'],
     ['response_type=none, which is ours alone', { response_type: 'none' }, 'unsupported_response_type'],
     ['no code_challenge', { code_challenge: null, code_challenge_method: null }, 'invalid_request'],

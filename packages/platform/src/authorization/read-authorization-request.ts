@@ -122,6 +122,8 @@ export function readAuthorizationRequest(
 
 function readResponseType(settings: ApplicationSettings, target: AnswerTarget, parameters: AuthorizationParameters): 'code' | 'token' {
   const responseType = readParameter(parameters, 'response_type');
+  if (responseType === undefined)
+    throw authorizationErrors('authorization.malformed', { params: { problem: '"response_type" is missing: send "code".' }, field: 'response_type' });
   const fits = responseType === 'token' || (responseType === 'code' && target.responseMode !== 'message');
   if (!fits) throw authorizationErrors('authorization.response_type_unsupported', { field: 'response_type' });
   if (responseType === 'token' && !settings.implicitGrantEnabled)
