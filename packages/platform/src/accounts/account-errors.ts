@@ -29,6 +29,6 @@ export const accountErrors = defineErrors({
   'account.limited_token': {
     status: 403,
     wire: 'permission_denied',
-    text: 'This token is limited to pass-through calls and cannot change the account.',
+    text: 'This token is narrowed, and what it allows does not include changing the account.',
   },
 });

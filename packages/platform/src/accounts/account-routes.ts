@@ -3,7 +3,7 @@ import type { Database, Tx } from '@bulkhead/postgres';
 import type { z } from 'zod';
 import { type ApiKeyPrincipal, type BearerPrincipal, type RequestContext, route } from '../access/index.ts';
 import { appendAudit, audit } from '../audit/index.ts';
-import type { UpstreamService } from '../services/index.ts';
+import { methodsOfScope, type UpstreamService } from '../services/index.ts';
 import { findCredential, openCredential, singleStatements, type Vault } from '../vault/index.ts';
 import type { Account } from './account.ts';
 import { accountErrors } from './account-errors.ts';
@@ -52,9 +52,10 @@ export function accountIdOf({ principal }: AccountContext, named: string): numbe
   return Number(named);
 }
 
-/** A token narrowed to pass-through calls must not be able to more than that: least of all end the account. */
+/** A token narrowed to some pass-through calls, to reading or to identity must not be able to more than that: least of all end the account. */
 function assertMayChange({ principal }: AccountContext): void {
-  if (principal.kind === 'bearer' && principal.authorizationDetails !== null) throw accountErrors('account.limited_token');
+  if (principal.kind !== 'bearer') return;
+  if (principal.authorizationDetails !== null || methodsOfScope(principal.scope) !== 'all') throw accountErrors('account.limited_token');
 }
 
 /** Kloudless's file picker takes 403 as "this token is dead, forget it" at these two addresses, and any other status as an outage. */

@@ -25,7 +25,7 @@ export interface ForwardOptions {
 export interface WantedCall {
   readonly accountId: number;
   readonly method: string;
-  /** The caller's headers as they came. */
+  /** The headers to be passed on: as they came, or as the caller wrote others over them. */
   readonly headers: readonly string[];
   readonly message: IncomingMessage;
   readonly response: ServerResponse;
@@ -87,8 +87,16 @@ interface Located {
 function locate(principal: ApiKeyPrincipal | BearerPrincipal, call: WantedCall, base: ApiBase): Located {
   const { target: wanted, isRelative } = call.place(base);
   const { target, limitedPath } = upstreamTarget(base, wanted, isRelative);
-  assertAllowed(principal, { method: call.method, path: limitedPath, origin: headerValue(call.headers, 'origin') ?? null });
+  assertAllowed(principal, { method: call.method, path: limitedPath, query: wanted.query, origin: browserOrigin(call) });
   return { origin: base.origin, target };
+}
+
+/**
+ * Where the caller's browser is, by its own word: no script can write that header (Fetch §2.2.2). `headers` would not do, because
+ * `X-Kloudless-Raw-Headers` writes over them. Two of them are none that any token names.
+ */
+function browserOrigin({ message }: WantedCall): string | null {
+  return message.headers.origin ?? null;
 }
 
 async function bodyOf({ headers, message }: WantedCall, refreshable: boolean): Promise<Body> {
@@ -156,7 +164,7 @@ class Sending {
   }
 
   #sink() {
-    const origin = headerValue(this.#call.headers, 'origin') ?? null;
+    const origin = browserOrigin(this.#call);
     return pipeTo(this.#call.response, {
       transformHeaders: (headers) => answerHeaders(headers, { origin, requestId: this.#context.requestId }),
     });

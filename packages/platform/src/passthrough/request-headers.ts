@@ -31,7 +31,9 @@ export function upstreamHeaders(headers: RawHeaders, { credential, reserved, isL
   const passed = forwardableRequestHeaders(headers);
   for (let at = 0; at + 1 < passed.length; at += 2) {
     const name = passed[at]!.toLowerCase();
-    if (ours.has(name) || name.startsWith('x-kloudless-') || name.startsWith('sec-') || (isLimited && STEERING.has(name))) continue;
+    if (ours.has(name) || name.startsWith('x-kloudless-') || name.startsWith('sec-')) continue;
+    // To servers of the CGI family (WSGI, Rack, PHP) `X_HTTP_Method_Override` is the same header.
+    if (isLimited && STEERING.has(name.replaceAll('_', '-'))) continue;
     kept.push(passed[at]!, passed[at + 1]!);
   }
   for (const [name, value] of Object.entries(credential)) kept.push(name, value);

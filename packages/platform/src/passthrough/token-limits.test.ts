@@ -72,6 +72,32 @@ describe('limits of a token (RFC 9396)', () => {
     expect((await call('GET', proxy('/x'), token)).status).toBe(403);
   });
 
+  test('on origins hold for where the browser says it is, not for what a page writes into X-Kloudless-Raw-Headers', async () => {
+    const token = limited({ origins: ['https://app.example'] });
+    const ask = (origin: string, written: string) =>
+      call('POST', `/v1/accounts/${account}/raw`, {
+        ...token,
+        origin,
+        'x-kloudless-raw-uri': '/x',
+        'x-kloudless-raw-headers': JSON.stringify({ Origin: written }),
+      });
+    expect((await ask('https://evil.example', 'https://app.example')).status).toBe(403);
+    expect(upstream.seen).toEqual([]);
+    const answer = await ask('https://app.example', 'https://evil.example');
+    expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([200, 'https://app.example']);
+  });
+
+  test('on methods hold for every spelling of an override, in a header or in the query', async () => {
+    const token = limited({ methods: ['POST'] });
+    expect((await call('POST', proxy('/x'), { ...token, x_http_method_override: 'DELETE' })).status).toBe(200);
+    expect(upstream.seen[0]?.headers).not.toHaveProperty('x_http_method_override');
+    for (const query of ['?_method=DELETE', '?a=1&_HttpMethod=PATCH', '?%5Fmethod=DELETE', '?X-HTTP-Method-Override=DELETE'])
+      expect([query, (await call('POST', proxy(`/x${query}`), token)).status]).toEqual([query, 403]);
+    expect(upstream.seen).toHaveLength(1);
+    expect((await call('POST', proxy('/x?_method=DELETE'), limited({ path_prefix: '/x' }))).status).toBe(200);
+    expect((await call('POST', proxy('/x?_method=DELETE'), key)).status).toBe(200);
+  });
+
   test('by a scope that only reads, or that is identity alone', async () => {
     const reads = world.bearer(application, account, { scope: 'harbour:normal.raw.read:kloudless' });
     expect((await call('GET', proxy('/x'), reads)).status).toBe(200);
@@ -86,6 +112,17 @@ describe('limits of a token (RFC 9396)', () => {
     expect((await call('DELETE', `/v1/accounts/${account}`, token)).status).toBe(403);
     expect((await call('PATCH', `/v1/accounts/${account}`, { ...token, 'content-type': 'application/json' }, '{}')).status).toBe(403);
     expect((await call('GET', `/v1/accounts/${account}`, token)).status).toBe(200);
+  });
+
+  test('keep a token that only reads, or knows only who it is, from changing or ending the account', async () => {
+    for (const scope of ['harbour:normal.raw.read:kloudless', 'harbour:normal.basic.default:kloudless']) {
+      const token = world.bearer(application, account, { scope });
+      expect((await call('DELETE', `/v1/accounts/${account}`, token)).status).toBe(403);
+      expect((await call('POST', `/v1/accounts/${account}/reconnect`, token)).status).toBe(403);
+      expect((await call('PATCH', `/v1/accounts/${account}`, { ...token, 'content-type': 'application/json' }, '{}')).status).toBe(403);
+      expect((await call('GET', `/v1/accounts/${account}`, token)).status).toBe(200);
+    }
+    expect((await call('DELETE', `/v1/accounts/${account}`, world.bearer(application, account))).status).toBe(204);
   });
 });
 

@@ -1,23 +1,34 @@
 import { allowsPassthrough } from '@bulkhead/protocol';
 import type { ApiKeyPrincipal, BearerPrincipal } from '../access/index.ts';
-import { parseScope } from '../services/index.ts';
+import { methodsOfScope } from '../services/index.ts';
 import { passthroughErrors } from './passthrough-errors.ts';
 
 export interface LimitedCall {
   readonly method: string;
   /** Relative to the base URL; null where the call goes elsewhere on the host. */
   readonly path: string | null;
+  /** Empty, or with its question mark. */
+  readonly query: string;
   /** `Origin` header of the caller's browser. */
   readonly origin: string | null;
 }
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-/** What the scope leaves of pass-through: a token for identity alone (`basic`) none, one that only reads the safe methods. */
-export function methodsOfScope(scope: string): 'all' | 'safe' | 'none' {
-  const tokens = parseScope(scope).filter(({ api }) => api !== 'basic');
-  if (tokens.length === 0) return 'none';
-  return tokens.every(({ permission }) => permission.kind === 'kloudless' && permission.word === 'read') ? 'safe' : 'all';
+/** Query parameters by which upstreams take another method than the one that arrives (Salesforce, Rails, Laravel, old Google APIs). */
+const METHOD_PARAMETERS = new Set([
+  '-method',
+  '-httpmethod',
+  '$httpmethod',
+  'httpmethod',
+  'http-method',
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+]);
+
+function namesAnotherMethod(query: string): boolean {
+  return [...new URLSearchParams(query).keys()].some((name) => METHOD_PARAMETERS.has(name.toLowerCase().replaceAll('_', '-')));
 }
 
 /** Whether the principal is bound to less than everything its account may do. */
@@ -31,9 +42,10 @@ export function assertAllowed(principal: ApiKeyPrincipal | BearerPrincipal, call
   const methods = methodsOfScope(principal.scope);
   const byScope = methods === 'all' || (methods === 'safe' && SAFE.has(call.method));
   const details = principal.authorizationDetails;
+  const namesMethods = methods !== 'all' || (details?.some((detail) => detail.methods !== undefined) ?? false);
   const namesPath = details?.some((detail) => detail.path_prefix !== undefined) ?? false;
   // Where no detail names a path, a place outside the base URL is as good as any.
   const path = call.path ?? (namesPath ? null : '/');
   const byDetails = details === null || (path !== null && allowsPassthrough(details, { method: call.method, path, origin: call.origin }));
-  if (!byScope || !byDetails) throw passthroughErrors('passthrough.not_allowed');
+  if (!byScope || !byDetails || (namesMethods && namesAnotherMethod(call.query))) throw passthroughErrors('passthrough.not_allowed');
 }

@@ -2,6 +2,7 @@ export { buildAuthorizationUrl, createPkce } from './authorization-request.ts';
 export { catalogueEntries, findCatalogueEntry, upstreamService } from './catalogue/index.ts';
 export { isHeaderSafe, placeCredential, type UpstreamCredential } from './credential-placement.ts';
 export { effectiveScope, matchServices, narrows, resolveScope, upstreamScopes } from './scope.ts';
+export { methodsOfScope } from './scope-methods.ts';
 export { formatScope, parseScope } from './scope-text.ts';
 export {
   endpointsFingerprint,
