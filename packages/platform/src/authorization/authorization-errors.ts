@@ -72,6 +72,12 @@ export const authorizationErrors = defineErrors({
     oauth: 'invalid_scope',
     text: 'No service of this Application fits the scope "{scope}". Is the service enabled, and does it have an OAuth key?',
   },
+  'authorization.end_user_needs_code': {
+    status: 400,
+    wire: 'invalid_parameters',
+    oauth: 'invalid_request',
+    text: '"end_user" goes with response_type=code only: where no code is redeemed, nobody can tell whether that person came back or another one.',
+  },
   'authorization.unknown_account': {
     status: 400,
     wire: 'invalid_parameters',

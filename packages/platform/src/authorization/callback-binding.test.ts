@@ -157,6 +157,43 @@ describe('C2 a response is accepted only for what it was asked for', () => {
 });
 
 describe('C3 state and iss', () => {
+  it('where its redirect URI was taken away meanwhile nothing is sent there, and the service is not asked', async () => {
+    const own = await connect.application();
+    const visitor = new Visitor();
+    const back = connect.upstream.approve((await begin(visitor, own)).location);
+    const { json } = await connect.world.meta('GET', `/applications/${own.id}/redirect_uris`);
+    await connect.world.meta('DELETE', `/applications/${own.id}/redirect_uris/${json.objects[0].id}`);
+    const answer = await visitor.get(back);
+    expect([answer.status, answer.location]).toEqual([400, '']);
+    expect(answer.text).toContain('authorization.redirect_uri_unregistered');
+    await expectEnded(visitor, back);
+  });
+
+  it('where its page is trusted no more, or the implicit grant was switched off, no token is handed over', async () => {
+    for (const takeAway of ['trusted domain', 'implicit grant', 'nothing'] as const) {
+      const own = await connect.application({ implicit_grant_enabled: true });
+      const visitor = new Visitor();
+      const back = connect.upstream.approve((await visitor.get(connect.popupUrl(own))).location);
+      if (takeAway === 'trusted domain') {
+        const { json } = await connect.world.meta('GET', `/applications/${own.id}/trusted_domains`);
+        await connect.world.meta('DELETE', `/applications/${own.id}/trusted_domains/${json.objects[0].id}`);
+      }
+      if (takeAway === 'implicit grant') await connect.world.meta('PATCH', `/applications/${own.id}`, { implicit_grant_enabled: false });
+      const answer = await visitor.get(back);
+      expect([takeAway, answer.text.includes('bha_')]).toEqual([takeAway, takeAway === 'nothing']);
+    }
+  });
+
+  it('where its redirect URI was taken away meanwhile the chooser is a page that leads nowhere', async () => {
+    const several = await connect.application({}, [connect.upstream.service('harbour'), connect.upstream.keyService('lantern')]);
+    const visitor = new Visitor();
+    const { location } = await begin(visitor, several);
+    const { json } = await connect.world.meta('GET', `/applications/${several.id}/redirect_uris`);
+    await connect.world.meta('DELETE', `/applications/${several.id}/redirect_uris/${json.objects[0].id}`);
+    const cancelled = await visitor.post(location, { cancel: '1' });
+    expect([cancelled.status, cancelled.location]).toEqual([400, '']);
+  });
+
   it('a state is used once, even by ten requests at the same moment', async () => {
     const visitor = new Visitor();
     const back = connect.upstream.approve((await begin(visitor)).location);

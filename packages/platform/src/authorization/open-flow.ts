@@ -6,7 +6,7 @@ import type { ApplicationSettings } from '../applications/index.ts';
 import { authorizationErrors } from './authorization-errors.ts';
 import { clearedBrowserMarker, isSameBrowser } from './browser-marker.ts';
 import type { AuthorizationOptions } from './flow.ts';
-import { getClient } from './read-authorization-request.ts';
+import { getClient, recheckAnswerTarget } from './read-authorization-request.ts';
 import { respondError } from './respond.ts';
 import { findTransaction, type Transaction, transactionCredential } from './transaction-store.ts';
 
@@ -31,6 +31,7 @@ export async function openFlow<Extra>(
     if (!isSameBrowser(context.call.headers['cookie'], flow, options.publicUrl())) throw authorizationErrors('authorization.other_browser');
     if (flow.expiresAt <= context.now) throw authorizationErrors('authorization.flow_expired');
     const open: OpenFlow = { flow, settings: await getClient(tx, named.applicationId) };
+    await recheckAnswerTarget(tx, open.settings, flow.request);
     return { ...open, extra: await read(tx, open) };
   });
 }

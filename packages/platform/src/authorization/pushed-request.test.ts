@@ -172,6 +172,14 @@ describe('C1 bound to the end user of the company', () => {
     expect((await accountOf(application, redeemed.json.account_id)).json.end_user).toBe('user-7');
   });
 
+  it('a token, which goes to whoever opens the link, cannot be asked for in the name of an end user', async () => {
+    const browserOnly = await connect.application({ implicit_grant_enabled: true });
+    const fields = { response_type: 'token', code_challenge: '', code_challenge_method: '' };
+    const refused = await connect.push(browserOnly, { ...fields, end_user: 'mallory' });
+    expect([refused.status, refused.json.error]).toEqual([400, 'invalid_request']);
+    expect((await connect.push(browserOnly, fields)).status).toBe(201);
+  });
+
   it('end_user and account_id in a plain query mean nothing', async () => {
     const visitor = new Visitor();
     const done = await connect.approve(visitor, await visitor.get(`${connect.startUrl(application)}&end_user=mallory&account_id=1`));

@@ -80,10 +80,15 @@ async function readTrustedOrigin(tx: Tx, { applicationId }: ApplicationSettings,
   throw authorizationErrors('authorization.origin_untrusted', { params: { origin, application: applicationId }, field: 'origin' });
 }
 
-/** Whether a request checked earlier (pushed) still has somewhere to go: redirect URIs and domains may be gone by now. */
-export async function recheckAnswerTarget(tx: Tx, settings: ApplicationSettings, target: AnswerTarget): Promise<void> {
-  if (target.redirectUri !== null) await checkRedirectUri(tx, settings, target.redirectUri);
-  if (target.responseMode === 'message') await readTrustedOrigin(tx, settings, { origin: target.origin });
+/**
+ * Whether a request checked earlier (pushed, or a flow under way) may still be answered: redirect URI, domain or the implicit grant may
+ * have been taken away since. Throws what is shown on a page, because nothing may be sent there any more.
+ */
+export async function recheckAnswerTarget(tx: Tx, settings: ApplicationSettings, request: AuthorizationRequest): Promise<void> {
+  if (request.redirectUri !== null) await checkRedirectUri(tx, settings, request.redirectUri);
+  if (request.responseMode === 'message') await readTrustedOrigin(tx, settings, { origin: request.origin });
+  if (request.responseType === 'token' && !settings.implicitGrantEnabled)
+    throw authorizationErrors('authorization.implicit_disabled', { field: 'response_type' });
 }
 
 /**
@@ -100,6 +105,9 @@ export function readAuthorizationRequest(
   const responseType = readResponseType(settings, target, parameters);
   const details = checked(authorizationDetails.safeParse(parameters));
   const { end_user: endUser, account_id: accountId } = pushed ? checked(pushedAuthorizationDetails.safeParse(parameters)) : {};
+  // A token goes straight to whoever opened the link (C1): only a code lets the company compare.
+  if (endUser !== undefined && responseType === 'token')
+    throw authorizationErrors('authorization.end_user_needs_code', { field: 'end_user' });
   const rawParameters = readRawParameters(parameters);
   if (rawParameters === null)
     throw authorizationErrors('authorization.malformed', {
@@ -123,7 +131,10 @@ export function readAuthorizationRequest(
 function readResponseType(settings: ApplicationSettings, target: AnswerTarget, parameters: AuthorizationParameters): 'code' | 'token' {
   const responseType = readParameter(parameters, 'response_type');
   if (responseType === undefined)
-    throw authorizationErrors('authorization.malformed', { params: { problem: '"response_type" is missing: send "code".' }, field: 'response_type' });
+    throw authorizationErrors('authorization.malformed', {
+      params: { problem: '"response_type" is missing: send "code".' },
+      field: 'response_type',
+    });
   const fits = responseType === 'token' || (responseType === 'code' && target.responseMode !== 'message');
   if (!fits) throw authorizationErrors('authorization.response_type_unsupported', { field: 'response_type' });
   if (responseType === 'token' && !settings.implicitGrantEnabled)

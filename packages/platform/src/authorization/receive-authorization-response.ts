@@ -1,4 +1,4 @@
-import { constantTimeEqual, type PlatformError, type Secret } from '@bulkhead/base';
+import { constantTimeEqual, PlatformError, type Secret } from '@bulkhead/base';
 import type { Answer } from '@bulkhead/http';
 import type { TenantTx } from '@bulkhead/postgres';
 import type { RequestContext } from '../access/index.ts';
@@ -10,6 +10,7 @@ import { endpointsDigest } from './depart-upstream.ts';
 import { finishAuthorization, type Obtained } from './finish-authorization.ts';
 import { type AuthorizationOptions, upstreamCall } from './flow.ts';
 import { endCookies, endWithError, type OpenFlow } from './open-flow.ts';
+import { recheckAnswerTarget } from './read-authorization-request.ts';
 import {
   consumeTransaction,
   findTransactionByState,
@@ -78,6 +79,12 @@ async function judge(
   const settings = await getApplicationSettings(tx, flow.applicationId);
   if (settings === null || !settings.active) return { kind: 'refused', error: authorizationErrors('authorization.unknown_client') };
   const open: OpenFlow = { flow, settings };
+  try {
+    await recheckAnswerTarget(tx, settings, flow.request);
+  } catch (thrown) {
+    if (!(thrown instanceof PlatformError)) throw thrown;
+    return { kind: 'refused', error: thrown };
+  }
   const accepted = await acceptedLeg(tx, options, callbackId, open);
   return accepted === null
     ? { kind: 'ended', open, error: authorizationErrors('authorization.service_changed', { detail: `callback ${callbackId}` }) }

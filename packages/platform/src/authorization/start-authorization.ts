@@ -101,8 +101,6 @@ async function redeemRequestUri(tx: TenantTx, settings: ApplicationSettings, req
     named?.applicationId === settings.applicationId ? await consumePushedRequest(tx, settings.applicationId, named.hash, now) : null;
   if (request === null) throw authorizationErrors('authorization.request_uri_unknown', { field: 'request_uri' });
   await recheckAnswerTarget(tx, settings, request);
-  if (request.responseType === 'token' && !settings.implicitGrantEnabled)
-    throw authorizationErrors('authorization.request_uri_unknown', { field: 'request_uri' });
   return request;
 }
 
