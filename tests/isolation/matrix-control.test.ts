@@ -24,7 +24,7 @@ async function attackedWhile(broken: Broken): Promise<Outcome> {
   const before = await rowsOfTenant(world.platform.db, twins.victim.applicationId);
   given.isBroken = true;
   const routes = world.platform.routes.filter(({ id }) => !id.endsWith('.legacy') && !id.endsWith('.service_keys'));
-  const { findings } = await attack(world, twins, routes);
+  const { findings } = await attack(world, twins, routes, 'strangers');
   const after = await rowsOfTenant(world.platform.db, twins.victim.applicationId);
   return { findings, changed: JSON.stringify(after) !== JSON.stringify(before) };
 }
@@ -33,7 +33,6 @@ describe('T1: controls of the isolation matrix', { timeout: 240_000 }, () => {
   test('with both locks off it finds leaks, and the victim is changed', async () => {
     const { findings, changed } = await attackedWhile({ policies: true, clauses: true });
     const routes = new Set(findings.map((finding) => finding.split(':')[0]));
-    expect(routes).toEqual(expect.objectContaining({ size: expect.any(Number) }));
     for (const route of ['apikey.get', 'redirect_uri.get', 'trusted_domain.get', 'oauth_key.get', 'service.get', 'webhook.get', 'account.get', 'account.delete']) expect([...routes]).toContain(route);
     expect(findings.some((finding) => finding.includes("holds the victim's canary"))).toBe(true);
     expect(changed).toBe(true);

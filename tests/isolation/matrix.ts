@@ -133,13 +133,16 @@ export function routesWithoutRow(routes: readonly AnyRoute[]): string[] {
   return routes.filter(({ id }) => rowsOf(id) === null).map(({ id, method, path }) => `${id} (${method} ${path})`);
 }
 
-/** Every attack of the matrix. Each finding is a sentence; none is the answer that lets a build pass. */
-export async function attack(world: World, twins: Twins, routes: readonly AnyRoute[]): Promise<{ readonly findings: readonly string[]; readonly cells: number }> {
+/**
+ * Every attack of the matrix, or only those by live credentials of others (which is what a broken database would show). Each finding is a
+ * sentence; none is the answer that lets a build pass.
+ */
+export async function attack(world: World, twins: Twins, routes: readonly AnyRoute[], by: 'everybody' | 'strangers' = 'everybody'): Promise<{ readonly findings: readonly string[]; readonly cells: number }> {
   const findings: string[] = [];
   let cells = 0;
   for (const route of routes) {
     for (const row of rowsOf(route.id) ?? []) {
-      const worst = [...worthlessCells(route, row, twins)];
+      const worst = by === 'strangers' ? [] : [...worthlessCells(route, row, twins)];
       // An alias has the handler and the credentials of what it is an alias of; that it is guarded at all is told by less.
       const all = [...foreignCells(route, row, twins), ...housemateCells(route, row, twins), ...narrowCells(route, row, twins), ...(isAlias(route) ? worst.slice(0, 3) : worst)];
       cells += all.length;
