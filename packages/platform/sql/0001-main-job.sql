@@ -408,6 +408,7 @@ create table tasks (
   primary key (application_id, task_id)
 );
 create index tasks_due on tasks (run_at);
+create index tasks_by_kind on tasks (application_id, name, run_at, task_id);
 select bulkhead_tenant_table('tasks');
 
 -- ---------------------------------------------------------------------------------------------------- audit, idempotency

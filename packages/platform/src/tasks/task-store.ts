@@ -32,18 +32,27 @@ interface ClaimedRow {
   attempts: number;
 }
 
+/** Candidates of one kind of one Application: more than a worker takes, because another one may be holding the first. */
+const CANDIDATES_MAX = 100;
+
 /**
- * Takes due tasks and moves their `run_at` to the end of the lease. Each Application gives its oldest first; no second one of
- * an Application is taken before every other has had its first.
+ * Takes due tasks and moves their `run_at` to the end of the lease. Each kind of each Application gives its oldest first; no second
+ * one of them is taken before every other has had its first. So neither ten thousand revocations of one Application nor a provider
+ * that does not answer them keep another one's, or its own erasure, waiting behind the last.
  */
 export async function claimTasks(
   tx: Tx,
   claim: { names: readonly string[]; now: Date; leaseUntil: Date; limit: number },
 ): Promise<ClaimedTask[]> {
   const rows = await tx.query<ClaimedRow>(sql`
-    with due as (
-      select application_id, task_id, run_at, row_number() over (partition by application_id order by run_at, task_id) as turn
-        from (select application_id, task_id, run_at from tasks where run_at <= ${claim.now} and name = any(${claim.names}) order by run_at limit 1000) as oldest
+    with kinds as (
+      select distinct application_id, name from tasks where run_at <= ${claim.now} and name = any(${claim.names})
+    ), due as (
+      select oldest.*, row_number() over (partition by oldest.application_id, oldest.name order by oldest.run_at, oldest.task_id) as turn
+        from kinds cross join lateral (
+          select t.application_id, t.name, t.task_id, t.run_at from tasks t
+           where t.application_id = kinds.application_id and t.name = kinds.name and t.run_at <= ${claim.now}
+           order by t.run_at, t.task_id limit ${CANDIDATES_MAX}) as oldest
     ), taken as (
       select t.application_id, t.task_id from tasks t join due using (application_id, task_id)
        where t.run_at <= ${claim.now} order by due.turn, due.run_at limit ${claim.limit} for update of t skip locked

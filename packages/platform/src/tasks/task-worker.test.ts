@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type TenantWorld, tenantWorld } from '../../test/tenant-world.ts';
 import { type AnyTask, defineTask, enqueueTask, type TaskKind, taskWorker } from './index.ts';
+import { claimTasks } from './task-store.ts';
 
 const note: TaskKind<{ id: string }> = { name: 'test.note', schema: z.strictObject({ id: z.string() }) };
 let world: TenantWorld;
@@ -199,6 +200,25 @@ describe('a task', () => {
     ).runDue();
     expect(order.indexOf(quiet)).toBeLessThan(4);
     expect(order).toHaveLength(101);
+  });
+
+  test('of another kind, or of another Application, is taken at once although one kind of one has thousands', async () => {
+    const [noisy, quiet] = [await world.application(), await world.application()];
+    const db = world.database.database;
+    await db.withTenant(noisy, (tx) =>
+      tx.execute(sql`
+        insert into tasks (application_id, task_id, name, payload, run_at)
+        select ${noisy}, 'tsk' || lpad(n::text, 24, '0'), ${note.name}, '{"id":"one of many"}'::jsonb, ${new Date(0)} from generate_series(1, 3000) n`),
+    );
+    const erase = { name: 'test.erase', schema: note.schema };
+    await db.withTenant(noisy, (tx) => enqueueTask(tx, noisy, erase, { id: 'late' }, { runAt: new Date(5_000) }));
+    await enqueue(quiet, 'late', new Date(6_000));
+    const claim = { names: [note.name, erase.name], now: world.now(), leaseUntil: new Date(world.clock.now() + 60_000), limit: 3 };
+    const claimed = await db.withSystem('test', (tx) => claimTasks(tx, claim));
+    expect(new Set(claimed.map(({ applicationId, name }) => `${applicationId} ${name}`))).toEqual(
+      new Set([`${noisy} ${note.name}`, `${noisy} ${erase.name}`, `${quiet} ${note.name}`]),
+    );
+    await db.withSystem('test', (tx) => tx.execute(sql`delete from tasks where application_id = any(${[noisy, quiet]})`));
   });
 });
 
