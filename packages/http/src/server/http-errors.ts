@@ -13,6 +13,8 @@ export const httpErrors = defineErrors({
   'request.body_too_large': { status: 413, wire: 'request_too_large', oauth: 'invalid_request', text: 'The body is larger than {limit} bytes.' },
   'request.too_slow': { status: 408, wire: 'bad_request', oauth: 'invalid_request', text: 'The body did not arrive within {limit} seconds.' },
   'request.too_many_headers': { status: 431, wire: 'request_too_large', oauth: 'invalid_request', text: 'The request has more than {limit} header fields.' },
+  'request.headers_too_large': { status: 431, wire: 'request_too_large', oauth: 'invalid_request', text: 'The header fields of the request are too large.' },
+  'request.headers_too_slow': { status: 408, wire: 'bad_request', oauth: 'invalid_request', text: 'The head of the request did not arrive in time.' },
   'request.too_many_parameters': { status: 400, wire: 'invalid_parameters', oauth: 'invalid_request', text: 'The request has more than {limit} parameters.' },
   'request.duplicate_host': { status: 400, wire: 'bad_request', oauth: 'invalid_request', text: 'Send exactly one Host, and a path as request target.' },
   'request.two_credentials': {

@@ -8,7 +8,7 @@ export interface IdempotencyStore<Context> {
   claim(context: Context, key: string, requestHash: Buffer): Promise<IdempotencyClaim>;
   /** Keeps the answer for 24 hours. */
   complete(context: Context, key: string, answer: Answer): Promise<void>;
-  /** Frees the key after a failure, so that the caller may try again. */
+  /** Frees the key after a failure that changed nothing, so that the caller may try again. */
   release(context: Context, key: string): Promise<void>;
 }
 
@@ -33,10 +33,15 @@ export async function withIdempotency<Context>(
   if (claim.kind === 'mismatch') throw httpErrors('idempotency.mismatch');
   if (claim.kind === 'running') throw httpErrors('idempotency.in_progress', { retryAfterSeconds: 1 });
   if (claim.kind === 'done') return { ...claim.answer, headers: { ...claim.answer.headers, 'idempotency-replayed': 'true' } };
+  const answer = await released(store, context, key, run);
+  // Should this fail, the key stays taken until it frees itself: the change has happened, and a second try at once would repeat it.
+  await store.complete(context, key, answer);
+  return answer;
+}
+
+async function released<Context>(store: IdempotencyStore<Context>, context: Context, key: string, run: () => Promise<Answer>): Promise<Answer> {
   try {
-    const answer = await run();
-    await store.complete(context, key, answer);
-    return answer;
+    return await run();
   } catch (thrown) {
     await store.release(context, key);
     throw thrown;

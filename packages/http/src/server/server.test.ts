@@ -4,7 +4,7 @@ import { silentLog } from '@bulkhead/base';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { httpErrors } from './http-errors.ts';
-import type { IdempotencyClaim, IdempotencyStore } from './idempotency.ts';
+import { type IdempotencyClaim, type IdempotencyStore, withIdempotency } from './idempotency.ts';
 import { type AnyRoute, routeFor } from './route.ts';
 import { createServer, type HttpServer } from './server.ts';
 
@@ -138,6 +138,18 @@ describe('an answer', () => {
     expect(await answer.json()).toMatchObject({ status_code: 404, error_code: 'not_found', id: answer.headers.get('x-request-id') });
   });
 
+  it.each([
+    ['a path that is no UTF-8', 'GET /v1/%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', 400],
+    ['a name longer than any', `POST /v1/echo/${'x'.repeat(600)} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`, 404],
+    ['what is no HTTP', 'HELLO\r\n\r\n', 400],
+    ['a head that is too large', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(40_000)}\r\n\r\n`, 431],
+  ])('to %s has the shape of every other', async (_what, text, status) => {
+    const [head = '', body = ''] = (await rawRequest(text)).split('\r\n\r\n');
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(head).toMatch(/^content-type: application\/json$/im);
+    expect(JSON.parse(body)).toMatchObject({ status_code: status, id: /^x-request-id: (.+)$/im.exec(head)?.[1] });
+  });
+
   it('shows nothing of an unexpected error', async () => {
     const answer = await fetch(`${url}/v1/broken`);
     expect(answer.status).toBe(500);
@@ -206,6 +218,38 @@ describe('Idempotency-Key', () => {
     expect(await (await post('/v1/echo/a', '{"text":"b"}', headers)).text()).toBe(first);
     expect((await post('/v1/echo/a', '{"text":"c"}', headers)).status).toBe(409);
     expect(await (await post('/v1/echo/a', '{"text":"b"}')).text()).not.toBe(first);
+  });
+});
+
+describe('withIdempotency', () => {
+  const request = { method: 'POST', target: '/', body: Buffer.from('{}') };
+  const failing = (at: 'complete' | 'run') => {
+    const store = memoryIdempotency();
+    const broken = { ...store, complete: at === 'complete' ? () => Promise.reject(new Error('the database is away')) : store.complete };
+    let changes = 0;
+    const run = async () => {
+      if (at === 'run' && changes === 0) {
+        changes = -1;
+        throw new Error('nothing was changed');
+      }
+      changes = Math.max(changes, 0) + 1;
+      return { status: 201 };
+    };
+    return { ask: () => withIdempotency(broken, {}, 'key', request, run), changes: () => changes };
+  };
+
+  it('does not make a change twice where its answer could not be kept', async () => {
+    const { ask, changes } = failing('complete');
+    await expect(ask()).rejects.toThrow('away');
+    await expect(ask()).rejects.toMatchObject({ code: 'idempotency.in_progress' });
+    expect(changes()).toBe(1);
+  });
+
+  it('control: frees the key where nothing was changed', async () => {
+    const { ask, changes } = failing('run');
+    await expect(ask()).rejects.toThrow('nothing');
+    expect(await ask()).toEqual({ status: 201 });
+    expect(changes()).toBe(1);
   });
 });
 

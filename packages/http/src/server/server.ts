@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import type { Log, PlatformError } from '@bulkhead/base';
 import cors from '@fastify/cors';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { answerClientError } from './client-error.ts';
 import { asPlatformError, logError, oauthErrorBody, restErrorBody } from './error-response.ts';
 import { httpErrors } from './http-errors.ts';
 import { type IdempotencyStore, idempotencyKey, withIdempotency } from './idempotency.ts';
@@ -56,6 +57,7 @@ export async function createServer<Context>(options: ServerOptions<Context>): Pr
     forceCloseConnections: 'idle',
     trustProxy: options.trustProxy.length > 0 ? [...options.trustProxy] : false,
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 2_000, maxHeaderSize: 32_768 },
+    clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => {
       void sendError(options, asPlatformError(error), 'rest', callOf(request, {}, new AbortController().signal), reply);
     },
@@ -180,6 +182,8 @@ async function sendError<Context>(
     reply.raw.destroy();
     return reply;
   }
+  // What the router refuses itself has passed no hook.
+  reply.header('x-request-id', call.requestId);
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', String(error.retryAfterSeconds));
   const answer = shape === 'page' ? await options.errorPage(error, call.requestId, call) : { status: error.status, body: shape === 'oauth' ? oauthErrorBody(error, call.requestId) : restErrorBody(error, call.requestId) };
   const challenge = challengeFor(error, shape);
