@@ -43,6 +43,10 @@ describe('registering a redirect URI (RFC 6749 §3.1.2, RFC 8252 §7, RFC 9700 �
     ['no scheme', 'app.example/callback'],
     ['only a path', '/callback'],
     ['no host', 'https://'],
+    ['no slashes before the host', 'https:app.example/callback'],
+    ['one slash before the host', 'https:/app.example/callback'],
+    ['three slashes before the host', 'https:///app.example/callback'],
+    ['no slashes before a loopback host', 'http:127.0.0.1/callback'],
     ['nothing', ''],
     ['too much', `https://app.example/${'x'.repeat(2048)}`],
   ])('refuses %s', (_what, url) => {

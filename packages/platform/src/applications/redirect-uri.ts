@@ -14,6 +14,8 @@ export function checkRedirectUri(text: string): string {
   if (/[^\x21-\x7E]/.test(text) || text.includes('\\') || text.includes('*')) throw refuse('it holds spaces, wildcards, backslashes or characters that must be percent-encoded');
   if (!URL.canParse(text)) throw refuse('it is not an absolute URI');
   const url = new URL(text);
+  // `https:host` means `https://host` to one reader, and in a Location a path on our own host to another (RFC 3986 §5.2.2).
+  if (/^https?:/i.test(text) && !/^https?:\/\/[^/?#]/i.test(text)) throw refuse('it does not name a host after "//"');
   if (text.includes('#')) throw refuse('it has a fragment');
   if (url.username !== '' || url.password !== '') throw refuse('it names a user');
   if (NEVER_SCHEMES.has(url.protocol)) throw refuse(`the scheme ${url.protocol} is never allowed`);

@@ -89,6 +89,7 @@ describe('RFC 6749 §2.3 client authentication', () => {
   test.each([
     ['Basic beside client_secret', () => introspect({ client_secret: client.apiKey }, basic(client.id, client.apiKey))],
     ['APIKey beside another client_secret', () => introspect({ client_secret: other.apiKey }, `APIKey ${client.apiKey}`)],
+    ['a Bearer beside client_secret', () => introspect({ client_id: client.id, client_secret: client.apiKey }, 'Bearer anything')],
     ['Basic beside another client_id', () => introspect({ client_id: other.id }, basic(client.id, client.apiKey))],
   ])('A7: %s is two credentials: 400', async (_, call) => {
     expect(await call()).toMatchObject({ status: 400, json: { error: 'invalid_request' } });

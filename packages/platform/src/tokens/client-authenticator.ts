@@ -48,7 +48,11 @@ function presentedClient(call: IncomingCall): PresentedClient | null {
   const header = call.headers['authorization'];
   if (header === undefined) return clientId === null ? null : { clientId, secret };
   const match = typeof header === 'string' ? /^(APIKey|Basic) +([\x21-\x7E]+) *$/i.exec(header) : null;
-  if (match === null) return null;
+  if (match === null) {
+    // A token in the header and a secret beside it: which of the two is meant is not for us to say (RFC 6749 §2.3).
+    if (secret !== null) throw httpErrors('request.two_credentials', { field: 'client_secret' });
+    return null;
+  }
   const [, scheme = '', value = ''] = match;
   if (scheme.toLowerCase() === 'apikey') {
     // Kloudless's clients send the same key twice, in the header and as client_secret: that is one credential.
