@@ -9,7 +9,7 @@ import { authorizationErrorPage, authorizationRoutes, reconnectPusher } from './
 import { ensureFirstOrganization, META_SCOPES, metaTokenAuthenticator, registerMetaToken } from './developers/index.ts';
 import { passthroughRoutes } from './passthrough/index.ts';
 import { eraseApplicationTask, lineageRoutes, provisioningRoutes } from './provisioning/index.ts';
-import { healthRoutes, idempotencyStore, legacyAliases, openApiRoutes, openContext } from './surfaces/index.ts';
+import { forgetPastAnswers, healthRoutes, idempotencyStore, legacyAliases, openApiRoutes, openContext } from './surfaces/index.ts';
 import { taskWorker } from './tasks/index.ts';
 import { bearerAuthenticator, clientAuthenticator, tokenRoutes } from './tokens/index.ts';
 import { CredentialRefresher, type ResolveService, revokeCredentialTask, rootKey, Vault } from './vault/index.ts';
@@ -46,6 +46,7 @@ export interface Platform {
 }
 
 const BODY_BYTES_MAX = 1024 * 1024;
+const FORGET_EVERY_MS = 10 * 60_000;
 
 export async function createPlatform(options: PlatformOptions): Promise<Platform> {
   const { db, clock, log } = options;
@@ -96,6 +97,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
 
   const worker = taskWorker({ db, tasks: [eraseApplicationTask(parts), forgetUnconfirmedTask(parts), revokeCredentialTask({ ...parts, resolve })], clock, log });
 
+  let forgetting: NodeJS.Timeout | undefined;
+
   return {
     db,
     vault,
@@ -108,8 +111,14 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
       listening = { host: options.host === '0.0.0.0' ? '127.0.0.1' : options.host === '::' ? '::1' : options.host, port: bound };
       return publicUrl();
     },
-    startWorker: () => worker.start(),
+    async startWorker() {
+      const forget = () => forgetPastAnswers(db, new Date(clock.now())).catch((error: unknown) => log.error('past answers could not be forgotten', { err: error }));
+      await forget();
+      forgetting = setInterval(() => void forget(), FORGET_EVERY_MS).unref();
+      await worker.start();
+    },
     async close() {
+      clearInterval(forgetting);
       await server.close();
       await worker.close();
       await refresher.close();

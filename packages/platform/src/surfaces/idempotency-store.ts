@@ -50,9 +50,11 @@ export function idempotencyStore({ db, vault, clock }: { db: Database; vault: Va
                   values (${scope.owner}, ${scope.principal}, ${key}, ${requestHash}, ${until}) on conflict do nothing`,
         );
         if (first === 1) return null;
-        return tx.one<KeyRow>(sql`select request_hash, status, sealed_answer from ${sql.identifier(scope.table)} where ${mine(scope, key)}`);
+        const row = await tx.maybe<KeyRow>(sql`select request_hash, status, sealed_answer from ${sql.identifier(scope.table)} where ${mine(scope, key)}`);
+        return row ?? 'freed meanwhile';
       });
       if (held === null) return { kind: 'first' };
+      if (held === 'freed meanwhile') return { kind: 'running' };
       if (!constantTimeEqual(held.request_hash, requestHash)) return { kind: 'mismatch' };
       if (held.status === null || held.sealed_answer === null) return { kind: 'running' };
       const { body, headers } = JSON.parse(vault.openControl(place(scope, key), held.sealed_answer).reveal()) as Answer;
@@ -73,6 +75,14 @@ export function idempotencyStore({ db, vault, clock }: { db: Database; vault: Va
       await scope.within((tx) => tx.execute(sql`delete from ${sql.identifier(scope.table)} where ${mine(scope, key)} and status is null`));
     },
   };
+}
+
+/** Deletes answers that are past their 24 hours: they may hold a key that was shown once. For everybody, so as the system role. */
+export async function forgetPastAnswers(db: Database, now: Date): Promise<void> {
+  await db.withSystem('forget past answers to Idempotency-Keys', async (tx) => {
+    await tx.execute(sql`delete from idempotency_keys where expires_at <= ${now}`);
+    await tx.execute(sql`delete from organization_idempotency_keys where expires_at <= ${now}`);
+  });
 }
 
 function mine(scope: Scope, key: string) {

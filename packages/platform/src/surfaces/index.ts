@@ -1,5 +1,5 @@
 export { healthRoutes } from './health-routes.ts';
 export { legacyAliases } from './legacy-aliases.ts';
-export { idempotencyStore } from './idempotency-store.ts';
+export { forgetPastAnswers, idempotencyStore } from './idempotency-store.ts';
 export { openApiRoutes } from './openapi-routes.ts';
 export { openContext } from './open-context.ts';
