@@ -25,7 +25,8 @@ export async function insertRefreshToken(
 
 /**
  * Holds the account and the grant of a refresh token until the transaction ends. Before the token itself is touched: whoever deletes
- * an account or a grant goes the same way down, and two that met from opposite ends would deadlock.
+ * an account or a grant goes the same way down, and two that met from opposite ends would deadlock. The grant is held for update:
+ * of two that only shared it, and both found the token spent, neither could end it.
  */
 export async function holdGrantOfRefreshToken(tx: Tx, applicationId: ApplicationId, hash: Buffer): Promise<void> {
   const grantOfToken = sql`select r.grant_id from refresh_tokens r where r.application_id = ${applicationId} and r.token_hash = ${hash}`;
@@ -35,7 +36,7 @@ export async function holdGrantOfRefreshToken(tx: Tx, applicationId: Application
        where application_id = ${applicationId}
          and account_id = (select g.account_id from grants g where g.application_id = ${applicationId} and g.grant_id = (${grantOfToken}))
          for key share`),
-    tx.execute(sql`select from grants where application_id = ${applicationId} and grant_id = (${grantOfToken}) for key share`),
+    tx.execute(sql`select from grants where application_id = ${applicationId} and grant_id = (${grantOfToken}) for update`),
   ]);
 }
 

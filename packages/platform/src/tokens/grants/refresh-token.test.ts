@@ -55,11 +55,16 @@ describe('RFC 6749 §6 refreshing', () => {
   });
 
   test('ten refreshes with one token at the same moment: one succeeds, and the grant ends', async () => {
-    const { refreshToken } = await world.grant(client);
-    const answers = await Promise.all(Array.from({ length: 10 }, () => refresh(refreshToken)));
-    const winners = answers.filter(({ status }) => status === 200);
-    expect(winners).toHaveLength(1);
-    expect(await world.isLive(winners[0]!.json.access_token)).toBe(false);
+    // Several rounds, because whether they meet half-way is a matter of luck.
+    for (let round = 0; round < 6; round++) {
+      const { refreshToken } = await world.grant(client);
+      const answers = await Promise.all(Array.from({ length: 10 }, () => refresh(refreshToken)));
+      const winners = answers.filter(({ status }) => status === 200);
+      expect(winners).toHaveLength(1);
+      // Each of the others is told so; none is sent away because they stood in each other's way.
+      expect(answers.filter(({ json }) => json.error === 'invalid_grant')).toHaveLength(9);
+      expect(await world.isLive(winners[0]!.json.access_token)).toBe(false);
+    }
   });
 
   test('the grant of another user is untouched by it', async () => {
