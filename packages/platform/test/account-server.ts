@@ -57,7 +57,7 @@ export async function accountServer(): Promise<AccountServer> {
       publicUrl: () => url,
       pushReconnect: async (_tx, _context, accountId) => ({ url: `https://connect.example/${accountId}`, expiresIn: 600 }),
     }),
-    ...passthroughRoutes({ db, egress, refresher, log: silentLog }),
+    ...passthroughRoutes({ db, egress, refresher, log: silentLog, bodyMsMax: 500 }),
   ];
   const server = await createServer<RequestContext>({
     routes,

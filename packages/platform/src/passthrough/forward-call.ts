@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ApplicationId, type Log, PlatformError } from '@bulkhead/base';
-import { type Egress, httpErrors, pipeTo, type StreamOutcome } from '@bulkhead/http';
+import { type Egress, httpErrors, pipeTo, readBytes, type StreamOutcome } from '@bulkhead/http';
 import type { Database } from '@bulkhead/postgres';
 import type { ApiKeyPrincipal, BearerPrincipal, RequestContext } from '../access/index.ts';
 import { apiBaseUrl, placeCredential, type UpstreamService } from '../services/index.ts';
@@ -19,6 +19,8 @@ export interface ForwardOptions {
   readonly egress: Pick<Egress, 'stream'>;
   readonly refresher: Pick<CredentialRefresher, 'currentCredential' | 'forceRefresh'>;
   readonly log: Log;
+  /** Longest time that a body which is kept may take to arrive, in milliseconds. Default 10,000. */
+  readonly bodyMsMax?: number;
 }
 
 /** A call as a caller wants it, before anything of ours is known. */
@@ -38,6 +40,7 @@ type Usable = Extract<CredentialUse, { kind: 'usable' }>;
 
 /** Bodies up to this are kept, so that the call can be repeated with a renewed credential. */
 const REPLAYABLE_BYTES = 64 * 1024;
+const BODY_MS_MAX = 10_000;
 
 /** The body: none, bytes that can be sent again, or a stream that is sent once. */
 type Body =
@@ -63,7 +66,7 @@ export async function forwardCall(options: ForwardOptions, context: ForwardConte
   const kept = use.credential.type === 'oauth2' ? use.credential.kept : {};
   const located = early ?? locate(principal, call, apiBase(apiBaseUrl(service, kept)));
 
-  const body = await bodyOf(call, use.refreshable);
+  const body = await bodyOf(call, use.refreshable, options.bodyMsMax ?? BODY_MS_MAX);
   const send = new Sending(options, context, call, service, located, body);
   const outcome = await send.first(use);
   if (outcome.status === 401 && use.refreshable && body.kind === 'stream') await send.renewForNextTime(use);
@@ -99,14 +102,12 @@ function browserOrigin({ message }: WantedCall): string | null {
   return message.headers.origin ?? null;
 }
 
-async function bodyOf({ headers, message }: WantedCall, refreshable: boolean): Promise<Body> {
+async function bodyOf({ headers, message }: WantedCall, refreshable: boolean, ms: number): Promise<Body> {
   const length = headerValue(headers, 'content-length');
   const isChunked = headerValue(headers, 'transfer-encoding') !== undefined;
   if (!isChunked && (length === undefined || Number(length) === 0)) return { kind: 'none' };
   if (!refreshable || isChunked || !(Number(length) <= REPLAYABLE_BYTES)) return { kind: 'stream', stream: message };
-  const parts: Buffer[] = [];
-  for await (const part of message) parts.push(part as Buffer);
-  return { kind: 'bytes', bytes: Buffer.concat(parts) };
+  return { kind: 'bytes', bytes: await readBytes(message, { bytes: REPLAYABLE_BYTES, ms }) };
 }
 
 class Sending {

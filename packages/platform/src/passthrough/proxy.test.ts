@@ -73,6 +73,22 @@ describe('a proxied call', () => {
     expect(upstream.seen[0]?.body).toBe('chunked body');
   });
 
+  test('whose small body never ends is closed, and the service is not asked (S1)', async () => {
+    const { hostname, port } = new URL(world.url);
+    const ask = async (body: string) => {
+      const socket = connect(Number(port), hostname);
+      let answer = '';
+      socket.on('data', (part: Buffer) => (answer += part.toString())).on('error', () => undefined);
+      const head = `POST ${proxy('/x')} HTTP/1.1\r\nHost: a\r\nAuthorization: ${key['authorization']}\r\nConnection: close\r\nContent-Length: 4\r\n\r\n`;
+      socket.write(head + body);
+      await new Promise((resolve) => socket.once('close', resolve));
+      return answer;
+    };
+    expect(await ask('ab')).not.toMatch(/^HTTP\/1.1 200 /);
+    expect(upstream.seen).toEqual([]);
+    expect(await ask('abcd')).toMatch(/^HTTP\/1.1 200 /);
+  });
+
   test('works through a token, and through "me"', async () => {
     const token = world.bearer(application, account);
     expect((await call('GET', proxy('/x'), token)).status).toBe(200);
