@@ -76,8 +76,9 @@ const RESERVED_HEADERS: ReadonlySet<string> = new Set([
   'via',
 ]);
 
+/** Without case: not every authorization server reads its parameters by it (RFC 6749 §3.1 would have it so). */
 export function isReservedAuthorizeParam(name: string): boolean {
-  return RESERVED_AUTHORIZE_PARAMS.has(name);
+  return RESERVED_AUTHORIZE_PARAMS.has(name.toLowerCase());
 }
 
 const visibleText = (lengthMax: number) =>
@@ -121,7 +122,7 @@ const extraAuthorizeParams = z
       .min(1)
       .max(64)
       .regex(/^[A-Za-z0-9_.\-[\]]+$/, 'expected a parameter name')
-      .refine((name) => !RESERVED_AUTHORIZE_PARAMS.has(name), 'this parameter is set by the platform'),
+      .refine((name) => !isReservedAuthorizeParam(name), 'this parameter is set by the platform'),
     z.string().max(1024),
   )
   .refine((params) => Object.keys(params).length <= 20, 'at most 20 parameters');

@@ -71,6 +71,8 @@ describe('the authorization request (RFC 6749 §4.1.1)', () => {
         response_mode: 'form_post',
         code_challenge: 'evil',
         request: 'evil',
+        Redirect_URI: 'https://evil.example',
+        STATE: 'evil',
       },
     });
     expect(asked.searchParams.get('login_hint')).toBe('ada');
