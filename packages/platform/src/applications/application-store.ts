@@ -151,6 +151,14 @@ export async function updateApplication(tx: Tx, applicationId: ApplicationId, ch
     update applications set ${sql.join(set)}, revision = revision + 1, modified_at = ${now} where application_id = ${applicationId}`);
 }
 
+/**
+ * Takes the Application's own row first. Whoever changes a row below it writes its revision afterwards, whoever changes both begins
+ * above; two that met from opposite ends would deadlock.
+ */
+async function holdApplication(tx: Tx, applicationId: ApplicationId): Promise<void> {
+  await tx.execute(sql`select from applications where application_id = ${applicationId} for no key update`);
+}
+
 export async function updateBranding(tx: Tx, applicationId: ApplicationId, changes: BrandingChanges): Promise<void> {
   const set = assignments([
     ['display_name', changes.displayName],
@@ -162,7 +170,9 @@ export async function updateBranding(tx: Tx, applicationId: ApplicationId, chang
     ['locale', changes.locale],
     ['redirect_domain', changes.redirectDomain],
   ]);
-  if (set.length > 0) await tx.execute(sql`update branding set ${sql.join(set)} where application_id = ${applicationId}`);
+  if (set.length === 0) return;
+  await holdApplication(tx, applicationId);
+  await tx.execute(sql`update branding set ${sql.join(set)} where application_id = ${applicationId}`);
 }
 
 export async function getEventSettings(tx: Tx, applicationId: ApplicationId): Promise<EventSettings> {
@@ -173,6 +183,7 @@ export async function getEventSettings(tx: Tx, applicationId: ApplicationId): Pr
 }
 
 export async function updateEventSettings(tx: Tx, applicationId: ApplicationId, changes: EventSettingsChanges, now: Date): Promise<void> {
+  await holdApplication(tx, applicationId);
   await updateApplication(tx, applicationId, { eventsEnabled: changes.enabled }, now);
   const set = assignments([
     ['retention_hours', changes.retentionHours],
