@@ -60,6 +60,7 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   'health.process': { own: 200 },
   'health.ready': { own: 200 },
   'openapi.document': { own: 200 },
+  'openapi.root': { own: 302 },
   'openapi.reference': { own: 200 },
   'authorization_server.metadata': { own: 200 },
   'authorization.frame': { own: 200 },

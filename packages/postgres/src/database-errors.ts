@@ -48,6 +48,7 @@ export const databaseErrors = defineErrors({
 });
 
 const UNAVAILABLE_NODE_CODES = new Set([
+  'EACCES',
   'ECONNREFUSED',
   'ECONNRESET',
   'EPIPE',

@@ -42,6 +42,12 @@ export const httpErrors = defineErrors({
     oauth: 'invalid_client',
     text: 'A valid credential is needed: {expected}.',
   },
+  'unauthorized.wrong_kind': {
+    status: 401,
+    wire: 'unauthorized',
+    oauth: 'invalid_client',
+    text: 'What was sent is {sent}; here {expected} is needed.',
+  },
   'token.invalid': { status: 401, wire: 'invalid_token', oauth: 'invalid_token', text: 'The access token is unknown, expired or revoked.' },
   'token.invalid_at_verify': { status: 400, wire: 'invalid_token', oauth: 'invalid_token', text: 'The access token is unknown, expired or revoked.' },
   'token.invalid_at_picker': { status: 403, wire: 'invalid_token', oauth: 'invalid_token', text: 'The access token is unknown, expired or revoked.' },

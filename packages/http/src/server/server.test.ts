@@ -169,6 +169,15 @@ describe('a path', () => {
   });
 });
 
+describe('a method that a path does not have', () => {
+  it('answers 405 and names those it has', async () => {
+    const answer = await fetch(`${url}/v1/echo/a`, { method: 'PUT' });
+    expect(answer.status).toBe(405);
+    expect(answer.headers.get('allow')).toBe('POST');
+    expect((await fetch(`${url}/v1/nowhere`, { method: 'PUT' })).status).toBe(404);
+  });
+});
+
 describe('a body', () => {
   it.each([
     ['an unknown field', '{"text":"b","more":1}', 400, 'more'],

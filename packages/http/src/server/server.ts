@@ -83,7 +83,10 @@ export async function createServer<Context>(options: ServerOptions<Context>): Pr
   });
   server.setNotFoundHandler((request, reply) => {
     const signal = new AbortController().signal;
-    return sendError(options, httpErrors('not_found'), 'rest', callOf(request, {}, signal), reply);
+    const allowed = allowedMethods(options.routes, request.raw.url ?? '/');
+    const error = allowed.length === 0 ? httpErrors('not_found') : httpErrors('method.not_allowed', { params: { allowed: allowed.join(', ') } });
+    if (allowed.length > 0) reply.header('allow', allowed.join(', '));
+    return sendError(options, error, 'rest', callOf(request, {}, signal), reply);
   });
   for (const route of options.routes) register(server, options, route);
 
@@ -237,11 +240,21 @@ function refuseOddTargets(request: FastifyRequest): void {
 }
 
 function corsMatcher(routes: readonly AnyRoute[]): (target: string) => boolean {
-  const forms = routes
-    .filter((route) => route.cors)
-    .map((route) => new RegExp(`^${route.path.replace(/\/?\{\w+\.\.\.\}$/, '(/.*)?').replaceAll(/\{\w+\}/g, '[^/]+')}/?$`));
-  return (target) => {
-    const path = target.split('?')[0]!.replaceAll(/\/{2,}/g, '/');
-    return forms.some((form) => form.test(path));
-  };
+  const forms = routes.filter((route) => route.cors).map(pathForm);
+  return (target) => forms.some((form) => form.test(pathOf(target)));
+}
+
+/** The methods that a path has, for telling a wrong method from a wrong path; the same for everybody, whoever asks. */
+function allowedMethods(routes: readonly AnyRoute[], target: string): string[] {
+  const path = pathOf(target);
+  const methods = routes.filter((route) => pathForm(route).test(path)).flatMap(({ method }) => (method === 'ANY' ? ANY_METHODS : method === 'GET' ? ['GET', 'HEAD'] : [method]));
+  return [...new Set(methods)].sort();
+}
+
+function pathForm(route: AnyRoute): RegExp {
+  return new RegExp(`^${route.path.replaceAll('.', '\\.').replace(/\/?\{\w+(\\\.){3}\}$/, '(/.*)?').replaceAll(/\{\w+\}/g, '[^/]+')}/?$`);
+}
+
+function pathOf(target: string): string {
+  return target.split('?')[0]!.replaceAll(/\/{2,}/g, '/');
 }

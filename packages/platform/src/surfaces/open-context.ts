@@ -76,6 +76,12 @@ async function byScheme(authenticators: Authenticators, kinds: readonly Credenti
   return null;
 }
 
+const KINDS_BY_PREFIX: Readonly<Record<string, { readonly kind: CredentialKind; readonly scheme: string; readonly name: string }>> = {
+  bhk_: { kind: 'api_key', scheme: 'apikey', name: 'an API key' },
+  bha_: { kind: 'bearer', scheme: 'bearer', name: 'an access token' },
+  bhm_: { kind: 'meta_token', scheme: 'bearer', name: 'a Meta token' },
+};
+
 function refusal(kinds: readonly CredentialKind[], presented: Presented | null, invalidToken: 'token.invalid' | 'token.invalid_at_verify' | 'token.invalid_at_picker'): Error {
   const words: Record<CredentialKind, string> = {
     meta_token: '"Authorization: Bearer META_TOKEN"',
@@ -83,6 +89,12 @@ function refusal(kinds: readonly CredentialKind[], presented: Presented | null, 
     bearer: '"Authorization: Bearer TOKEN"',
     client: 'client authentication',
   };
+  // Kloudless's clients branch on the status: it counts for more than the better sentence.
+  if (presented?.scheme === 'bearer' && kinds.includes('bearer') && invalidToken !== 'token.invalid') return httpErrors(invalidToken);
+  // The prefix alone tells what was sent; nothing is looked up, so nothing is told of whether it is good.
+  const sent = presented === null ? undefined : KINDS_BY_PREFIX[presented.value.slice(0, 4)];
+  if (sent !== undefined && (!kinds.includes(sent.kind) || presented?.scheme !== sent.scheme))
+    return httpErrors('unauthorized.wrong_kind', { params: { sent: sent.name, expected: kinds.map((kind) => words[kind]).join(' or ') } });
   if (presented?.scheme === 'bearer' && kinds.includes('bearer')) return httpErrors(invalidToken);
   return httpErrors('unauthorized', { params: { expected: kinds.map((kind) => words[kind]).join(' or ') } });
 }

@@ -30,6 +30,18 @@ export function openApiRoutes(routes: readonly AnyRoute[], publicUrl: () => stri
       handler: async () => ({ status: 200, body: openApiDocument(routes, publicUrl()) }),
     }),
     route({
+      id: 'openapi.root',
+      method: 'GET',
+      path: '/',
+      summary: 'The way to the reference, for whoever opens the bare address',
+      credentials: [],
+      scope: null,
+      rateClass: 'page',
+      audit: null,
+      answers: { 302: null },
+      handler: async () => ({ status: 302, headers: { location: '/v1/docs' } }),
+    }),
+    route({
       id: 'openapi.reference',
       method: 'GET',
       path: '/v1/docs',
