@@ -463,6 +463,17 @@ describe('a refused credential (401)', () => {
     expect(endpoint.requests).toHaveLength(1);
   });
 
+  test('that was renewed a moment ago is not renewed again: a path that always refuses makes no storm', async () => {
+    const key = await stored();
+    const it = refresher();
+    expect(accessToken(await it.forceRefresh(key, 1))).toBe('access-2');
+    expect(await it.forceRefresh(key, 2)).toBeNull();
+    expect(endpoint.requests).toHaveLength(1);
+    world.clock.advance(31_000);
+    expect(accessToken(await it.forceRefresh(key, 2))).toBe('access-3');
+    expect(endpoint.requests).toHaveLength(2);
+  });
+
   test('without a refresh token is left alone: one refusal does not break an account', async () => {
     const key = await stored({ refreshToken: null });
     expect(await refresher().forceRefresh(key, 1)).toBeNull();

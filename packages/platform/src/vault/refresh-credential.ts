@@ -55,6 +55,8 @@ const SKEW_MS = 30_000;
 const LAST_USE_MS = 2_000;
 /** Longest wait for somebody else's refresh: their lease, and then one of our own. */
 const WAIT_MS = LEASE_MS + 20_000;
+/** After a renewal, a 401 is believed for this long. */
+const FORCED_PAUSE_MS = 30_000;
 /** Reads again at this pace where no notification comes. */
 const POLL_MS = 250;
 
@@ -106,14 +108,17 @@ export class CredentialRefresher {
 
   /**
    * The same after the upstream has refused the credential of `versionSeen` (401): renewed even if it should still be good,
-   * unless somebody has done so in the meantime. Null also where there is nothing to renew it with.
+   * unless somebody has done so in the meantime. Null also where there is nothing to renew it with, or where it was renewed less than
+   * half a minute ago: a path that always answers 401 must not make every call a refresh.
    */
   async forceRefresh(key: CredentialKey, versionSeen: number): Promise<CredentialUse | null> {
     const row = await this.#read(key);
     if (row === null) return null;
     if (row.brokenReason !== null) return { kind: 'broken', reason: row.brokenReason };
     if (row.version > versionSeen && this.#isFresh(row)) return this.#use(row);
-    return row.refreshable ? this.#share(key, versionSeen) : null;
+    // A credential renewed a moment ago and refused all the same: the call is what the upstream does not like, not the token.
+    const renewedJustNow = row.version > 1 && this.#options.clock.now() - row.modifiedAt.getTime() < FORCED_PAUSE_MS;
+    return row.refreshable && !renewedJustNow ? this.#share(key, versionSeen) : null;
   }
 
   /** Stops hearing of other processes. What is under way ends by itself. */
