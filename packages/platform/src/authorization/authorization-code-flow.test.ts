@@ -116,7 +116,9 @@ describe('connecting an account with a code', () => {
 
 describe('RFC 6749 §4.1.2.1 while it is in doubt where the answer goes, nothing is sent there', () => {
   it.each<[string, Record<string, string | null>, string]>([
-    ['no client_id', { client_id: null }, 'authorization.unknown_client'],
+    ['no client_id', { client_id: null }, 'authorization.client_id_missing'],
+    ['an empty client_id', { client_id: '' }, 'authorization.client_id_missing'],
+    ['a client_id of no known form', { client_id: 'mine' }, 'authorization.unknown_client'],
     ['an unknown client_id', { client_id: 'app0123456789ABCDEFGHIJKLMNOP' }, 'authorization.unknown_client'],
     ['no redirect_uri', { redirect_uri: null }, 'authorization.redirect_uri_missing'],
     ['a redirect_uri that differs in one character', { redirect_uri: `${REDIRECT_URI}/` }, 'authorization.redirect_uri_unregistered'],

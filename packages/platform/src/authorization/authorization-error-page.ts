@@ -8,7 +8,7 @@ import { parseRequestUri } from './pushed-request-store.ts';
 import { transactionCredential } from './transaction-store.ts';
 
 const KINDS: Readonly<Record<string, ErrorKind>> = {
-  'authorization.request_uri_unknown': 'expired',
+  'authorization.request_uri_unknown': 'opened',
   'authorization.flow_unknown': 'expired',
   'authorization.flow_expired': 'expired',
   'authorization.other_browser': 'browser',

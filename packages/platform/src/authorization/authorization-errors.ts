@@ -9,6 +9,12 @@ export const authorizationErrors = defineErrors({
     oauth: 'invalid_client',
     text: '"client_id" names no active Application.',
   },
+  'authorization.client_id_missing': {
+    status: 400,
+    wire: 'bad_request',
+    oauth: 'invalid_request',
+    text: '"client_id" is missing. Give the id of the Application.',
+  },
   'authorization.redirect_uri_missing': {
     status: 400,
     wire: 'bad_request',

@@ -42,6 +42,7 @@ describe('RFC 9126 pushed authorization request', () => {
     const second = await new Visitor().get(useUrl(application, pushed.json.request_uri));
     expect([second.status, second.location]).toEqual([400, '']);
     expect(second.text).toContain('authorization.request_uri_unknown');
+    expect(second.text).toContain('This link was opened already');
   });
 
   it('ten browsers at once: one begins', async () => {

@@ -42,8 +42,8 @@ export async function getClient(tx: Tx, applicationId: ApplicationId): Promise<A
 /** The `client_id` of a request, if it has the form of one. */
 export function readClientId(parameters: AuthorizationParameters): ApplicationId {
   const clientId = readParameter(parameters, 'client_id');
-  if (clientId === undefined || !applicationIds.is(clientId))
-    throw authorizationErrors('authorization.unknown_client', { field: 'client_id' });
+  if (clientId === undefined) throw authorizationErrors('authorization.client_id_missing', { field: 'client_id' });
+  if (!applicationIds.is(clientId)) throw authorizationErrors('authorization.unknown_client', { field: 'client_id' });
   return clientId;
 }
 

@@ -33,6 +33,9 @@ export const de: Texts = {
     'Die Seite, von der Sie kommen, hat einen unvollständigen oder veralteten Link geschickt. Gehen Sie zurück und versuchen Sie es noch einmal; passiert es wieder, sagen Sie es den Leuten hinter {name}.',
   error_expired_title: 'Dieser Schritt ist vorbei',
   error_expired_text: 'Er wurde schon abgeschlossen oder hat zu lange gedauert. Gehen Sie zurück zu {name} und beginnen Sie neu.',
+  error_opened_title: 'Dieser Link wurde schon geöffnet',
+  error_opened_text:
+    'Er lässt sich nur einmal öffnen: Er wurde schon geöffnet, vielleicht in einem anderen Fenster oder von einer Vorschau, oder er ist zu alt. Gehen Sie zurück zu {name} und beginnen Sie neu.',
   error_browser_title: 'In einem anderen Browser begonnen',
   error_browser_text:
     'Zu Ihrer Sicherheit lässt sich ein Konto nur in dem Browser verbinden, in dem das begonnen wurde. Gehen Sie in diesem Browser zurück zu {name} und beginnen Sie neu.',

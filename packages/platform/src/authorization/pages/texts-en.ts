@@ -30,6 +30,9 @@ export const en = {
     'The page you came from sent an incomplete or outdated link. Go back and try again; if it happens again, tell the people behind {name}.',
   error_expired_title: 'This step is over',
   error_expired_text: 'It was finished already, or it took too long. Go back to {name} and start again.',
+  error_opened_title: 'This link was opened already',
+  error_opened_text:
+    'It opens once only: it was opened before, perhaps in another window or by a preview of the link, or it is too old. Go back to {name} and start again.',
   error_browser_title: 'Started in another browser',
   error_browser_text:
     'For your safety, an account can be connected only in the browser where that began. Go back to {name} in this browser and start again.',

@@ -32,6 +32,9 @@ export const es: Texts = {
     'La página de la que viene envió un enlace incompleto o caducado. Vuelva atrás e inténtelo de nuevo; si se repite, avise al equipo de {name}.',
   error_expired_title: 'Este paso ya ha terminado',
   error_expired_text: 'Ya se completó o tardó demasiado. Vuelva a {name} y empiece de nuevo.',
+  error_opened_title: 'Este enlace ya se abrió',
+  error_opened_text:
+    'Solo puede abrirse una vez: ya se abrió, quizá en otra ventana o en una vista previa del enlace, o es demasiado antiguo. Vuelva a {name} y empiece de nuevo.',
   error_browser_title: 'Se empezó en otro navegador',
   error_browser_text:
     'Por su seguridad, una cuenta solo puede conectarse en el navegador donde se empezó. Vuelva a {name} en este navegador y empiece de nuevo.',

@@ -32,6 +32,9 @@ export const fr: Texts = {
     'La page d’où vous venez a envoyé un lien incomplet ou périmé. Revenez en arrière et réessayez ; si cela se reproduit, prévenez l’équipe de {name}.',
   error_expired_title: 'Cette étape est terminée',
   error_expired_text: 'Elle est déjà achevée ou a pris trop de temps. Revenez à {name} et recommencez.',
+  error_opened_title: 'Ce lien a déjà été ouvert',
+  error_opened_text:
+    'Il ne s’ouvre qu’une fois : il a déjà été ouvert, peut-être dans une autre fenêtre ou par un aperçu du lien, ou il est trop ancien. Revenez à {name} et recommencez.',
   error_browser_title: 'Commencé dans un autre navigateur',
   error_browser_text:
     'Pour votre sécurité, un compte ne peut être connecté que dans le navigateur où l’opération a commencé. Revenez à {name} dans ce navigateur et recommencez.',
