@@ -4,7 +4,7 @@ const INTRODUCTION = `# Settings
 
 Made from the table in \`packages/platform/src/config/settings.ts\` by \`npm run docs\`; a test fails where the two differ.
 
-Settings are environment variables; an empty one counts as unset. A value that cannot be used stops the start with exit code 2 and a sentence that names the variable and what was expected. Secrets may come as files (\`BULKHEAD_ROOT_KEY=file:/path\`).
+Settings are environment variables; an empty one counts as unset. Values that cannot be used stop the start with exit code 2 and a sentence for each, which names the variable and what was expected. Secrets may come as files (\`BULKHEAD_ROOT_KEY=file:/path\`).
 
 | variable | default | meaning |
 |---|---|---|

@@ -89,14 +89,25 @@ describe('a value that cannot be used is refused by the name of its variable', (
   ])('%s', (variable, texts) => {
     for (const text of texts) {
       const refused = refusal({ [variable]: text });
-      expect(refused, text).toBeInstanceOf(ConfigError);
-      expect(refused?.variable, text).toBe(variable);
-      expect(refused?.message, text).toMatch(new RegExp(`^${variable}: expected .+\\.$`));
+      if (!(refused instanceof ConfigError)) throw new Error(`${text} was not refused`, { cause: refused });
+      expect(refused.variable, text).toBe(variable);
+      expect(refused.message, text).toMatch(new RegExp(`^${variable}: expected .+\\.$`));
     }
   });
 
   it('and never repeated, where it may be a secret', () => {
     for (const variable of ['BULKHEAD_ROOT_KEY', 'BULKHEAD_META_TOKEN', 'BULKHEAD_DATABASE_URL']) expect(refusal({ [variable]: 'hunter2 secret' })?.message).not.toContain('hunter2');
+  });
+});
+
+describe('several values that cannot be used', () => {
+  it('are refused together, in one error that names each of them', () => {
+    const refused = refusal({ BULKHEAD_PORT: '80x', BULKHEAD_ROLES: 'apis', BULKHEAD_PUBLIC_URL: 'foo', BULKHEAD_HOST: '127.0.0.1' });
+    if (!(refused instanceof AggregateError)) throw new Error('expected all of them at once', { cause: refused });
+    expect(refused.errors.map((each: ConfigError) => each.variable)).toEqual(['BULKHEAD_PORT', 'BULKHEAD_PUBLIC_URL', 'BULKHEAD_ROLES']);
+    expect(refused.message.split('\n')).toEqual(refused.errors.map((each: ConfigError) => each.message));
+    // The control: the same with two of them put right is the refusal of the third.
+    expect(refusal({ BULKHEAD_PORT: '80x', BULKHEAD_ROLES: 'api' })).toBeInstanceOf(ConfigError);
   });
 });
 
@@ -106,11 +117,11 @@ describe('a variable that is no setting', () => {
   });
 });
 
-function refusal(env: Readonly<Record<string, string>>): ConfigError | null {
+function refusal(env: Readonly<Record<string, string>>): Error | null {
   try {
     from(env);
     return null;
   } catch (thrown) {
-    return thrown as ConfigError;
+    return thrown as Error;
   }
 }

@@ -39,21 +39,38 @@ export class ConfigError extends Error {
 const ROLES: readonly Role[] = ['api', 'worker', 'runner'];
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
 
-/** Defaults, contradictions, derived values. Pure: the same environment gives the same configuration or the same refusal. */
+/**
+ * Defaults, contradictions, derived values. Pure: the same environment gives the same configuration or the same refusal.
+ * Throws the `ConfigError` of the one setting that cannot be used, or an `AggregateError` of several.
+ */
 export function configFrom(env: Environment, workingDirectory: string): Config {
-  return {
-    port: port(env.port ?? '8400'),
-    host: host(env.host ?? '127.0.0.1'),
-    publicUrl: env.publicUrl === undefined ? null : publicUrl(env.publicUrl),
-    dataDir: resolve(workingDirectory, env.dataDir ?? '.bulkhead'),
-    databaseUrl: env.databaseUrl === undefined ? null : databaseUrl(env.databaseUrl),
-    rootKey: rootKeySource(env.rootKey, workingDirectory),
-    roles: roles(env.roles ?? 'api,worker,runner'),
-    metaToken: env.metaToken === undefined ? null : metaToken(env.metaToken),
-    egressAllow: list(env.egressAllow).map((entry) => egressEntry(entry)),
-    trustProxy: list(env.trustProxy).map((entry) => cidr('BULKHEAD_TRUST_PROXY', entry)),
-    logLevel: LEVELS.find((level) => level === (env.logLevel ?? 'warn')) ?? fail('BULKHEAD_LOG_LEVEL', `one of ${LEVELS.join(', ')}`),
+  const refused: ConfigError[] = [];
+  const judged = <T>(judge: () => T): T => {
+    try {
+      return judge();
+    } catch (thrown) {
+      if (!(thrown instanceof ConfigError)) throw thrown;
+      refused.push(thrown);
+      // Nobody gets to see it: what was refused is thrown below, all of it at once.
+      return undefined as never;
+    }
   };
+  const config: Config = {
+    port: judged(() => port(env.port ?? '8400')),
+    host: judged(() => host(env.host ?? '127.0.0.1')),
+    publicUrl: judged(() => (env.publicUrl === undefined ? null : publicUrl(env.publicUrl))),
+    dataDir: resolve(workingDirectory, env.dataDir ?? '.bulkhead'),
+    databaseUrl: judged(() => (env.databaseUrl === undefined ? null : databaseUrl(env.databaseUrl))),
+    rootKey: judged(() => rootKeySource(env.rootKey, workingDirectory)),
+    roles: judged(() => roles(env.roles ?? 'api,worker,runner')),
+    metaToken: judged(() => (env.metaToken === undefined ? null : metaToken(env.metaToken))),
+    egressAllow: judged(() => list(env.egressAllow).map((entry) => egressEntry(entry))),
+    trustProxy: judged(() => list(env.trustProxy).map((entry) => cidr('BULKHEAD_TRUST_PROXY', entry))),
+    logLevel: judged(() => logLevel(env.logLevel ?? 'warn')),
+  };
+  const [first, ...others] = refused;
+  if (first === undefined) return config;
+  throw others.length === 0 ? first : new AggregateError(refused, refused.map(({ message }) => message).join('\n'));
 }
 
 function fail(variable: string, expected: string): never {
@@ -98,6 +115,10 @@ function rootKeySource(text: string | undefined, workingDirectory: string): Root
 function roles(text: string): ReadonlySet<Role> {
   const chosen = list(text).map((name) => ROLES.find((role) => role === name) ?? fail('BULKHEAD_ROLES', `a comma-separated list of ${ROLES.join(', ')}`));
   return chosen.length > 0 ? new Set(chosen) : fail('BULKHEAD_ROLES', `at least one of ${ROLES.join(', ')}`);
+}
+
+function logLevel(text: string): LogLevel {
+  return LEVELS.find((level) => level === text) ?? fail('BULKHEAD_LOG_LEVEL', `one of ${LEVELS.join(', ')}`);
 }
 
 function metaToken(text: string): Secret {

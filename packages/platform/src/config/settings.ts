@@ -14,7 +14,7 @@ export const SETTINGS: Readonly<Record<keyof Environment, Setting>> = {
   port: {
     variable: 'BULKHEAD_PORT',
     default: '8400',
-    meaning: 'Port to listen on. 0 takes any free one, shown in the ready line. The demo uses the three ports after it where they are free.',
+    meaning: 'Port to listen on. 0 takes any free one, shown in the ready line. With the demo, the three ports after it are those of its page, of Harbour Files and of Lantern Notes; any free one stands in for one that is taken. The start shows them.',
     example: '9000',
   },
   host: {
