@@ -8,10 +8,10 @@ export function addDemoCommand(program: Command): void {
       'after',
       `
 It starts a Bulkhead of its own in a temporary folder, beside whatever runs here, and leaves nothing behind.
-Exit code 0 only if every answer was the expected one. To click through it instead: bulkhead start --demo
+Exit code 0 only if every answer was the expected one. To click through it instead: npx bulkhead start --demo
 
 Example:
-  $ bulkhead demo`,
+  $ npx bulkhead demo`,
     )
     .action(async () => (await import('./demo.ts')).demo());
 }

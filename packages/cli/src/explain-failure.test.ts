@@ -1,4 +1,4 @@
-import { defineErrors } from '@bulkhead/base';
+import { defineErrors, PlatformError } from '@bulkhead/base';
 import { ConfigError } from '@bulkhead/platform';
 import { NoDatabaseYet } from '@bulkhead/server';
 import { describe, expect, it } from 'vitest';
@@ -10,10 +10,13 @@ import { UsageError } from './usage-error.ts';
 
 const system = (code: string, more: object = {}) => Object.assign(new Error(`${code}: it failed`), { code, ...more });
 const errors = defineErrors({ 'demo.for_test': { status: 500, wire: 'internal_error', text: 'The database was not migrated: {problem}' } });
+const folderInUse = new PlatformError('database.folder_in_use', { status: 500, wire: 'internal_error', text: 'Start this one with a folder of its own.' });
 
 describe('what ended a command', () => {
   it.each<[string, unknown, number, readonly string[]]>([
     ['a setting', new ConfigError('BULKHEAD_PORT', 'a port'), 2, ['BULKHEAD_PORT: expected a port.', 'docs/reference/config.md']],
+    ['several settings', new AggregateError([new ConfigError('BULKHEAD_PORT', 'a port'), new ConfigError('BULKHEAD_ROLES', 'roles')], 'BULKHEAD_PORT: expected a port.\nBULKHEAD_ROLES: expected roles.'), 2, ['BULKHEAD_PORT: expected a port.\nBULKHEAD_ROLES: expected roles.', 'docs/reference/config.md']],
+    ['a folder that another one has', folderInUse, 1, ['Start this one with a folder of its own: BULKHEAD_DATA_DIR=/path npx bulkhead start']],
     ['a wrong option', new UsageError('--name: expected a name.'), 2, ['--name: expected a name.']],
     ['a folder without a database', new NoDatabaseYet('/srv/x'), 1, ['no Bulkhead database in /srv/x', 'BULKHEAD_DATA_DIR']],
     ['an error of the catalogue', errors('demo.for_test', { params: { problem: 'it is newer.' }, detail: 'hidden' }), 1, ['The database was not migrated: it is newer.']],
@@ -60,7 +63,7 @@ describe('the start block', () => {
   const facts: StartFacts = {
     version: '1.2.3',
     publicUrl: 'http://127.0.0.1:8400',
-    demoUrl: null,
+    demo: null,
     dataDir: '/srv/.bulkhead',
     workingDirectory: '/srv',
     roles: ['api', 'worker'],
@@ -71,11 +74,11 @@ describe('the start block', () => {
     expect(startBlock(facts)).toMatch(/\n\nready http:\/\/127\.0\.0\.1:8400\n$/);
   });
 
-  it('shows a new Meta token, and says that it is shown once', () => {
+  it('shows a new Meta token, and says that it is written once', () => {
     const block = startBlock({ ...facts, metaToken: { kind: 'issued', text: 'bhm_x' } });
     expect(block).toContain('bhm_x');
-    expect(block).toContain('Shown this once');
-    expect(startBlock(facts)).not.toContain('Shown this once');
+    expect(block).toContain('Written this once');
+    expect(startBlock(facts)).not.toContain('Written this once');
   });
 
   it('names the data folder as one would type it', () => {
@@ -90,8 +93,12 @@ describe('the start block', () => {
     expect(block).toMatch(/\nready worker\n$/);
   });
 
-  it('shows the demo first', () => {
-    expect(startBlock({ ...facts, demoUrl: 'http://127.0.0.1:8401' })).toMatch(/Demo +http:\/\/127\.0\.0\.1:8401[\s\S]*API +http/);
+  it('shows the demo first, and where its services are', () => {
+    const demo = { url: 'http://127.0.0.1:8401', harbourUrl: 'http://127.0.0.1:8402', lanternUrl: 'http://127.0.0.1:36111' };
+    const block = startBlock({ ...facts, demo });
+    expect(block).toMatch(/Demo +http:\/\/127\.0\.0\.1:8401[\s\S]*API +http/);
+    expect(block).toMatch(/Harbour Files +http:\/\/127\.0\.0\.1:8402 [\s\S]*Lantern Notes +http:\/\/127\.0\.0\.1:36111 /);
+    expect(startBlock(facts)).not.toMatch(/Harbour|Lantern/);
   });
 });
 

@@ -7,16 +7,21 @@ import { UsageError } from './usage-error.ts';
 /** Whatever ended a command, as sentences with a way out. Pure. */
 export function explainFailure(thrown: unknown): Failure {
   if (thrown instanceof UsageError) return { text: thrown.message, exitCode: 2 };
-  if (thrown instanceof ConfigError) return { text: `${thrown.message}\nAll settings: docs/reference/config.md`, exitCode: 2 };
+  if (thrown instanceof ConfigError || areConfigErrors(thrown)) return { text: `${thrown.message}\nAll settings: docs/reference/config.md`, exitCode: 2 };
   if (thrown instanceof NoDatabaseYet) {
-    const text = `There is no Bulkhead database in ${thrown.message}. Type the command where Bulkhead was started, or name its folder by BULKHEAD_DATA_DIR. A new one is made by "bulkhead start".`;
+    const text = `There is no Bulkhead database in ${thrown.message}. Type the command where Bulkhead was started, or name its folder by BULKHEAD_DATA_DIR. A new one is made by "npx bulkhead start".`;
     return { text, exitCode: 1 };
   }
   if (thrown instanceof PlatformError) return { text: explainPlatformError(thrown), exitCode: 1 };
   return { text: explainSystemError(thrown) ?? `Bulkhead stopped at an error it did not expect. Please report it with these lines:\n${stackOf(thrown)}`, exitCode: 1 };
 }
 
+function areConfigErrors(thrown: unknown): thrown is AggregateError {
+  return thrown instanceof AggregateError && thrown.errors.every((each) => each instanceof ConfigError);
+}
+
 function explainPlatformError(error: PlatformError): string {
+  if (error.code === 'database.folder_in_use') return `${error.publicText.replace(/\.$/, '')}: BULKHEAD_DATA_DIR=/path npx bulkhead start`;
   if (error.code !== 'database.unavailable') return error.publicText;
   const cause = error.cause instanceof Error ? error.cause : null;
   const said = causeText(cause);
@@ -49,7 +54,7 @@ function explainSystemError(thrown: unknown): string | null {
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      return `Bulkhead may not write to ${path} (${thrown.code}). Use an account that may, or choose another folder: BULKHEAD_DATA_DIR=/path bulkhead start`;
+      return `Bulkhead may not write to ${path} (${thrown.code}). Use an account that may, or choose another folder: BULKHEAD_DATA_DIR=/path npx bulkhead start`;
     case 'ENOTDIR':
     case 'EEXIST':
       return `${path} is in the way: BULKHEAD_DATA_DIR must name a folder (${thrown.code}).`;
@@ -64,9 +69,9 @@ function explainSystemError(thrown: unknown): string | null {
 function explainListen(error: SystemError): string {
   switch (error.code) {
     case 'EADDRINUSE':
-      return `Port ${error.port} on ${error.address} is in use by another program (or another Bulkhead). Stop that one, or choose another port: BULKHEAD_PORT=8500 bulkhead start (0 takes any free one).`;
+      return `Port ${error.port} on ${error.address} is in use by another program (or another Bulkhead). Stop that one, or choose another port: BULKHEAD_PORT=8500 npx bulkhead start (0 takes any free one).`;
     case 'EACCES':
-      return `This account may not listen on port ${error.port}. Choose one above 1023: BULKHEAD_PORT=8400 bulkhead start`;
+      return `This account may not listen on port ${error.port}. Choose one above 1023: BULKHEAD_PORT=8400 npx bulkhead start`;
     default:
       return `Bulkhead cannot listen on ${error.address ?? 'this address'} (${error.code}): BULKHEAD_HOST must be an address of this machine, such as 127.0.0.1 or 0.0.0.0.`;
   }

@@ -10,11 +10,12 @@ export async function main(argv: readonly string[] = process.argv): Promise<void
   // A reader that went away (`bulkhead … | head`) is no reason to crash, nor to stop serving.
   process.stdout.on('error', () => undefined);
   process.stderr.on('error', () => undefined);
+  const program = createProgram();
   try {
-    await createProgram().parseAsync([...argv]);
+    await program.parseAsync([...argv]);
   } catch (thrown) {
     // What a failed command needs to explain itself it has loaded already; help and wrong usage need none of it.
-    const { text, exitCode } = thrown instanceof CommanderError ? explainUsage(thrown) : (await import('./explain-failure.ts')).explainFailure(thrown);
+    const { text, exitCode } = thrown instanceof CommanderError ? explainUsage(thrown, program, argv.slice(2)) : (await import('./explain-failure.ts')).explainFailure(thrown);
     if (text !== '') writeSync(2, `${text}\n`);
     process.exitCode = exitCode;
   }

@@ -11,13 +11,13 @@ export function addMetaTokensCommand(program: Command): void {
     .addHelpText(
       'after',
       `
-Works beside a running server and without one, on the database that "bulkhead start" would use here.
+Works beside a running server and without one, on the database that "npx bulkhead start" would use here.
 
 Examples:
-  $ bulkhead meta-tokens create --name deploy
-  $ META_TOKEN=$(bulkhead meta-tokens create --name ci --scopes applications:read --expires-in 30d)
-  $ bulkhead meta-tokens list --json
-  $ bulkhead meta-tokens revoke mtk…`,
+  $ npx bulkhead meta-tokens create --name deploy
+  $ META_TOKEN=$(npx bulkhead meta-tokens create --name ci --scopes applications:read --expires-in 30d)
+  $ npx bulkhead meta-tokens list --json
+  $ npx bulkhead meta-tokens revoke mtk…`,
     );
   group
     .command('create')
@@ -26,19 +26,19 @@ Examples:
     .option('--scopes <list>', `comma-separated: ${SCOPES}; all of them if absent`)
     .option('--expires-in <time>', 'such as 12h or 30d; never if absent')
     .option('--json', 'answer as JSON')
-    .addHelpText('after', '\nExample:\n  $ META_TOKEN=$(bulkhead meta-tokens create --name ci --scopes applications:write --expires-in 30d)')
+    .addHelpText('after', '\nExample:\n  $ META_TOKEN=$(npx bulkhead meta-tokens create --name ci --scopes applications:write --expires-in 30d)')
     .action(async (options: CreateOptions) => (await import('./meta-tokens.ts')).createToken(options));
   group
     .command('list')
     .description('show the Meta tokens there are, shortened')
     .option('--json', 'answer as JSON')
-    .addHelpText('after', '\nExample:\n  $ bulkhead meta-tokens list --json')
+    .addHelpText('after', '\nExample:\n  $ npx bulkhead meta-tokens list --json')
     .action(async (options: { readonly json?: true }) => (await import('./meta-tokens.ts')).listTokens(options));
   group
     .command('revoke')
     .description('end a Meta token at once')
     .argument('<id>', 'the id that "list" shows (mtk…)')
     .option('--json', 'answer as JSON')
-    .addHelpText('after', '\nExample:\n  $ bulkhead meta-tokens revoke mtk…')
+    .addHelpText('after', '\nExample:\n  $ npx bulkhead meta-tokens revoke mtk…')
     .action(async (id: string, options: { readonly json?: true }) => (await import('./meta-tokens.ts')).revokeToken(id, options));
 }

@@ -31,7 +31,7 @@ export async function createToken(options: CreateOptions): Promise<void> {
   );
   if (options.json) return printJson({ ...wire(metaToken), token: secret.reveal() });
   // The token alone on standard output, so that it goes straight into a variable.
-  process.stderr.write(`Meta token "${name}" (${metaToken.metaTokenId}). It is shown this once; only its hash is kept.\n`);
+  process.stderr.write(`Meta token "${name}" (${metaToken.metaTokenId}) is made. Its text goes to standard output this once; only its hash is kept.\n`);
   process.stdout.write(`${secret.reveal()}\n`);
 }
 
@@ -54,7 +54,7 @@ export async function revokeToken(id: string, options: { readonly json?: true })
   if (options.json) printJson({ id, revoked });
   else if (revoked) process.stdout.write(`Revoked ${id}. Whoever calls with it is answered 401 from now on.\n`);
   if (revoked) return;
-  if (!options.json) process.stderr.write(`There is no Meta token with the id "${id}". "bulkhead meta-tokens list" shows the ids.\n`);
+  if (!options.json) process.stderr.write(`There is no Meta token with the id "${id}". "npx bulkhead meta-tokens list" shows the ids.\n`);
   process.exitCode = 1;
 }
 

@@ -21,12 +21,11 @@ export function createProgram(): Command {
     'after',
     `
 Examples:
-  $ bulkhead start --demo                      everything, with a demo to click through
-  $ bulkhead demo                              the same in the terminal, and nothing left behind
-  $ bulkhead meta-tokens create --name deploy  a token for the Meta API
+  $ npx bulkhead start --demo                      everything, with a demo to click through
+  $ npx bulkhead demo                              the same in the terminal, and nothing left behind
+  $ npx bulkhead meta-tokens create --name deploy  a token for the Meta API
 
-Settings are environment variables (BULKHEAD_PORT, BULKHEAD_DATA_DIR, …): docs/reference/config.md
-In a clone of the repository, type "npx bulkhead" for "bulkhead".`,
+Settings are environment variables (BULKHEAD_PORT, BULKHEAD_DATA_DIR, …): docs/reference/config.md`,
   );
   return program;
 }

@@ -4,7 +4,8 @@ export interface StartFacts {
   readonly version: string;
   /** Null where this process does not serve the API. */
   readonly publicUrl: string | null;
-  readonly demoUrl: string | null;
+  /** Its page and its two services, where they are: on other ports than usual where those were taken. */
+  readonly demo: { readonly url: string; readonly harbourUrl: string; readonly lanternUrl: string } | null;
   /** Null: somebody else's PostgreSQL. */
   readonly dataDir: string | null;
   readonly workingDirectory: string;
@@ -16,8 +17,9 @@ export interface StartFacts {
 export function startBlock(facts: StartFacts): string {
   const rows: [string, string][] = [];
   if (facts.publicUrl !== null) {
-    if (facts.demoUrl !== null) rows.push(['Demo', `${facts.demoUrl}  (two customers side by side; start here)`]);
+    if (facts.demo !== null) rows.push(['Demo', `${facts.demo.url}  (two customers side by side; start here)`]);
     rows.push(['API', facts.publicUrl], ['Reference', `${facts.publicUrl}/v1/docs`]);
+    if (facts.demo !== null) rows.push(['Harbour Files', `${facts.demo.harbourUrl}  (the demo's service with OAuth)`], ['Lantern Notes', `${facts.demo.lanternUrl}  (the demo's service with an API key)`]);
   }
   rows.push(['Database', facts.dataDir === null ? 'BULKHEAD_DATABASE_URL' : `embedded PostgreSQL in ${shortened(facts.dataDir, facts.workingDirectory)}`]);
   rows.push(['Roles', facts.roles.join(', ')]);
@@ -28,7 +30,7 @@ export function startBlock(facts: StartFacts): string {
     `  Bulkhead ${facts.version}`,
     '',
     ...rows.map(([label, value]) => `  ${label.padEnd(width)}  ${value}`),
-    ...(facts.metaToken.kind === 'issued' && facts.publicUrl !== null ? [`  ${' '.repeat(width)}  Shown this once. It configures everything: keep it like a password.`] : []),
+    ...(facts.metaToken.kind === 'issued' && facts.publicUrl !== null ? [`  ${' '.repeat(width)}  Written this once; only its hash is kept. It configures everything: keep it like a password.`] : []),
     '',
     '  Ctrl-C drains and stops everything.',
     '',

@@ -9,9 +9,9 @@ export function addStartCommand(program: Command): void {
       'after',
       `
 Examples:
-  $ bulkhead start --demo
-  $ BULKHEAD_PORT=9000 BULKHEAD_DATA_DIR=/var/lib/bulkhead bulkhead start
-  $ BULKHEAD_DATABASE_URL=postgres://user:password@db/bulkhead BULKHEAD_ROLES=worker bulkhead start
+  $ npx bulkhead start --demo
+  $ BULKHEAD_PORT=9000 BULKHEAD_DATA_DIR=/var/lib/bulkhead npx bulkhead start
+  $ BULKHEAD_DATABASE_URL=postgres://user:password@db/bulkhead BULKHEAD_ROLES=worker npx bulkhead start
 
 It prints where everything is, then "ready http://…". Ctrl-C drains and stops; a second Ctrl-C stops at once.
 Settings: docs/reference/config.md`,

@@ -31,7 +31,7 @@ export interface SiteParts {
 /** The page. It holds a Meta token of its own, which ends with it. */
 export async function startSiteOfDemo({ config, log, bulkhead, services }: SiteParts, closing: Closing): Promise<DemoSite> {
   const { startDemoSite } = await import('@bulkhead/demo');
-  const token = await issueTemporaryMetaToken(bulkhead.db, systemClock, 'Demo page (ends with this start)');
+  const token = await issueTemporaryMetaToken(bulkhead.db, systemClock, 'Demo page (revoked when its server stops)');
   closing.push(() => token.revoke());
   const site = await startDemoSite({
     bulkheadUrl: bulkhead.publicUrl,

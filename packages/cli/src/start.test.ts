@@ -27,12 +27,13 @@ describe('bulkhead start on an empty folder', () => {
     const first = world.start(folder);
     const url = await first.ready();
     expect(first.stdout).toContain(url);
-    expect(first.stdout).toContain('Shown this once');
+    expect(first.stdout).toContain('Written this once');
     expect(await metaStatus(url, first.metaToken)).toBe(200);
     expect(await metaStatus(url, `${first.metaToken.slice(0, -1)}_`)).toBe(401);
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
     expect(await processesOn(join(folder, 'pg'))).not.toEqual([]);
     expect(await first.end('SIGTERM')).toBe(0);
+    expect(first.stderr).toMatch(/Stopping \(SIGTERM\): [\s\S]*\nStopped\.\n$/);
     expect(await processesOn(join(folder, 'pg'))).toEqual([]);
 
     const second = world.start(folder);
@@ -86,6 +87,7 @@ describe('bulkhead start on a folder in use', () => {
     await second.ended;
     expect(second.exitCode).toBe(1);
     expect(second.stderr).toContain(`Another Bulkhead (process ${first.child.pid}) is using the data folder ${folder}`);
+    expect(second.stderr).toContain('BULKHEAD_DATA_DIR=');
     expect(second.stdout).toBe('');
     expect(await metaStatus(url, first.metaToken)).toBe(200);
   });
@@ -178,8 +180,11 @@ describe('bulkhead start --demo', () => {
     const demoUrl = /Demo +(\S+)/.exec(started.stdout)?.[1] ?? '';
     expect(await (await fetch(demoUrl)).text()).toContain('<html');
     expect(await metaStatus(url, started.metaToken)).toBe(200);
+    const lanternUrl = /Lantern Notes +(\S+)/.exec(started.stdout)?.[1] ?? '';
+    expect((await fetch(`${lanternUrl}/me`)).status).toBe(401);
+    expect((await fetch(`${lanternUrl}/me`, { headers: { 'x-api-key': 'lantern-demo-key-alder' } })).status).toBe(200);
     const during = await world.run(['meta-tokens', 'list'], { BULKHEAD_DATA_DIR: folder });
-    expect(during.stdout).toContain('Demo page (ends with this start)');
+    expect(during.stdout).toContain('Demo page (revoked when its server stops)');
     expect(await started.end()).toBe(0);
     expect(started.stderr).not.toContain('"level":');
     const after = await world.run(['meta-tokens', 'list'], { BULKHEAD_DATA_DIR: folder });

@@ -4,7 +4,7 @@ import { closeInReverse, pinoLog, startBulkhead } from '@bulkhead/server';
 import manifest from '../package.json' with { type: 'json' };
 import { startServicesOfDemo, startSiteOfDemo } from './start-demo.ts';
 import { startBlock } from './start-block.ts';
-import { onStopSignal, type StopSignal } from './stop-signal.ts';
+import { onStopSignal, type StopReason, type StopSignal } from './stop-signal.ts';
 import { UsageError } from './usage-error.ts';
 
 /** How long running requests may take to end after the first Ctrl-C; supervisors kill after 30 s by custom. */
@@ -31,7 +31,7 @@ export async function start({ demo = false }: { readonly demo?: boolean } = {}):
         startBlock({
           version: manifest.version,
           publicUrl: config.roles.has('api') ? bulkhead.publicUrl : null,
-          demoUrl: site?.url ?? null,
+          demo: site === null || services === null ? null : { url: site.url, harbourUrl: services.upstream.issuer, lanternUrl: services.upstream.notesBaseUrl },
           dataDir: config.databaseUrl === null ? config.dataDir : null,
           workingDirectory,
           roles: [...config.roles],
@@ -39,8 +39,7 @@ export async function start({ demo = false }: { readonly demo?: boolean } = {}):
         }),
       );
     }
-    await stop.asked;
-    await drain(closing, stop);
+    await drain(closing, stop, await stop.asked);
   } catch (thrown) {
     await closeInReverse(closing).catch((error: unknown) => log.error('Not everything could be stopped after a failed start', { err: error }));
     throw thrown;
@@ -50,8 +49,9 @@ export async function start({ demo = false }: { readonly demo?: boolean } = {}):
   }
 }
 
-async function drain(closing: (() => Promise<void>)[], stop: StopSignal): Promise<void> {
-  process.stderr.write('\nStopping: running requests may end first. Ctrl-C again stops at once.\n');
+async function drain(closing: (() => Promise<void>)[], stop: StopSignal, reason: StopReason): Promise<void> {
+  const why = reason === 'orphaned' ? 'the process that started this one is gone' : reason === 'SIGINT' ? 'Ctrl-C, SIGINT' : reason;
+  process.stderr.write(`\nStopping (${why}): running requests may end first. Ctrl-C again stops at once.\n`);
   const limit = new AbortController();
   const closed = closeInReverse(closing.splice(0)).then(() => 'closed' as const);
   const outcome = await Promise.race([closed, delay(DRAIN_LIMIT_MS, 'late' as const, { signal: limit.signal, ref: false })]);
@@ -61,4 +61,5 @@ async function drain(closing: (() => Promise<void>)[], stop: StopSignal): Promis
     process.stderr.write(`Some requests did not end within ${DRAIN_LIMIT_MS / 1_000} s; they are cut off.\n`);
     process.exit(1);
   }
+  process.stderr.write('Stopped.\n');
 }

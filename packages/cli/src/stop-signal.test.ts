@@ -16,11 +16,11 @@ function listen(): StopSignal {
 }
 
 describe('the wish to stop', () => {
-  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s asks for it once', async (signal) => {
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s asks for it once, by its name', async (signal) => {
     const { asked, isAsked } = listen();
     expect(isAsked()).toBe(false);
-    source.emit(signal);
-    await asked;
+    source.emit(signal, signal);
+    expect(await asked).toBe(signal);
     expect(isAsked()).toBe(true);
     expect(forced).toEqual([]);
   });
@@ -42,7 +42,7 @@ describe('the wish to stop', () => {
   it('the end of the Node that wraps this one is such a wish', async () => {
     const { asked, isAsked } = listen();
     source.emit('disconnect');
-    await asked;
+    expect(await asked).toBe('orphaned');
     expect(isAsked()).toBe(true);
   });
 

@@ -1,6 +1,10 @@
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+export type StopReason = (typeof SIGNALS)[number] | 'orphaned';
+
 export interface StopSignal {
-  /** Resolves at the first SIGINT, SIGTERM or SIGHUP, and when the process that wraps this one is gone. */
-  readonly asked: Promise<void>;
+  /** Resolves at the first SIGINT, SIGTERM or SIGHUP, and when the process that wraps this one is gone: with which it was. */
+  readonly asked: Promise<StopReason>;
   readonly isAsked: () => boolean;
   /** Back to the signals' own meaning. */
   release(): void;
@@ -24,28 +28,28 @@ export interface StopSignalOptions {
 
 /** Listens for the wish to stop, until `release`. */
 export function onStopSignal({ force, now = () => performance.now(), source = process }: StopSignalOptions): StopSignal {
-  const { promise, resolve } = Promise.withResolvers<void>();
+  const { promise, resolve } = Promise.withResolvers<StopReason>();
   let firstAt: number | null = null;
-  const ask = () => {
+  const ask = (signal: StopReason) => {
     if (firstAt === null) {
       firstAt = now();
-      resolve();
+      resolve(signal);
     } else if (now() - firstAt > SAME_PRESS_MS) {
       force(FORCED_EXIT_CODE);
     }
   };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) source.on(signal, ask);
+  // Node hands each listener the name of its signal.
+  for (const signal of SIGNALS) source.on(signal, ask);
   const orphaned = () => {
     firstAt ??= now();
-    resolve();
+    resolve('orphaned');
   };
   source.once('disconnect', orphaned);
   return {
     asked: promise,
     isAsked: () => firstAt !== null,
     release: () => {
-      for (const signal of signals) source.off(signal, ask);
+      for (const signal of SIGNALS) source.off(signal, ask);
       source.off('disconnect', orphaned);
     },
   };
