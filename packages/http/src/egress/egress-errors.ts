@@ -13,7 +13,7 @@ export const egressErrors = defineErrors({
   'egress.refused': {
     status: 400,
     wire: 'bad_request',
-    text: 'The address cannot be called. It must have a public address, or one that the operator of this server has opened.',
+    text: 'The address cannot be called. It must have a public address, or one that the operator of this server has opened with BULKHEAD_EGRESS_ALLOW.',
   },
   'egress.unreachable': {
     status: 502,
