@@ -85,3 +85,8 @@ export async function postponeTask(
     update tasks set run_at = ${next.runAt}, attempts = ${next.attempts}, last_error = coalesce(${next.error}, last_error)
      where application_id = ${task.applicationId} and task_id = ${task.taskId} and attempts = ${task.attempts}`);
 }
+
+/** Whether the Application has tasks of any other name still to run. */
+export async function hasTasksBeside(tx: Tx, applicationId: ApplicationId, name: string): Promise<boolean> {
+  return (await tx.maybe(sql`select 1 from tasks where application_id = ${applicationId} and name <> ${name} limit 1`)) !== null;
+}
