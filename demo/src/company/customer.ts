@@ -20,7 +20,7 @@ export const birch: Customer = { key: 'birch', name: 'Birch Clinics', person: fi
 /** The company whose product has both customers. */
 export const COMPANY = 'Paperboat';
 
-/** `Birch Clinics’`, `Alder’s`. */
+/** `Birch Clinics’s`, on the page and in the terminal. */
 export function possessive(name: string): string {
-  return name.endsWith('s') ? `${name}’` : `${name}’s`;
+  return `${name}’s`;
 }

@@ -68,7 +68,7 @@ export function newPending(endUser: string, redirectUri: string): Pending {
   return { state: randomBytes(16).toString('base64url'), verifier: randomBytes(32).toString('base64url'), endUser, redirectUri };
 }
 
-/** RFC 9126 §2.1, RFC 7636 §4.3. */
+/** RFC 9126 §2.1, RFC 7636 §4.3. `scope`: the services to choose from, divided by spaces; with a single one nothing is to be chosen. */
 export function pushAuthorization(key: HeldCredential, applicationId: string, scope: string, pending: Pending): BulkheadRequest {
   const form = {
     client_id: applicationId,
@@ -99,6 +99,11 @@ export function redeemCode(key: HeldCredential, code: HeldCredential, pending: P
     end_user: pending.endUser,
   };
   return { method: 'POST', path: '/v1/oauth/token', credential: apiKey(key), form };
+}
+
+/** Which account a Bearer token opens: its service, its health. */
+export function readAccount(held: HeldCredential, accountId: string): BulkheadRequest {
+  return { method: 'GET', path: `/v1/accounts/${accountId}`, credential: bearer(held) };
 }
 
 /** A call of the upstream API through the account. `path` begins with a slash. */

@@ -21,6 +21,17 @@ function body(answer: BulkheadAnswer): string {
   return masked(text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text);
 }
 
+/**
+ * Lines of a command, to be broken at their options: an option stays with the beginning of its value, and the backslash with the end.
+ * The text is the same as without.
+ */
+function wrapped(lines: string): Html[] {
+  return lines.split('\n').map((line, index) => {
+    const [, option = '', value = '', end = ''] = /^(\s*(?:curl(?: -X \w+)?|-\S+) .)(.*?)(.(?: \\)?)$/.exec(line) ?? ['', '', line];
+    return html`${index === 0 ? '' : '\n'}<span class="whole">${option}</span>${value}<span class="whole">${end}</span>`;
+  });
+}
+
 /** One request and its answer, unfolded where `open`. `id` is unique on the page. */
 export function callView(id: string, baseUrl: string, { note, answer }: RecordedCall, open = false): Html {
   const { request, status } = answer;
@@ -28,7 +39,7 @@ export function callView(id: string, baseUrl: string, { note, answer }: Recorded
   const copied = curlLine(baseUrl, request, (held) => (isBearerToken(held) ? held.secret.reveal() : null));
   return html`<li class="call">
 <div class="call-head"><span class="note">${note}</span><span class="status s${Math.floor(status / 100)}">${status}<span class="meaning"> ${STATUS_CODES[status] ?? ''}</span></span><button type="button" class="copy" data-copy="${copied}" data-select="${id}-curl" aria-label="Copy as a curl line: ${note}">Copy</button></div>
-<pre class="curl"><code id="${id}-curl">${shown}</code></pre>
+<pre class="curl"><code id="${id}-curl">${wrapped(shown)}</code></pre>
 <details id="${id}-answer"${open ? html` open` : null}><summary>Answer</summary><pre><code>${body(answer)}</code></pre></details>
 </li>`;
 }
@@ -39,7 +50,18 @@ export function tokenView({ variable, secret }: HeldCredential): Html {
   return html`<p class="token"><span class="token-name">${variable}</span> <code id="${variable}">${masked(text)}</code><button type="button" class="copy" data-copy="${text}" data-select="${variable}" aria-label="Copy ${variable}">Copy</button></p>`;
 }
 
-/** An API key: seen, never sent. */
-export function keyView({ variable, secret }: HeldCredential): Html {
-  return html`<p class="token"><span class="token-name">${variable}</span> <code>${masked(secret.reveal())}</code><span class="stays">stays on the server</span></p>`;
+/** A line for a terminal, with a button that copies it. */
+export function lineView(id: string, line: string, label: string): Html {
+  return html`<div class="line"><code id="${id}">${line}</code><button type="button" class="copy" data-copy="${line}" data-select="${id}" aria-label="${label}">Copy</button></div>`;
+}
+
+/** An API key: seen, never sent. Whoever holds a Meta token can make another, which is what the line is for. */
+export function keyView(baseUrl: string, { id, key }: { readonly id: string; readonly key: HeldCredential }): Html {
+  const { variable, secret } = key;
+  const line = `${variable}=$(curl -sX POST ${baseUrl}/v1/meta/applications/${id}/apikeys -H "Authorization: Bearer $META_TOKEN" | node -p 'JSON.parse(require("fs").readFileSync(0)).key')`;
+  return html`<p class="token"><span class="token-name">${variable}</span> <code>${masked(secret.reveal())}</code><span class="stays">stays on the server</span></p>
+<details class="own-key" id="${variable}-own"><summary>Make a key of your own</summary>
+<p>With <code>$META_TOKEN</code> (see <a href="#meta-token-line">Run the lines yourself</a>), in a terminal:</p>
+${lineView(`${variable}-line`, line, `Copy the line that makes ${variable}`)}
+</details>`;
 }

@@ -2,7 +2,7 @@ import { apiKey, bearer, type BulkheadAnswer, demoErrors, heldCredential, posses
 import * as requests from '../company/requests.ts';
 import { type CompanyParts, Template } from './template.ts';
 import type { RecordedCall, Recorder } from './recorder.ts';
-import { type ConnectedAccount, type Lane, otherLane, type ServiceId, type Outcome, type Visit } from './visit.ts';
+import { type Lane, otherLane, type ServiceId, type Outcome, type Visit } from './visit.ts';
 
 const NEVER_AN_ACCOUNT = '4503599627370496';
 const listPath: Readonly<Record<ServiceId, string>> = { harbour: '/files', lantern: '/notes' };
@@ -59,17 +59,17 @@ export class CompanyServer {
     };
   }
 
-  /** Pushes the authorization request. @returns where the end user's browser goes next. */
-  async beginConnect(lane: Lane, service: ServiceId, record: Recorder): Promise<string> {
+  /** Pushes the authorization request; the end user may choose among `services`. @returns where their browser goes next. */
+  async beginConnect(lane: Lane, services: readonly ServiceId[], record: Recorder): Promise<string> {
     const { client, redirectUri } = this.#parts;
     if (lane.application === null) throw demoErrors('demo.too_early', { params: { first: 'Clone' } });
     const flow = requests.newPending(lane.customer.person.id, redirectUri);
     const answer = await record.need(
       'The request, sent ahead by the server (PAR, PKCE)',
-      requests.pushAuthorization(lane.application.key, lane.application.id, service, flow),
+      requests.pushAuthorization(lane.application.key, lane.application.id, services.join(' '), flow),
       201,
     );
-    lane.pending = { service, flow, calls: record.calls };
+    lane.pending = { flow, calls: record.calls };
     return requests.connectUrl(client.baseUrl, lane.application.id, textAt(answer, 'request_uri'));
   }
 
@@ -89,20 +89,20 @@ export class CompanyServer {
       return { good: false, text };
     }
     const token = await record.need(
-      'The code that came back, redeemed',
+      'The code that came back, redeemed: by now it is spent',
       requests.redeemCode(application.key, heldCredential('CODE', answer.get('code') ?? ''), pending.flow),
       200,
     );
-    const variable = `${lane.customer.key.toUpperCase()}_${pending.service === 'harbour' ? '' : 'NOTES_'}TOKEN`;
-    const account: ConnectedAccount = {
-      service: pending.service,
-      id: textAt(token, 'account_id'),
-      token: heldCredential(variable, textAt(token, 'access_token')),
-    };
-    lane.accounts.set(pending.service, account);
+    const id = textAt(token, 'account_id');
+    const name = lane.customer.key.toUpperCase();
+    const accessToken = textAt(token, 'access_token');
+    const read = await record.need('Which service was chosen', requests.readAccount(heldCredential(`${name}_TOKEN`, accessToken), id), 200);
+    const service: ServiceId = valueAt(read, 'service') === 'lantern' ? 'lantern' : 'harbour';
+    const variable = service === 'harbour' ? `${name}_TOKEN` : `${name}_NOTES_TOKEN`;
+    lane.accounts.set(service, { service, id, token: heldCredential(variable, accessToken) });
     return {
       good: true,
-      text: `Connected: account ${account.id}, for end user ${person.id}.`,
+      text: `Connected: account ${id} at ${textAt(read, 'service_name')}, for end user ${person.id}.`,
       points: [
         'The request was pushed by the server and names its end user; the code is redeemed for that one only.',
         'The code was redeemed with the API key and the PKCE verifier.',
@@ -120,7 +120,7 @@ export class CompanyServer {
     }
     return {
       good: true,
-      text: `Both ways show what is ${possessive(lane.customer.name)}: ${names.join(', ')}.`,
+      text: `Both ways show what belongs to ${lane.customer.name}: ${names.join(', ')}.`,
       points: [
         'The API key opens every account of this customer; it stays on the server.',
         'The Bearer token opens one account; "me" is that account.',

@@ -42,14 +42,19 @@ it('a visitor clicks through all five steps for both customers and meets the 404
     ['birch', 'Allow as Bea Birch'],
   ] as const) {
     await page.locator(`#connect-${key}-button`).click();
+    await page.getByRole('heading', { name: 'Connect an account' }).waitFor();
+    await page.getByRole('button', { name: 'Harbour Files' }).click();
     await page.getByRole('button', { name }).click();
     await page.locator(`#connect-${key}-result`).waitFor();
     expect(page.url()).toBe(`${site.url}/#connect-${key}`);
+    await page.waitForFunction(
+      `document.getElementById('connect-title').getBoundingClientRect().top >= document.querySelector('.progress').getBoundingClientRect().bottom`,
+    );
   }
   for (const step of ['call', 'exchange', 'wall']) for (const key of ['alder', 'birch']) await press(step, key);
 
   expect(await page.locator('#wall-alder .outcome').textContent()).toContain(
-    '404: for Alder Logistics, Birch Clinics’ account does not exist.',
+    '404: for Alder Logistics, Birch Clinics’s account does not exist.',
   );
   expect(await page.locator('#wall-alder .status').allTextContents()).toEqual([
     '404 Not Found',
@@ -83,6 +88,7 @@ it('the result is read out, and the focus stays at the button that was pressed',
   expect(await page.evaluate('document.activeElement.id')).toBe('clone-alder-result');
   await page.locator('#connect-alder-button').focus();
   await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Harbour Files' }).click();
   await page.getByRole('button', { name: 'Allow as Ada Alder' }).click();
   await page.locator('#call-alder-button').focus();
   await page.keyboard.press('Enter');

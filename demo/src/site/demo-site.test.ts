@@ -1,10 +1,11 @@
 import { silentLog } from '@bulkhead/base';
 import { World } from '@bulkhead/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Fetch } from '../company/index.ts';
+import { alder, type Fetch } from '../company/index.ts';
 import { type DemoServices, startDemoServices } from '../services.ts';
 import { WalkingBrowser } from '../terminal/walking-browser.ts';
 import { ask } from '../upstream/browser.testkit.ts';
+import { demoNotesAccounts } from '../upstream/index.ts';
 import { type DemoSite, startDemoSite } from './start-demo-site.ts';
 
 let services: DemoServices;
@@ -58,6 +59,7 @@ async function visitor() {
     async connect(key: string, choice: { name: string; value: string }) {
       if (place.forms.some((form) => form.action === `/${key}/clone`)) await press(`/${key}/clone`);
       await press(`/${key}/connect`);
+      place = await browser.submit(place, { button: { name: 'service', value: 'harbour' } });
       place = await browser.submit(place, { button: choice });
       return place;
     },
@@ -81,12 +83,69 @@ describe('the page', () => {
     for (const said of [
       'Alder Logistics – budget.csv',
       'The token can GET /files for ten minutes, and nothing else.',
-      '404: for Alder Logistics, Birch Clinics’ account does not exist.',
-      '404: for Birch Clinics, Alder Logistics’ account does not exist.',
+      '404: for Alder Logistics, Birch Clinics’s account does not exist.',
+      '404: for Birch Clinics, Alder Logistics’s account does not exist.',
     ])
       expect(page).toContain(said);
     expect(page.match(/class="result good"/g)).toHaveLength(10);
     expect(page).not.toContain('class="result bad"');
+  });
+
+  it('goes by the branded connect page, which offers both services; an account without OAuth is connected there too', async () => {
+    const someone = await visitor();
+    await someone.press('/alder/clone');
+    const chooser = await someone.press('/alder/connect');
+    expect(new URL(chooser.url).origin).toBe(world.url);
+    for (const shown of ['Paperboat', alder.colour, 'Harbour Files', 'Lantern Notes']) expect(chooser.page).toContain(shown);
+    const form = await someone.browser.submit(chooser, { button: { name: 'service', value: 'lantern' } });
+    const { page } = await someone.browser.submit(form, { fill: { api_key: demoNotesAccounts[0]!.key } });
+    expect(page).toContain(' at Lantern Notes, for end user ada.');
+    expect(page).toContain('ALDER_NOTES_TOKEN');
+  });
+
+  it('skips the choice where one service alone is asked for, as its button for Lantern Notes does', async () => {
+    const someone = await visitor();
+    await someone.press('/alder/clone');
+    const { place } = someone;
+    const straight = place.forms.find((form) => form.action === '/alder/connect' && form.fields.get('service') === 'lantern')!;
+    const form = await someone.browser.submit({ ...place, forms: [straight] }, {});
+    expect(form.forms.some(({ fields }) => fields.has('api_key'))).toBe(true);
+  });
+
+  it('has a line that makes an API key of one’s own, and that key opens the account', async () => {
+    const someone = await visitor();
+    await someone.connect('alder', { name: 'person', value: 'ada' });
+    const line = /id="ALDER_API_KEY-line">(.*?)<\/code>/s.exec(someone.place.page)?.[1] ?? '';
+    const path = /\$\(curl -sX POST \S+\/v1\/meta(\/applications\/app\w+\/apikeys) -H &quot;Authorization: Bearer \$META_TOKEN&quot;/.exec(
+      line,
+    )?.[1];
+    const key = (await world.meta('POST', String(path))).json.key as string;
+    const account = /Connected: account (\d+)/.exec(someone.place.page)?.[1];
+    const answer = await world.call('GET', `${world.url}/v1/accounts/${account}/proxy/files`, {
+      headers: { authorization: `APIKey ${key}` },
+    });
+    expect(answer.status).toBe(200);
+  });
+
+  it('leads to the guides, and to nothing else of the checkout', async () => {
+    const { text } = await ask(site.url);
+    const paths = [...text.matchAll(/href="(\/guides\/[^"]+)"/g)].map(([, path]) => String(path));
+    expect(paths).toHaveLength(5);
+    for (const path of paths) expect((await ask(site.url + path)).text, path).toMatch(/^# /);
+    for (const path of ['/guides/', '/guides/../../package.json', '/guides/%2e%2e%2f%2e%2e%2fpackage.json', '/guides/none.md'])
+      expect((await ask(site.url + path)).status, path).toBe(404);
+  });
+
+  it('shows as the current step where the customer is who has come furthest', async () => {
+    const current = ({ page }: { page: string }) => /href="#(\w+)" aria-current="step"/.exec(page)?.[1];
+    const someone = await visitor();
+    expect(current(someone.place)).toBe('clone');
+    await someone.connect('alder', { name: 'person', value: 'ada' });
+    expect(current(someone.place)).toBe('call');
+    expect(someone.place.page).not.toContain('<li class="done">');
+    await someone.press('/birch/clone');
+    expect(current(someone.place)).toBe('call');
+    expect(someone.place.page.match(/<li class="done">/g)).toHaveLength(1);
   });
 
   it('never sends the Meta token, an API key or the provider’s client secret to the browser', async () => {

@@ -1,7 +1,8 @@
 import { COMPANY } from '../company/index.ts';
 import { demoNotesAccounts } from '../upstream/index.ts';
-import { callView, keyView, tokenView } from './call-view.ts';
+import { callView, keyView, lineView, tokenView } from './call-view.ts';
 import { compartmentsView } from './compartments-view.ts';
+import { guides } from './guides.ts';
 import { type Html, html } from './html.ts';
 import type { RecordedCall } from './recorder.ts';
 import { stepTexts } from './step-texts.ts';
@@ -17,6 +18,15 @@ export interface PageInput {
 const tick = html`<svg class="icon" viewBox="0 0 20 20" aria-hidden="true"><path d="m4 10.5 4 4 8-9"/></svg>`;
 const cross = html`<svg class="icon" viewBox="0 0 20 20" aria-hidden="true"><path d="m5 5 10 10M15 5 5 15"/></svg>`;
 const mark = html`<svg class="mark" viewBox="0 0 40 40" aria-hidden="true"><path class="hull" d="M3 13h34c0 13-6 20-17 20S3 26 3 13Z"/><path class="wall" d="M14.5 13v18.6M25.5 13v18.6"/></svg>`;
+
+const META_TOKEN_LINE = 'META_TOKEN=$(npx bulkhead meta-tokens create --name demo)';
+
+/** What stands for credentials in the lines, and how a reader comes to some of their own. */
+const runView = html`<details class="aside run" id="run"><summary>Run the lines yourself</summary>
+<p>In the lines, names with <code>$</code> stand for credentials. Copy fills in Bearer tokens; no other credential is on this page. A Meta token of your own, in a terminal, in the folder that Bulkhead was started in:</p>
+${lineView('meta-token-line', META_TOKEN_LINE, 'Copy the line that makes a Meta token')}
+<p><code>$ALDER_API_KEY</code> and <code>$BIRCH_API_KEY</code> stay on ${COMPANY}’s server: once a customer is cloned, its card has a line that makes a key of your own. Two lines are only to be read: <code>$CODE</code> is spent by the time you see it, and <code>$HARBOUR_CLIENT_SECRET</code> stays on the server. What the template’s lines made cannot be made twice.</p>
+</details>`;
 
 /** Whether a step has what it needs. */
 function isReady(visit: Visit, lane: Lane, step: StepName): boolean {
@@ -41,13 +51,13 @@ function resultView(lane: Lane, step: StepName, bulkheadUrl: string): Html | nul
 <p class="outcome">${result.good ? tick : cross}<span><span class="unseen">${result.good ? 'Done: ' : 'Not as expected: '}</span>${result.text}</span></p>
 ${result.points === undefined ? null : html`<ul class="points">${result.points.map((point) => html`<li>${point}</li>`)}</ul>`}
 </div>
-${held(lane, step)}
+${held(lane, step, bulkheadUrl)}
 <ol class="calls" aria-label="Requests of this step">${result.calls.map((call, index) => callView(`${id}-${index}`, bulkheadUrl, call, step === 'wall' && index === 0))}</ol>`;
 }
 
 /** The credentials that a step brought. */
-function held(lane: Lane, step: StepName): Html | null {
-  if (step === 'clone' && lane.application !== null) return keyView(lane.application.key);
+function held(lane: Lane, step: StepName, bulkheadUrl: string): Html | null {
+  if (step === 'clone' && lane.application !== null) return keyView(bulkheadUrl, lane.application);
   if (step === 'connect' && lane.accounts.size > 0) return html`${[...lane.accounts.values()].map(({ token }) => tokenView(token))}`;
   if (step === 'exchange' && lane.narrowed !== null) return tokenView(lane.narrowed);
   return null;
@@ -74,7 +84,7 @@ function notesOf(lane: Lane): Html | null {
   if (lane.application === null) return null;
   const key = demoNotesAccounts.find(({ id }) => id === lane.customer.key)?.key ?? '';
   return html`<details class="aside" id="notes-${lane.customer.key}"><summary>A service without OAuth</summary>
-<p>Lantern Notes has API keys only, so the connect page asks for one. The demo’s key:</p>
+<p>Lantern Notes has API keys only, so the connect page asks for one, whether you choose it there or go straight to it here. The demo’s key:</p>
 <p class="token"><code id="notes-${lane.customer.key}-key">${key}</code><button type="button" class="copy" data-copy="${key}" data-select="notes-${lane.customer.key}-key" aria-label="Copy the key of Lantern Notes">Copy</button></p>
 <form method="post" action="/${lane.customer.key}/connect" data-leaves><input type="hidden" name="service" value="lantern"><button class="again" id="notes-${lane.customer.key}-button">Connect Lantern Notes</button></form>
 </details>`;
@@ -106,10 +116,12 @@ ${template}
 function progress(visit: Visit): Html {
   const lanes = Object.values(visit.lanes);
   const states = stepNames.map((step) => lanes.filter((lane) => lane.results.get(step)?.good).length);
-  const next = states.findIndex((count) => count < lanes.length);
+  // Where the customer is who has come furthest and still has something before them; -1 when nobody has.
+  const next = Math.max(...lanes.map((lane) => stepNames.findIndex((step) => !lane.results.get(step)?.good)));
   return html`<nav class="progress" aria-label="Steps"><ol>${stepNames.map((step, index) => {
     const done = states[index] === lanes.length;
-    return html`<li class="${done ? 'done' : ''}"><a href="#${step}"${index === next ? html` aria-current="step"` : null}><span class="pip" aria-hidden="true">${done ? tick : index + 1}</span><span class="label">${stepTexts[step].short}</span>${done ? html`<span class="unseen"> (done)</span>` : null}</a></li>`;
+    const half = !done && states[index] !== 0;
+    return html`<li class="${done ? 'done' : half ? 'half' : ''}"><a href="#${step}"${index === next ? html` aria-current="step"` : null}><span class="pip" aria-hidden="true">${done ? tick : index + 1}</span><span class="label">${stepTexts[step].short}</span>${done ? html`<span class="unseen"> (done)</span>` : null}${half ? html`<span class="unseen"> (done for one customer of two)</span>` : null}</a></li>`;
   })}</ol></nav>`;
 }
 
@@ -134,15 +146,16 @@ export function demoPage(input: PageInput): string {
 <main class="wide">
 <section class="hero"><div>
 <h1>Two customers, one integration, and a wall between them</h1>
-<p class="lead">${COMPANY} is a made-up product. Its customers connect their files, and each gets a sealed compartment. Press the buttons: ${COMPANY}’s server talks to Bulkhead by HTTP, and every request is shown as a line that you can run yourself.</p>
-<p class="small">In the lines, <code>$META_TOKEN</code> is the token that Bulkhead printed at its first start. Everything here is made up and stays on this machine.</p>
+<p class="lead">${COMPANY} is a made-up product. Its customers connect their files, and each gets a sealed compartment. Press the buttons: ${COMPANY}’s server talks to Bulkhead by HTTP, and every request is shown as a <code>curl</code> line.</p>
+<p class="small">Everything here is made up and stays on this machine.</p>
+${runView}
 </div>
 ${compartmentsView(visit)}
 </section>
 ${progress(visit)}
 ${stepNames.map((step, index) => stepView(input, step, index))}
 </main>
-<footer class="wide"><p>Where to go from here: the guides in <code>docs/guides</code>, the <a href="${bulkheadUrl}/v1/docs">API reference</a> and its <a href="${bulkheadUrl}/v1/openapi.json">OpenAPI document</a>, and <code>npx bulkhead demo</code> for the same story in a terminal.</p></footer>
+<footer class="wide"><p>Where to go from here: the guides (${guides.map(({ path, title }, index) => html`${index === 0 ? '' : ', '}<a href="${path}">${title}</a>`)}), the <a href="${bulkheadUrl}/v1/docs">API reference</a> and its <a href="${bulkheadUrl}/v1/openapi.json">OpenAPI document</a>, and <code>npx bulkhead demo</code> for the same story in a terminal.</p></footer>
 <div id="news" class="unseen" role="status" aria-live="polite" data-news="${visit.news}"></div>
 <p id="trouble" class="trouble" role="alert" hidden></p>
 </body>

@@ -6,10 +6,11 @@ import { bulkheadClient, type Fetch, heldCredential } from '../company/index.ts'
 import type { DemoUpstream } from '../upstream/index.ts';
 import { asset, plain, readForm, seeOther } from './answers.ts';
 import { CompanyServer } from './company-server.ts';
+import { guideAt } from './guides.ts';
 import { demoPage } from './page.ts';
 import { Recorder } from './recorder.ts';
 import { stepTexts } from './step-texts.ts';
-import { customers, type Lane, type Outcome, type ServiceId, type StepName, stepNames, type Visit, Visits } from './visit.ts';
+import { customers, type Lane, type Outcome, type ServiceId, serviceIds, type StepName, stepNames, type Visit, Visits } from './visit.ts';
 
 const HOST = '127.0.0.1';
 
@@ -130,8 +131,13 @@ class Site {
       case '/site.js':
         return asset(response, 'site.js', 'text/javascript; charset=utf-8');
       default:
-        return plain(response, 404, `There is nothing here. The demo is at ${this.#parts.url}/`);
+        return this.#guide(response, url.pathname);
     }
+  }
+
+  async #guide(response: ServerResponse, path: string): Promise<void> {
+    const text = await guideAt(path);
+    return text === null ? plain(response, 404, `There is nothing here. The demo is at ${this.#parts.url}/`) : plain(response, 200, text);
   }
 
   #page(response: ServerResponse, visit: Visit, isNew: boolean): void {
@@ -160,7 +166,7 @@ class Site {
     const lane = customers.some((customer) => customer.key === key) ? visit.lanes[key as Lane['customer']['key']] : null;
     const name = stepNames.find((each) => each === step);
     if (lane === null || name === undefined) return plain(response, 404, 'There is no such step.');
-    if (name === 'connect') return this.#connect(response, visit, lane, form.get('service') === 'lantern' ? 'lantern' : 'harbour');
+    if (name === 'connect') return this.#connect(response, visit, lane, form.get('service') === 'lantern' ? ['lantern'] : serviceIds);
     await this.#run(visit, lane, name, (record) => this.#step(visit, lane, name, record));
     return seeOther(response, `/#${name}-${lane.customer.key}`);
   }
@@ -196,10 +202,10 @@ class Site {
     await done;
   }
 
-  async #connect(response: ServerResponse, visit: Visit, lane: Lane, service: ServiceId): Promise<void> {
+  async #connect(response: ServerResponse, visit: Visit, lane: Lane, services: readonly ServiceId[]): Promise<void> {
     let next: string | null = null;
     await this.#run(visit, lane, 'connect', async (record) => {
-      next = await this.#parts.company.beginConnect(lane, service, record);
+      next = await this.#parts.company.beginConnect(lane, services, record);
       return null;
     });
     return seeOther(response, next ?? `/#connect-${lane.customer.key}`);

@@ -9,7 +9,8 @@ export type CustomerKey = Customer['key'];
 export const stepNames = ['clone', 'connect', 'call', 'exchange', 'wall'] as const;
 export type StepName = (typeof stepNames)[number];
 
-export type ServiceId = 'harbour' | 'lantern';
+export const serviceIds = ['harbour', 'lantern'] as const;
+export type ServiceId = (typeof serviceIds)[number];
 
 export interface ConnectedAccount {
   readonly service: ServiceId;
@@ -33,7 +34,7 @@ export interface StepResult extends Outcome {
 export interface Lane {
   readonly customer: Customer;
   application: { readonly id: string; readonly key: HeldCredential } | null;
-  pending: { readonly service: ServiceId; readonly flow: Pending; readonly calls: readonly RecordedCall[] } | null;
+  pending: { readonly flow: Pending; readonly calls: readonly RecordedCall[] } | null;
   readonly accounts: Map<ServiceId, ConnectedAccount>;
   narrowed: HeldCredential | null;
   readonly results: Map<StepName, StepResult>;

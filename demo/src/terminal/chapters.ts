@@ -8,6 +8,7 @@ import {
   type Fetch,
   type HeldCredential,
   heldCredential,
+  possessive,
   shortened,
   textAt,
   valueAt,
@@ -77,7 +78,7 @@ export async function clone(cast: Cast, templateId: string, customer: Customer):
   const applicationId = textAt(answer, 'id');
   cast.applications.push(applicationId);
   const key = heldCredential(`${customer.key.toUpperCase()}_API_KEY`, textAt(answer, 'default_api_key', 'key'));
-  narrator.say(`  ${key.variable}=${shortened(key)}  shown once, kept by the company's server`);
+  narrator.say(`  ${key.variable}=${shortened(key)}  shown once, kept by the company’s server`);
   return { customer, applicationId, key };
 }
 
@@ -116,6 +117,7 @@ export async function connect(cast: Cast, tenant: Tenant): Promise<Connected> {
   const { narrator } = cast;
   const { customer } = tenant;
   narrator.chapter(`Connect: ${customer.person.name} of ${customer.name} signs in at Harbour Files`);
+  narrator.say('The scope names one service, so nothing is to be chosen: the browser goes straight to Harbour Files.');
   const answer = await walk(cast, tenant, 'harbour', [{ button: { name: 'person', value: customer.person.id } }]);
   const token = heldCredential(`${customer.key.toUpperCase()}_TOKEN`, textAt(answer, 'access_token'));
   narrator.say(`  ${token.variable}=${shortened(token)}`);
@@ -124,7 +126,7 @@ export async function connect(cast: Cast, tenant: Tenant): Promise<Connected> {
 
 export async function connectNotes(cast: Cast, tenant: Tenant): Promise<void> {
   const { narrator } = cast;
-  narrator.chapter(`Connect: the same page asks for a key where a service has no OAuth (Lantern Notes)`);
+  narrator.chapter('Connect: where a service has no OAuth (Lantern Notes), the connect page asks for a key');
   const notes = demoNotesAccounts.find(({ id }) => id === tenant.customer.key);
   const answer = await walk(cast, tenant, 'lantern', [{ fill: { api_key: notes?.key ?? '' } }]);
   await narrator.ask(requests.passThrough(apiKey(tenant.key), textAt(answer, 'account_id'), '/notes'), {
@@ -146,7 +148,7 @@ function fileNames(answer: BulkheadAnswer): string {
 
 export async function callAccounts(cast: Cast, { customer, accountId, key, token }: Connected): Promise<void> {
   const { narrator } = cast;
-  narrator.chapter(`Call: ${customer.name}'s files, through Bulkhead`);
+  narrator.chapter(`Call: ${possessive(customer.name)} files, through Bulkhead`);
   narrator.say('With the API key: every account of this customer, from the server.');
   await narrator.ask(requests.passThrough(apiKey(key), accountId, '/files'), {
     status: 200,
@@ -187,7 +189,7 @@ function comparable(answer: BulkheadAnswer): string {
 
 export async function tryForeignToken(cast: Cast, left: Connected, right: Connected, narrowed: HeldCredential): Promise<void> {
   const { narrator } = cast;
-  narrator.chapter(`The wall: ${left.customer.name}'s credentials on ${right.customer.name}'s account`);
+  narrator.chapter(`The wall: ${possessive(left.customer.name)} credentials on ${possessive(right.customer.name)} account`);
   const never = await narrator.ask(requests.passThrough(bearer(left.token), '4503599627370496', '/files'), {
     status: 404,
     tells: 'an account that never existed, to compare with',
@@ -198,7 +200,7 @@ export async function tryForeignToken(cast: Cast, left: Connected, right: Connec
   await narrator.ask(requests.passThrough(bearer(left.token), right.accountId, '/files'), nothing);
   await narrator.ask(requests.passThrough(bearer(narrowed), right.accountId, '/files'), nothing);
   await narrator.ask(requests.passThrough(apiKey(left.key), right.accountId, '/files'), nothing);
-  narrator.say(`${right.customer.name}'s own token opens it:`);
+  narrator.say(`${possessive(right.customer.name)} own token opens it:`);
   await narrator.ask(requests.passThrough(bearer(right.token), right.accountId, '/files'), {
     status: 200,
     tells: fileNames,
