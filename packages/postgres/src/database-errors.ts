@@ -38,7 +38,7 @@ export const databaseErrors = defineErrors({
   'database.folder_in_use': {
     status: 500,
     wire: 'internal_error',
-    text: 'Another Bulkhead (process {pid}) is using the data folder {folder}. Stop it, or start this one with a folder of its own.',
+    text: 'Another Bulkhead (process {pid}) is using the data folder {folder}. Stop it, or set BULKHEAD_DATA_DIR to another folder for this one.',
   },
   'database.not_started': {
     status: 500,

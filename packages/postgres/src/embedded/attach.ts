@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Log, Secret } from '@bulkhead/base';
 import { connect } from '../connection.ts';
 import { databaseErrors, sqlState } from '../database-errors.ts';
+import { explainFolderError } from './data-folder.ts';
 import type { EmbeddedPostgres } from './embedded-postgres.ts';
 
 export type EmbeddedUrls = Pick<EmbeddedPostgres, 'ownerUrl' | 'appUrl' | 'controlUrl' | 'systemUrl'>;
@@ -35,9 +36,9 @@ export async function attachEmbeddedPostgres({
   readonly dataDir: string;
   readonly log: Log;
 }): Promise<EmbeddedUrls | null> {
-  const pgData = join(resolve(dataDir), 'pg');
-  const lock = await read(join(pgData, 'postmaster.pid'));
-  const stored = await read(join(pgData, 'bulkhead-credentials.json'));
+  const folder = resolve(dataDir);
+  const lock = await read(folder, 'postmaster.pid');
+  const stored = await read(folder, 'bulkhead-credentials.json');
   if (lock === null || stored === null) return null;
   const socketFolder = lock.split('\n')[4]?.trim() ?? '';
   if (socketFolder === '') return null;
@@ -57,13 +58,12 @@ export async function attachEmbeddedPostgres({
   return urls;
 }
 
-async function read(path: string): Promise<string | null> {
+async function read(folder: string, name: string): Promise<string | null> {
   try {
-    return await readFile(path, 'utf8');
+    return await readFile(join(folder, 'pg', name), 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    const problem = `${path} cannot be read (${(error as NodeJS.ErrnoException).code}). Use the account that Bulkhead runs as.`;
-    throw databaseErrors('database.not_started', { params: { problem }, cause: error });
+    throw await explainFolderError(error, folder);
   }
 }
 

@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, lchown, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -25,15 +25,17 @@ export type Passwords = Readonly<Record<Login, Secret>>;
 const logins: readonly Login[] = ['postgres', 'bulkhead_owner', 'bulkhead_app', 'bulkhead_control', 'bulkhead_system'];
 
 const SERVER_VERSION = '18';
+const CREDENTIALS = 'bulkhead-credentials.json';
 const LONGEST_SOCKET_FOLDER = 80; // the path of a socket ends at 103 bytes on macOS, 107 on Linux, its file name included
 const ABANDONED_AFTER_MS = 10 * 60_000;
 
+/** Makes what is missing in the data folder. Only for a folder that was inspected, and that nobody serves from. */
 export async function layOut(folder: string, as: RunAs): Promise<Layout> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   if (as.kind === 'user') {
     await chmod(folder, 0o711);
     if (!(await isReachableByOthers(folder))) {
-      const problem = `it cannot run as root, this machine refuses user namespaces, and an ordinary user cannot reach ${folder}. Start Bulkhead as an ordinary user, or choose a data folder such as /var/lib/bulkhead.`;
+      const problem = `it cannot run as root, this machine refuses user namespaces, and an ordinary user cannot reach ${folder}. Start Bulkhead as an ordinary user, or choose a data folder such as /var/lib/bulkhead with BULKHEAD_DATA_DIR.`;
       throw databaseErrors('database.not_started', { params: { problem } });
     }
   }
@@ -43,7 +45,7 @@ export async function layOut(folder: string, as: RunAs): Promise<Layout> {
   const socketFolder = hasTemporarySocket ? await mkdtemp(join(tmpdir(), 'bulkhead-')) : inside;
   await ownTree(socketFolder, as);
   const pgData = join(folder, 'pg');
-  return { folder, pgData, credentials: join(pgData, 'bulkhead-credentials.json'), socketFolder, hasTemporarySocket };
+  return { folder, pgData, credentials: join(pgData, CREDENTIALS), socketFolder, hasTemporarySocket };
 }
 
 /** Some shared folders of virtual machines and containers cannot. */
@@ -70,7 +72,10 @@ async function ownTree(path: string, as: RunAs): Promise<void> {
   if (wanted === undefined || process.getuid?.() !== 0 || (await stat(path)).uid === wanted) return;
   // The machine lets us run PostgreSQL another way than last time.
   const gid = as.gid ?? process.getgid?.() ?? 0;
-  for (const entry of await readdir(path, { recursive: true })) await chown(join(path, entry), wanted, gid);
+  for (const entry of await readdir(path, { recursive: true })) {
+    // The passwords stay with the account that Bulkhead runs as: by them a folder of root's is told from another's.
+    if (entry !== CREDENTIALS) await lchown(join(path, entry), wanted, gid);
+  }
   await chown(path, wanted, gid);
 }
 
@@ -78,12 +83,18 @@ async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => null)) !== null;
 }
 
+function emptyIfMissing(error: NodeJS.ErrnoException): string {
+  if (error.code === 'ENOENT') return '';
+  throw error;
+}
+
 /** The passwords of the cluster in `layout`, which is created if it is not there. */
 export async function ensureCluster(layout: Layout, as: RunAs, binaries: Binaries): Promise<Passwords> {
   if (!(await exists(layout.pgData))) await createCluster(layout, as, binaries);
-  const version = (await readFile(join(layout.pgData, 'PG_VERSION'), 'utf8').catch(() => '')).trim();
+  const version = (await readFile(join(layout.pgData, 'PG_VERSION'), 'utf8').catch(emptyIfMissing)).trim();
   if (version !== SERVER_VERSION) {
-    const problem = `${layout.pgData} was written by PostgreSQL ${version || '(unknown)'}, and this program brings PostgreSQL ${SERVER_VERSION}.`;
+    const what = version === '' ? 'holds no cluster of PostgreSQL (there is no PG_VERSION in it)' : `was written by PostgreSQL ${version}`;
+    const problem = `${layout.pgData} ${what}, and this program brings PostgreSQL ${SERVER_VERSION}. Put the data back as it was, or set BULKHEAD_DATA_DIR to another folder.`;
     throw databaseErrors('database.not_started', { params: { problem } });
   }
   await ownTree(layout.pgData, as);
@@ -109,7 +120,7 @@ async function createCluster(layout: Layout, as: RunAs, binaries: Binaries): Pro
     await mkdir(pgData, { mode: 0o700 });
     for (const path of [place, pgData, passwordFile]) await own(path, as);
     await initdb(as, binaries, pgData, passwordFile);
-    await writeFile(join(pgData, 'bulkhead-credentials.json'), JSON.stringify(passwords), { mode: 0o600 });
+    await writeFile(join(pgData, CREDENTIALS), JSON.stringify(passwords), { mode: 0o600 });
     await rename(pgData, layout.pgData).catch((error: NodeJS.ErrnoException) => {
       // Another process made one at the same moment; whose server gets the folder is PostgreSQL's to say.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;

@@ -1,10 +1,12 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { rm } from 'node:fs/promises';
 import { type Log, Secret } from '@bulkhead/base';
 import { connect } from '../connection.ts';
 import { ensureRoles } from '../roles.ts';
 import { prepareBinaries } from './binaries.ts';
 import { ensureCluster, layOut, type Layout, type Login, type Passwords } from './cluster.ts';
+import { explainFolderError, inspectFolder } from './data-folder.ts';
+import { clearFolder } from './occupant.ts';
 import { chooseRunAs, type RunAs } from './run-as.ts';
 import { Server } from './server.ts';
 
@@ -38,12 +40,23 @@ export interface EmbeddedPostgres {
 /**
  * Starts PostgreSQL on `dataDir` and makes cluster, roles and database at first. The server ends with this process
  * however that ends, is started again if it dies alone, and takes up its folder after any kill.
- * Throws `database.folder_in_use` (another Bulkhead serves from the folder) and `database.not_started`.
+ * Throws `database.folder_in_use` (another Bulkhead serves from the folder) and `database.not_started`. A folder that is
+ * refused because it is served from, or because it is not ours, is left as it was.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const log = options.log.child({ subsystem: 'embedded-postgres' });
-  const as = await chooseRunAs(options.runAs);
-  const layout = await layOut(resolve(options.dataDir), as);
+  const folder = resolve(options.dataDir);
+  try {
+    await inspectFolder(folder);
+    await clearFolder(join(folder, 'pg'), folder, log);
+    const as = await chooseRunAs(options.runAs);
+    return await serve(options, await layOut(folder, as), as, log);
+  } catch (error) {
+    throw await explainFolderError(error, folder);
+  }
+}
+
+async function serve(options: EmbeddedPostgresOptions, layout: Layout, as: RunAs, log: Log): Promise<EmbeddedPostgres> {
   let server: Server | undefined;
   try {
     const binaries = await prepareBinaries(layout.folder, as.kind === 'user');

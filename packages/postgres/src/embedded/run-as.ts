@@ -1,5 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { listAccounts } from './accounts.ts';
 
 /** How PostgreSQL is started: it refuses to run as root, and must not outlive us. */
 export interface RunAs {
@@ -32,9 +32,9 @@ export async function chooseRunAs(kind?: RunAs['kind']): Promise<RunAs> {
 }
 
 async function unprivilegedUser(): Promise<{ uid: number; gid: number }> {
-  const lines = (await readFile('/etc/passwd', 'utf8').catch(() => '')).split('\n').map((line) => line.split(':'));
-  const user = lines.find(([name]) => name === 'postgres') ?? lines.find(([name]) => name === 'nobody');
-  return { uid: Number(user?.[2] ?? NOBODY), gid: Number(user?.[3] ?? NOBODY) };
+  const accounts = await listAccounts();
+  const user = accounts.find(({ name }) => name === 'postgres') ?? accounts.find(({ name }) => name === 'nobody');
+  return { uid: user?.uid ?? NOBODY, gid: user?.gid ?? NOBODY };
 }
 
 /** Starts a binary; its standard error is piped, nothing else of ours reaches it. */
