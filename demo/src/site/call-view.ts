@@ -4,6 +4,7 @@ import { type Html, html } from './html.ts';
 import type { RecordedCall } from './recorder.ts';
 
 const SHOWN_MAX = 4000;
+const LINE_END = ' \\\n  ';
 
 /** Bulkhead's credentials in any text, shortened: what came back is shown, but nothing that opens a door. */
 export function masked(text: string): string {
@@ -22,13 +23,14 @@ function body(answer: BulkheadAnswer): string {
 }
 
 /**
- * Lines of a command, to be broken at their options: an option stays with the beginning of its value, and the backslash with the end.
- * The text is the same as without.
+ * Lines of a command, to be broken after slashes and the like: an option stays with the beginning of its value, and the backslash with
+ * the end. The text is the same as without.
  */
 function wrapped(lines: string): Html[] {
   return lines.split('\n').map((line, index) => {
-    const [, option = '', value = '', end = ''] = /^(\s*(?:curl(?: -X \w+)?|-\S+) .)(.*?)(.(?: \\)?)$/.exec(line) ?? ['', '', line];
-    return html`${index === 0 ? '' : '\n'}<span class="whole">${option}</span>${value}<span class="whole">${end}</span>`;
+    const [, option = '', value = '', end = ''] = /^(\s*(?:curl(?: -X \w+)?|-\S+) .)?(.*?)(.(?: \\)?)$/.exec(line) ?? ['', '', line];
+    const parts = value.split(/(?<=[/=,])(?!\/)/).map((part, number) => html`${number === 0 ? null : html`<wbr>`}${part}`);
+    return html`${index === 0 ? '' : '\n'}<span class="whole">${option}</span>${parts}<span class="whole">${end}</span>`;
   });
 }
 
@@ -50,18 +52,22 @@ export function tokenView({ variable, secret }: HeldCredential): Html {
   return html`<p class="token"><span class="token-name">${variable}</span> <code id="${variable}">${masked(text)}</code><button type="button" class="copy" data-copy="${text}" data-select="${variable}" aria-label="Copy ${variable}">Copy</button></p>`;
 }
 
-/** A line for a terminal, with a button that copies it. */
-export function lineView(id: string, line: string, label: string): Html {
-  return html`<div class="line"><code id="${id}">${line}</code><button type="button" class="copy" data-copy="${line}" data-select="${id}" aria-label="${label}">Copy</button></div>`;
+/** A command for a terminal, with a button that copies it as one line. */
+export function lineView(id: string, lines: string, label: string): Html {
+  return html`<div class="line"><code id="${id}">${wrapped(lines)}</code><button type="button" class="copy" data-copy="${lines.replaceAll(LINE_END, ' ')}" data-select="${id}" aria-label="${label}">Copy</button></div>`;
 }
 
 /** An API key: seen, never sent. Whoever holds a Meta token can make another, which is what the line is for. */
 export function keyView(baseUrl: string, { id, key }: { readonly id: string; readonly key: HeldCredential }): Html {
   const { variable, secret } = key;
-  const line = `${variable}=$(curl -sX POST ${baseUrl}/v1/meta/applications/${id}/apikeys -H "Authorization: Bearer $META_TOKEN" | node -p 'JSON.parse(require("fs").readFileSync(0)).key')`;
+  const lines = [
+    `${variable}=$(curl -sX POST ${baseUrl}/v1/meta/applications/${id}/apikeys`,
+    '-H "Authorization: Bearer $META_TOKEN"',
+    `| node -p 'JSON.parse(require("fs").readFileSync(0)).key')`,
+  ].join(LINE_END);
   return html`<p class="token"><span class="token-name">${variable}</span> <code>${masked(secret.reveal())}</code><span class="stays">stays on the server</span></p>
 <details class="own-key" id="${variable}-own"><summary>Make a key of your own</summary>
 <p>With <code>$META_TOKEN</code> (see <a href="#meta-token-line">Run the lines yourself</a>), in a terminal:</p>
-${lineView(`${variable}-line`, line, `Copy the line that makes ${variable}`)}
+${lineView(`${variable}-line`, lines, `Copy the line that makes ${variable}`)}
 </details>`;
 }

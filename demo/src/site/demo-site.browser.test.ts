@@ -97,6 +97,22 @@ it('the result is read out, and the focus stays at the button that was pressed',
   await page.close();
 });
 
+it('what is broken into lines for the eye is, when it is selected by hand, the command as it stands', async () => {
+  const page = await browser.newPage({ viewport: { width: 360, height: 800 } });
+  await page.goto(site.url);
+  await page.locator('#clone-alder-button').click();
+  await page.locator('#clone-alder-result').waitFor();
+  await page.locator('#ALDER_API_KEY-own > summary').click();
+  for (const id of ['clone-alder-0-curl', 'ALDER_API_KEY-line']) {
+    const selected = String(
+      await page.evaluate(`getSelection().selectAllChildren(document.getElementById('${id}')), getSelection().toString()`),
+    );
+    const copied = await page.locator(`[data-select="${id}"]`).getAttribute('data-copy');
+    expect(selected.replaceAll(' \\\n  ', ' ')).toBe(copied);
+  }
+  await page.close();
+});
+
 it.each([360, 768, 1400])('nothing sticks out at %i pixels', async (width) => {
   const page = await browser.newPage({ viewport: { width, height: 800 } });
   await page.goto(site.url);

@@ -115,7 +115,7 @@ describe('the page', () => {
   it('has a line that makes an API key of one’s own, and that key opens the account', async () => {
     const someone = await visitor();
     await someone.connect('alder', { name: 'person', value: 'ada' });
-    const line = /id="ALDER_API_KEY-line">(.*?)<\/code>/s.exec(someone.place.page)?.[1] ?? '';
+    const line = /data-copy="(ALDER_API_KEY=[^"]+)"/.exec(someone.place.page)?.[1] ?? '';
     const path = /\$\(curl -sX POST \S+\/v1\/meta(\/applications\/app\w+\/apikeys) -H &quot;Authorization: Bearer \$META_TOKEN&quot;/.exec(
       line,
     )?.[1];
