@@ -1,4 +1,4 @@
-import { defineErrors, PlatformError } from '@bulkhead/base';
+import { defineErrors } from '@bulkhead/base';
 import { ConfigError } from '@bulkhead/platform';
 import { NoDatabaseYet } from '@bulkhead/server';
 import { describe, expect, it } from 'vitest';
@@ -10,13 +10,11 @@ import { UsageError } from './usage-error.ts';
 
 const system = (code: string, more: object = {}) => Object.assign(new Error(`${code}: it failed`), { code, ...more });
 const errors = defineErrors({ 'demo.for_test': { status: 500, wire: 'internal_error', text: 'The database was not migrated: {problem}' } });
-const folderInUse = new PlatformError('database.folder_in_use', { status: 500, wire: 'internal_error', text: 'Start this one with a folder of its own.' });
 
 describe('what ended a command', () => {
   it.each<[string, unknown, number, readonly string[]]>([
     ['a setting', new ConfigError('BULKHEAD_PORT', 'a port'), 2, ['BULKHEAD_PORT: expected a port.', 'docs/reference/config.md']],
     ['several settings', new AggregateError([new ConfigError('BULKHEAD_PORT', 'a port'), new ConfigError('BULKHEAD_ROLES', 'roles')], 'BULKHEAD_PORT: expected a port.\nBULKHEAD_ROLES: expected roles.'), 2, ['BULKHEAD_PORT: expected a port.\nBULKHEAD_ROLES: expected roles.', 'docs/reference/config.md']],
-    ['a folder that another one has', folderInUse, 1, ['Start this one with a folder of its own: BULKHEAD_DATA_DIR=/path npx bulkhead start']],
     ['a wrong option', new UsageError('--name: expected a name.'), 2, ['--name: expected a name.']],
     ['a folder without a database', new NoDatabaseYet('/srv/x'), 1, ['no Bulkhead database in /srv/x', 'BULKHEAD_DATA_DIR']],
     ['an error of the catalogue', errors('demo.for_test', { params: { problem: 'it is newer.' }, detail: 'hidden' }), 1, ['The database was not migrated: it is newer.']],

@@ -21,7 +21,6 @@ function areConfigErrors(thrown: unknown): thrown is AggregateError {
 }
 
 function explainPlatformError(error: PlatformError): string {
-  if (error.code === 'database.folder_in_use') return `${error.publicText.replace(/\.$/, '')}: BULKHEAD_DATA_DIR=/path npx bulkhead start`;
   if (error.code !== 'database.unavailable') return error.publicText;
   const cause = error.cause instanceof Error ? error.cause : null;
   const said = causeText(cause);

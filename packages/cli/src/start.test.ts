@@ -87,7 +87,7 @@ describe('bulkhead start on a folder in use', () => {
     await second.ended;
     expect(second.exitCode).toBe(1);
     expect(second.stderr).toContain(`Another Bulkhead (process ${first.child.pid}) is using the data folder ${folder}`);
-    expect(second.stderr).toContain('BULKHEAD_DATA_DIR=');
+    expect(second.stderr).toContain('BULKHEAD_DATA_DIR');
     expect(second.stdout).toBe('');
     expect(await metaStatus(url, first.metaToken)).toBe(200);
   });
@@ -168,7 +168,8 @@ describe('bulkhead start', () => {
     await chmod(folder, 0o755);
     const started = world.spawn(['start'], { BULKHEAD_PORT: '0', BULKHEAD_DATA_DIR: join(folder, 'data') }, { uid: NOBODY, gid: NOBODY });
     await started.ended;
-    expect([started.exitCode, started.stderr]).toEqual([1, expect.stringContaining(`may not write to ${join(folder, 'data')}`)]);
+    expect(started.exitCode).toBe(1);
+    for (const said of [`may not use ${join(folder, 'data')}`, 'EACCES', 'BULKHEAD_DATA_DIR']) expect(started.stderr).toContain(said);
   });
 });
 
