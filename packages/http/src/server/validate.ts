@@ -17,7 +17,7 @@ export function parsePart(schema: z.ZodType | undefined, value: unknown, part: '
 /** What is wrong, for a person: the validator's own words are for programmers. */
 function complaint(issue: z.core.$ZodIssue): string {
   if (issue.message.startsWith('Invalid')) {
-    if (issue.code === 'invalid_type') return /received undefined$/.test(issue.message) ? 'is missing' : `must be ${article(issue.expected)}`;
+    if (issue.code === 'invalid_type') return issue.message.endsWith('received undefined') ? 'is missing' : `must be ${article(issue.expected)}`;
     if (issue.code === 'invalid_value') return `must be one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`;
     if (issue.code === 'invalid_union' && 'discriminator' in issue && typeof issue.discriminator === 'string') return 'has an unknown value';
     if (issue.code === 'invalid_union') return 'has none of the allowed forms';
