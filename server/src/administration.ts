@@ -1,6 +1,15 @@
 import type { Log } from '@bulkhead/base';
 import { type Config, MIGRATIONS_FOLDER } from '@bulkhead/platform';
-import { attachEmbeddedPostgres, type Database, type EmbeddedUrls, ensureRoles, hasEmbeddedCluster, migrate, openDatabase, startEmbeddedPostgres } from '@bulkhead/postgres';
+import {
+  attachEmbeddedPostgres,
+  type Database,
+  type EmbeddedUrls,
+  ensureRoles,
+  hasEmbeddedCluster,
+  migrate,
+  openDatabase,
+  startEmbeddedPostgres,
+} from '@bulkhead/postgres';
 import { closeInReverse } from './closing.ts';
 
 /** The database of this configuration does not exist yet; says where it was looked for. */
@@ -13,7 +22,10 @@ export class NoDatabaseYet extends Error {
  * PostgreSQL is joined where it runs, and started for the duration where it does not. A folder without a database is
  * refused rather than filled: most likely the command was typed in the wrong place.
  */
-export async function withDatabase<T>({ config, log }: { readonly config: Config; readonly log: Log }, work: (db: Database) => Promise<T>): Promise<T> {
+export async function withDatabase<T>(
+  { config, log }: { readonly config: Config; readonly log: Log },
+  work: (db: Database) => Promise<T>,
+): Promise<T> {
   const closing: (() => Promise<void>)[] = [];
   try {
     const urls = await urlsOf(config, log, closing);

@@ -17,7 +17,9 @@ beforeEach(async () => {
 afterEach(() => database.close());
 const tokens = () => database.database.withControl('test', (tx) => listMetaTokens(tx, organizationId));
 const audited = () =>
-  database.database.withControl('test', (tx) => tx.query<{ action: string; target: string }>(sql`select action, target from organization_audit_entries order by at, action`));
+  database.database.withControl('test', (tx) =>
+    tx.query<{ action: string; target: string }>(sql`select action, target from organization_audit_entries order by at, action`),
+  );
 
 describe('the first Meta token', () => {
   it('is issued once, even by eight processes that start at the same moment', async () => {
@@ -28,7 +30,9 @@ describe('the first Meta token', () => {
 
   it('is kept as its hash, and its issue is in the audit log', async () => {
     const secret = await issueFirstMetaToken(database.database, systemClock);
-    const rows = await database.database.withControl('test', (tx) => tx.query<{ token_hash: Buffer; line: string }>(sql`select token_hash, meta_tokens::text as line from meta_tokens`));
+    const rows = await database.database.withControl('test', (tx) =>
+      tx.query<{ token_hash: Buffer; line: string }>(sql`select token_hash, meta_tokens::text as line from meta_tokens`),
+    );
     expect(rows[0]?.token_hash.equals(sha256(secret?.reveal() ?? ''))).toBe(true);
     expect(rows[0]?.line).not.toContain(secret?.reveal());
     expect(await audited()).toEqual([{ action: 'meta_token.issued', target: (await tokens())[0]?.metaTokenId }]);

@@ -12,7 +12,13 @@ export async function issueFirstMetaToken(db: Database, clock: Clock): Promise<S
     if ((await listMetaTokens(tx, organizationId)).length > 0) return null;
     const now = new Date(clock.now());
     const { metaToken, secret } = await issueMetaToken(tx, { organizationId, name: 'First start', now });
-    await appendOrganizationAudit(tx, { organizationId, actor: { kind: 'system' }, action: 'meta_token.issued', at: now, target: metaToken.metaTokenId });
+    await appendOrganizationAudit(tx, {
+      organizationId,
+      actor: { kind: 'system' },
+      action: 'meta_token.issued',
+      at: now,
+      target: metaToken.metaTokenId,
+    });
     return secret;
   });
 }

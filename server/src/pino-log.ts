@@ -3,7 +3,12 @@ import { type Logger, pino } from 'pino';
 
 /** The process's log: JSON lines on standard error, so that standard output stays for the start block. */
 export function pinoLog(level: string): Log {
-  return wrap(pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: pino.stdSerializers.err } }, pino.destination({ fd: 2, sync: true })));
+  return wrap(
+    pino(
+      { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: pino.stdSerializers.err } },
+      pino.destination({ fd: 2, sync: true }),
+    ),
+  );
 }
 
 function wrap(logger: Logger): Log {

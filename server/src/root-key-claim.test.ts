@@ -30,7 +30,11 @@ describe('the root key of a database', () => {
   it('is refused where it did not wrap the data keys that are there', async () => {
     await using world = await World.create();
     await world.application();
-    await world.meta('POST', `/applications/${(await world.application()).id}/oauth_keys`, { service: 'gdrive', client_id: 'id', client_secret: 'secret' });
+    await world.meta('POST', `/applications/${(await world.application()).id}/oauth_keys`, {
+      service: 'gdrive',
+      client_id: 'id',
+      client_secret: 'secret',
+    });
     const other = world.database.database;
     expect(await other.withSystem('test', (tx) => tx.query(sql`select 1 from data_keys limit 1`))).toHaveLength(1);
     expect(await claimRootKey(other, randomBytes(32), new Date())).toBe(false);

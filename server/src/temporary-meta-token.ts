@@ -19,13 +19,27 @@ export async function issueTemporaryMetaToken(db: Database, clock: Clock, name: 
   const actor = { kind: 'system' } as const;
   return db.withControl('temporary Meta token', async (tx) => {
     const organizationId = await ensureFirstOrganization(tx);
-    for (const token of await listMetaTokens(tx, organizationId)) if (token.name === name) await deleteMetaToken(tx, organizationId, token.metaTokenId);
+    for (const token of await listMetaTokens(tx, organizationId))
+      if (token.name === name) await deleteMetaToken(tx, organizationId, token.metaTokenId);
     const { metaToken, secret } = await issueMetaToken(tx, { organizationId, name, expiresAt: new Date(now.getTime() + LIFETIME_MS), now });
-    await appendOrganizationAudit(tx, { organizationId, actor, action: 'meta_token.issued', at: now, target: metaToken.metaTokenId, detail: { name } });
+    await appendOrganizationAudit(tx, {
+      organizationId,
+      actor,
+      action: 'meta_token.issued',
+      at: now,
+      target: metaToken.metaTokenId,
+      detail: { name },
+    });
     const revoke = () =>
       db.withControl('end of a temporary Meta token', async (later) => {
         if (!(await deleteMetaToken(later, organizationId, metaToken.metaTokenId))) return;
-        await appendOrganizationAudit(later, { organizationId, actor, action: 'meta_token.revoked', at: new Date(clock.now()), target: metaToken.metaTokenId });
+        await appendOrganizationAudit(later, {
+          organizationId,
+          actor,
+          action: 'meta_token.revoked',
+          at: new Date(clock.now()),
+          target: metaToken.metaTokenId,
+        });
       });
     return { secret, revoke };
   });

@@ -23,7 +23,13 @@ export interface Connected {
 export type EndUser = { readonly person: string } | { readonly key: string };
 
 /** The company's server pushes the request, the end user's browser walks through, the server redeems the code. */
-export async function connect(target: Target, http: HttpClient, compartment: Compartment, service: string, endUser: EndUser): Promise<Connected> {
+export async function connect(
+  target: Target,
+  http: HttpClient,
+  compartment: Compartment,
+  service: string,
+  endUser: EndUser,
+): Promise<Connected> {
   const verifier = randomBytes(32).toString('base64url');
   const server = http.as(`APIKey ${compartment.apiKey}`);
   const pushed = await server.form('/v1/oauth/par', {
@@ -40,7 +46,8 @@ export async function connect(target: Target, http: HttpClient, compartment: Com
   const begin = `${target.url}/v1/oauth?${new URLSearchParams({ client_id: compartment.id, request_uri: pushed.json.request_uri })}`;
   const end = await walk(new HttpBrowser(target.url, target.upstreams.issuer), begin, endUser);
   const answer = new URL(end.url);
-  if (!end.url.startsWith(REDIRECT_URI) || answer.searchParams.get('state') !== 'a state of the company') throw new Error(`the browser came to ${end.url}: ${end.text.slice(0, 1000)}`);
+  if (!end.url.startsWith(REDIRECT_URI) || answer.searchParams.get('state') !== 'a state of the company')
+    throw new Error(`the browser came to ${end.url}: ${end.text.slice(0, 1000)}`);
   const redeemed = await server.form('/v1/oauth/token', {
     grant_type: 'authorization_code',
     client_id: compartment.id,

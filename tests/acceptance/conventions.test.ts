@@ -25,23 +25,65 @@ describe('a stranger finds the way', () => {
     expect(json.openapi).toMatch(/^3\.1/);
     const paths = Object.keys(json.paths);
     const application = '/v1/meta/applications/{application_id}';
-    const named = ['apikeys', 'redirect_uris', 'trusted_domains', 'oauth_keys', 'service_keys', 'services', 'webhooks', 'event_settings', 'branding', 'diff', 'sync'].map((child) => `${application}/${child}`);
-    for (const path of [...named, application, '/v1/meta/services', '/v1/oauth', '/v1/oauth/par', '/v1/oauth/token', '/v1/oauth/introspect', '/v1/oauth/revoke', '/v1/oauth/callback/{callback_id}', '/v1/accounts', '/v1/accounts/{account_id}', '/v1/accounts/{account_id}/reconnect', '/v1/accounts/{account_id}/raw', '/.well-known/oauth-authorization-server']) {
+    const named = [
+      'apikeys',
+      'redirect_uris',
+      'trusted_domains',
+      'oauth_keys',
+      'service_keys',
+      'services',
+      'webhooks',
+      'event_settings',
+      'branding',
+      'diff',
+      'sync',
+    ].map((child) => `${application}/${child}`);
+    for (const path of [
+      ...named,
+      application,
+      '/v1/meta/services',
+      '/v1/oauth',
+      '/v1/oauth/par',
+      '/v1/oauth/token',
+      '/v1/oauth/introspect',
+      '/v1/oauth/revoke',
+      '/v1/oauth/callback/{callback_id}',
+      '/v1/accounts',
+      '/v1/accounts/{account_id}',
+      '/v1/accounts/{account_id}/reconnect',
+      '/v1/accounts/{account_id}/raw',
+      '/.well-known/oauth-authorization-server',
+    ]) {
       expect(paths).toContain(path);
     }
   });
 
   test('the metadata names the endpoints under the issuer', async () => {
     const { json } = await http.get('/.well-known/oauth-authorization-server');
-    expect(json).toMatchObject({ issuer: target.url, token_endpoint: `${target.url}/v1/oauth/token`, authorization_response_iss_parameter_supported: true, code_challenge_methods_supported: ['S256'] });
+    expect(json).toMatchObject({
+      issuer: target.url,
+      token_endpoint: `${target.url}/v1/oauth/token`,
+      authorization_response_iss_parameter_supported: true,
+      code_challenge_methods_supported: ['S256'],
+    });
   });
 });
 
 describe('errors and ids', () => {
   test('every answer has X-Request-Id, and an error has it as id', async () => {
-    for (const said of [await meta.get('/v1/meta/applications'), await http.get('/v1/meta/applications'), await http.get('/no/such/address')]) {
+    for (const said of [
+      await meta.get('/v1/meta/applications'),
+      await http.get('/v1/meta/applications'),
+      await http.get('/no/such/address'),
+    ]) {
       expect(said.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
-      if (said.status >= 400) expect(said.json).toMatchObject({ id: said.headers.get('x-request-id'), status_code: said.status, error_code: expect.any(String), message: expect.any(String) });
+      if (said.status >= 400)
+        expect(said.json).toMatchObject({
+          id: said.headers.get('x-request-id'),
+          status_code: said.status,
+          error_code: expect.any(String),
+          message: expect.any(String),
+        });
     }
   });
 
@@ -66,7 +108,9 @@ describe('errors and ids', () => {
   });
 
   test('a body that is no JSON is 400, one too large 413', async () => {
-    expect((await meta.call('POST', '/v1/meta/applications', { headers: { 'content-type': 'application/json' }, body: '{"name":' })).status).toBe(400);
+    expect(
+      (await meta.call('POST', '/v1/meta/applications', { headers: { 'content-type': 'application/json' }, body: '{"name":' })).status,
+    ).toBe(400);
     expect((await meta.post('/v1/meta/applications', { name: 'x'.repeat(2_000_000) })).status).toBe(413);
   });
 });
@@ -133,16 +177,25 @@ describe('what may not be registered', () => {
     expect((await meta.post(`${path}/redirect_uris`, { url })).status).toBe(400);
   });
 
-  test.each(['https://company.example/cb', 'http://127.0.0.1/cb', 'http://[::1]:4000/cb', 'ktester://kloudless/callback'])('control: %s is registered', async (url) => {
-    expect((await meta.post(`${path}/redirect_uris`, { url })).status).toBe(201);
-  });
-
-  test.each(['http://169.254.169.254/latest/meta-data', 'http://[::1]/', 'http://10.0.0.1/hook', 'http://2130706433:1/', 'file:///etc/passwd', 'gopher://company.example/', 'https://user:password@company.example/'])(
-    'a webhook at %s',
+  test.each(['https://company.example/cb', 'http://127.0.0.1/cb', 'http://[::1]:4000/cb', 'ktester://kloudless/callback'])(
+    'control: %s is registered',
     async (url) => {
-      // Where the operator lets private addresses through, this one is not among them.
-      if (url.includes('[::1]') || url.includes('2130706433')) expect([400, 201]).toContain((await meta.post(`${path}/webhooks`, { url })).status);
-      else expect((await meta.post(`${path}/webhooks`, { url })).status).toBe(400);
+      expect((await meta.post(`${path}/redirect_uris`, { url })).status).toBe(201);
     },
   );
+
+  test.each([
+    'http://169.254.169.254/latest/meta-data',
+    'http://[::1]/',
+    'http://10.0.0.1/hook',
+    'http://2130706433:1/',
+    'file:///etc/passwd',
+    'gopher://company.example/',
+    'https://user:password@company.example/',
+  ])('a webhook at %s', async (url) => {
+    // Where the operator lets private addresses through, this one is not among them.
+    if (url.includes('[::1]') || url.includes('2130706433'))
+      expect([400, 201]).toContain((await meta.post(`${path}/webhooks`, { url })).status);
+    else expect((await meta.post(`${path}/webhooks`, { url })).status).toBe(400);
+  });
 });

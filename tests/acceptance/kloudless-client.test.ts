@@ -24,13 +24,25 @@ beforeAll(async () => {
     id: 'harbourlegacy',
     friendly_name: 'Harbour',
     apis: ['raw'],
-    auth: { type: 'oauth2', issuer, authorization_endpoint: `${issuer}/auth`, token_endpoint: `${issuer}/token`, scopes: ['openid', 'files:read'], pkce: true, token_endpoint_auth_method: 'client_secret_basic' },
+    auth: {
+      type: 'oauth2',
+      issuer,
+      authorization_endpoint: `${issuer}/auth`,
+      token_endpoint: `${issuer}/token`,
+      scopes: ['openid', 'files:read'],
+      pkce: true,
+      token_endpoint_auth_method: 'client_secret_basic',
+    },
     api: { base_url: filesUrl },
     identity: { url: `${filesUrl}/me`, id: '/id', name: '/name' },
   });
   expect(service.status, service.text).toBe(201);
   registerRedirectUri(service.json.callback_url);
-  const keyed = await meta.post(`${below}/service_keys`, { service: 'harbourlegacy', client_id: client.client_id, client_secret: client.client_secret });
+  const keyed = await meta.post(`${below}/service_keys`, {
+    service: 'harbourlegacy',
+    client_id: client.client_id,
+    client_secret: client.client_secret,
+  });
   expect(keyed.status, keyed.text).toBe(201);
   expect((await meta.post(`${below}/redirect_uris`, { url: REDIRECT_URI })).status).toBe(201);
 });
@@ -40,24 +52,53 @@ afterAll(async () => {
 
 /** First leg as the old SDKs make it: state with `=` and `+`, an empty `extra_data`, no PKCE. */
 async function code(state = 'a+b/c=='): Promise<string> {
-  const query = new URLSearchParams({ client_id: application.id, response_type: 'code', redirect_uri: REDIRECT_URI, scope: 'harbourlegacy', state, extra_data: '' });
+  const query = new URLSearchParams({
+    client_id: application.id,
+    response_type: 'code',
+    redirect_uri: REDIRECT_URI,
+    scope: 'harbourlegacy',
+    state,
+    extra_data: '',
+  });
   const end = await walk(new HttpBrowser(target.url, target.upstreams.issuer), `${target.url}/v1/oauth/?${query}`, { person: 'ada' });
   const answer = new URL(end.url);
   expect(answer.searchParams.get('state')).toBe(state);
   return answer.searchParams.get('code') ?? '';
 }
 
-const fields = (given: string): Record<string, string> => ({ grant_type: 'authorization_code', code: given, redirect_uri: REDIRECT_URI, client_id: application.id });
+const fields = (given: string): Record<string, string> => ({
+  grant_type: 'authorization_code',
+  code: given,
+  redirect_uri: REDIRECT_URI,
+  client_id: application.id,
+});
 
 const exchanges: readonly (readonly [string, (given: string) => Promise<Said>])[] = [
   [
     'Python: a form labelled application/form-urlencoded, APIKey beside it',
-    (given) => http.call('POST', '/v1/oauth/token', { headers: { authorization: `APIKey ${application.apiKey}`, 'content-type': 'application/form-urlencoded' }, body: new URLSearchParams({ ...fields(given), client_secret: application.apiKey }).toString() }),
+    (given) =>
+      http.call('POST', '/v1/oauth/token', {
+        headers: { authorization: `APIKey ${application.apiKey}`, 'content-type': 'application/form-urlencoded' },
+        body: new URLSearchParams({ ...fields(given), client_secret: application.apiKey }).toString(),
+      }),
   ],
-  ['JavaScript: a form, ApiKey in another case', (given) => http.as(`ApiKey ${application.apiKey}`).form('/v1/oauth/token/', fields(given))],
-  ['Java: a form without any header, the key as client_secret', (given) => http.form('/v1/oauth/token', { ...fields(given), client_secret: application.apiKey })],
-  ['C#: everything in the query and an empty body', (given) => http.call('POST', `/v1/oauth/token?${new URLSearchParams({ ...fields(given), client_secret: application.apiKey })}`)],
-  ['OAuth libraries: Basic', (given) => http.as(`Basic ${Buffer.from(`${application.id}:${application.apiKey}`).toString('base64')}`).form('/v1/oauth/token', fields(given))],
+  [
+    'JavaScript: a form, ApiKey in another case',
+    (given) => http.as(`ApiKey ${application.apiKey}`).form('/v1/oauth/token/', fields(given)),
+  ],
+  [
+    'Java: a form without any header, the key as client_secret',
+    (given) => http.form('/v1/oauth/token', { ...fields(given), client_secret: application.apiKey }),
+  ],
+  [
+    'C#: everything in the query and an empty body',
+    (given) => http.call('POST', `/v1/oauth/token?${new URLSearchParams({ ...fields(given), client_secret: application.apiKey })}`),
+  ],
+  [
+    'OAuth libraries: Basic',
+    (given) =>
+      http.as(`Basic ${Buffer.from(`${application.id}:${application.apiKey}`).toString('base64')}`).form('/v1/oauth/token', fields(given)),
+  ],
   ['JSON', (given) => http.as(`APIKey ${application.apiKey}`).post('/v1/oauth/token', fields(given))],
 ];
 
@@ -65,7 +106,12 @@ describe('Kloudless v1 clients connect an account without PKCE', () => {
   test.each(exchanges)('%s', async (_client, exchange) => {
     const said = await exchange(await code());
     expect(said.status, said.text).toBe(200);
-    expect(said.json).toMatchObject({ token_type: 'Bearer', access_token: expect.stringMatching(/^[\w-]+$/), account_id: expect.any(Number), scope: expect.any(String) });
+    expect(said.json).toMatchObject({
+      token_type: 'Bearer',
+      access_token: expect.stringMatching(/^[\w-]+$/),
+      account_id: expect.any(Number),
+      scope: expect.any(String),
+    });
     const verified = await http.as(`Bearer ${said.json.access_token}`).get('/v1/oauth/token/');
     expect(verified.json).toMatchObject({ client_id: application.id, account_id: said.json.account_id });
   });
@@ -77,7 +123,13 @@ describe('Kloudless v1 clients connect an account without PKCE', () => {
   test('control: the same client is refused where the Application requires PKCE', async () => {
     await meta.patch(`/v1/meta/applications/${application.id}`, { pkce_required: true });
     try {
-      const query = new URLSearchParams({ client_id: application.id, response_type: 'code', redirect_uri: REDIRECT_URI, scope: 'harbourlegacy', state: 's' });
+      const query = new URLSearchParams({
+        client_id: application.id,
+        response_type: 'code',
+        redirect_uri: REDIRECT_URI,
+        scope: 'harbourlegacy',
+        state: 's',
+      });
       const end = await new HttpBrowser(target.url, target.upstreams.issuer).open(`${target.url}/v1/oauth?${query}`);
       expect(new URL(end.url).searchParams.get('error')).toBe('invalid_request');
     } finally {
@@ -100,28 +152,49 @@ describe('Kloudless v1 clients read what they are used to', () => {
   });
 
   test('content types are exactly application/json, of successes and of errors', async () => {
-    const answers = await Promise.all([client.get('/v1/accounts'), client.get('/v1/accounts/1'), http.get('/v1/accounts'), meta.get('/v1/meta/applications'), meta.get('/v1/meta/applications/none'), http.get('/nowhere')]);
+    const answers = await Promise.all([
+      client.get('/v1/accounts'),
+      client.get('/v1/accounts/1'),
+      http.get('/v1/accounts'),
+      meta.get('/v1/meta/applications'),
+      meta.get('/v1/meta/applications/none'),
+      http.get('/nowhere'),
+    ]);
     expect(answers.map(({ headers }) => headers.get('content-type'))).toEqual(answers.map(() => 'application/json'));
   });
 
   test('an account id is an integer and every object has an href under the base URL', async () => {
     expect(Number.isSafeInteger(account.id)).toBe(true);
     expect(account.href).toBe(`${target.url}/v1/accounts/${account.id}`);
-    const lists = await Promise.all(['', `/${application.id}/apikeys`, `/${application.id}/redirect_uris`, `/${application.id}/service_keys`].map((path) => meta.get(`/v1/meta/applications${path}`)));
+    const lists = await Promise.all(
+      ['', `/${application.id}/apikeys`, `/${application.id}/redirect_uris`, `/${application.id}/service_keys`].map((path) =>
+        meta.get(`/v1/meta/applications${path}`),
+      ),
+    );
     const objects = lists.flatMap(({ json }) => json.objects);
     expect(objects.length).toBeGreaterThan(3);
     for (const { href } of objects) expect(href).toMatch(new RegExp(`^${target.url}/v1/`));
     for (const { id } of objects) expect(id).toMatch(/^[a-zA-Z0-9=]{20,}/);
   });
 
-  test.each(['/v1/accounts/', '/v1//accounts', '//v1/accounts//', '/v1/accounts?active=True&retrieve_full=False&unknown=1', '/v1/accounts/?page=1&page_size=1000'])('%s answers without a redirect', async (path) => {
+  test.each([
+    '/v1/accounts/',
+    '/v1//accounts',
+    '//v1/accounts//',
+    '/v1/accounts?active=True&retrieve_full=False&unknown=1',
+    '/v1/accounts/?page=1&page_size=1000',
+  ])('%s answers without a redirect', async (path) => {
     const said = await client.get(path);
     expect(said.status).toBe(200);
     expect(said.json.objects.length).toBeGreaterThan(0);
   });
 
   test('/v1/meta/applications//{id} and /v1/applications/{id} are the same object', async () => {
-    const [plain, doubled, legacy] = await Promise.all([`/v1/meta/applications/${application.id}`, `/v1/meta/applications//${application.id}`, `/v1/applications/${application.id}/`].map((path) => meta.get(path)));
+    const [plain, doubled, legacy] = await Promise.all(
+      [`/v1/meta/applications/${application.id}`, `/v1/meta/applications//${application.id}`, `/v1/applications/${application.id}/`].map(
+        (path) => meta.get(path),
+      ),
+    );
     expect(plain!.status).toBe(200);
     expect(doubled!.json).toEqual(plain!.json);
     expect(legacy!.json).toEqual(plain!.json);
@@ -141,10 +214,17 @@ describe('Kloudless v1 clients read what they are used to', () => {
     const path = method === 'GET' ? `/v1/accounts/${account.id}` : '/v1/accounts/4503599627370496';
     const status = await new Promise<number>((resolve, reject) => {
       const body = Buffer.from(JSON.stringify({ anything: 'at all' }));
-      const call = httpRequest(`${target.url}${path}`, { method, headers: { authorization: `APIKey ${application.apiKey}`, 'content-type': 'application/json', 'content-length': body.byteLength } }, (response) => {
-        response.resume();
-        resolve(response.statusCode ?? 0);
-      });
+      const call = httpRequest(
+        `${target.url}${path}`,
+        {
+          method,
+          headers: { authorization: `APIKey ${application.apiKey}`, 'content-type': 'application/json', 'content-length': body.byteLength },
+        },
+        (response) => {
+          response.resume();
+          resolve(response.statusCode ?? 0);
+        },
+      );
       call.on('error', reject);
       call.end(body);
     });
@@ -161,11 +241,19 @@ describe('Kloudless v1 clients read what they are used to', () => {
   });
 
   test('browsers of other origins may call what the browser libraries call', async () => {
-    const preflight = await http.call('OPTIONS', '/v1/accounts/', { headers: { origin: 'https://company.example', 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization, x-kloudless-source' } });
+    const preflight = await http.call('OPTIONS', '/v1/accounts/', {
+      headers: {
+        origin: 'https://company.example',
+        'access-control-request-method': 'GET',
+        'access-control-request-headers': 'authorization, x-kloudless-source',
+      },
+    });
     expect(preflight.status).toBeLessThan(300);
     expect(preflight.headers.get('access-control-allow-origin')).toBe('https://company.example');
     expect(preflight.headers.get('access-control-allow-headers')).toContain('x-kloudless-source');
-    const foreign = await http.call('OPTIONS', '/v1/meta/applications', { headers: { origin: 'https://company.example', 'access-control-request-method': 'GET' } });
+    const foreign = await http.call('OPTIONS', '/v1/meta/applications', {
+      headers: { origin: 'https://company.example', 'access-control-request-method': 'GET' },
+    });
     expect(foreign.headers.get('access-control-allow-origin')).toBeNull();
   });
 });

@@ -35,8 +35,13 @@ export class OAuthWorld implements AsyncDisposable {
   }
 
   /** The authorization endpoint as a browser sees it. Fields that are undefined are left out. */
-  async authorize(fields: Fields, browser = new HttpBrowser(this.world.url, this.upstream.url)): Promise<Visit & { readonly answer: URLSearchParams; readonly fragment: URLSearchParams }> {
-    const visit = await browser.open(`${this.world.url}/v1/oauth?${present({ client_id: this.client.id, redirect_uri: REDIRECT_URI, response_type: 'code', scope: SERVICE, state: 'xyz', ...fields })}`);
+  async authorize(
+    fields: Fields,
+    browser = new HttpBrowser(this.world.url, this.upstream.url),
+  ): Promise<Visit & { readonly answer: URLSearchParams; readonly fragment: URLSearchParams }> {
+    const visit = await browser.open(
+      `${this.world.url}/v1/oauth?${present({ client_id: this.client.id, redirect_uri: REDIRECT_URI, response_type: 'code', scope: SERVICE, state: 'xyz', ...fields })}`,
+    );
     const url = new URL(visit.url);
     return { ...visit, answer: url.searchParams, fragment: new URLSearchParams(url.hash.slice(1)) };
   }

@@ -51,8 +51,10 @@ describe('RFC 6749 §3.1.2.3 dynamic redirect URIs', () => {
   test('A1: only a loopback address may vary its port (RFC 8252 §7.3)', async () => {
     const client = await oauth.another();
     const uri = { loopback: 'http://127.0.0.1/cb', named: 'https://client.example:8443/cb' };
-    for (const url of Object.values(uri)) expect((await oauth.world.meta('POST', `/applications/${client.id}/redirect_uris`, { url })).status).toBe(201);
-    const arrives = async (redirect_uri: string) => (await oauth.authorize({ ...pkce, client_id: client.id, redirect_uri })).answer.has('code');
+    for (const url of Object.values(uri))
+      expect((await oauth.world.meta('POST', `/applications/${client.id}/redirect_uris`, { url })).status).toBe(201);
+    const arrives = async (redirect_uri: string) =>
+      (await oauth.authorize({ ...pkce, client_id: client.id, redirect_uri })).answer.has('code');
     expect(await arrives('http://127.0.0.1:61234/cb')).toBe(true);
     expect(await arrives('http://127.0.0.1:61234/other')).toBe(false);
     expect(await arrives('http://localhost:61234/cb')).toBe(false);
@@ -117,7 +119,9 @@ describe('RFC 6749 §4.1.2 authorization response', () => {
     const good = answers.filter(({ status }) => status === 200);
     expect(good.length).toBe(1);
     expect(await oauth.isLive(good[0]!.json.access_token)).toBe(false);
-    expect((await oauth.token({ grant_type: 'refresh_token', refresh_token: good[0]!.json.refresh_token })).json.error).toBe('invalid_grant');
+    expect((await oauth.token({ grant_type: 'refresh_token', refresh_token: good[0]!.json.refresh_token })).json.error).toBe(
+      'invalid_grant',
+    );
   });
 
   test('control: the tokens of a code that was used once live', async () => {
@@ -133,7 +137,11 @@ describe('RFC 6749 §4.1.3 access token request', () => {
     expect((await oauth.redeem(code, verifier)).status).toBe(200);
   });
 
-  test.each([['another', 'https://client.example/callback'], ['none', undefined], ['an empty one', '']])('A3: a code is bound to its redirect URI: with %s it is refused', async (_what, redirect_uri) => {
+  test.each([
+    ['another', 'https://client.example/callback'],
+    ['none', undefined],
+    ['an empty one', ''],
+  ])('A3: a code is bound to its redirect URI: with %s it is refused', async (_what, redirect_uri) => {
     const { code, verifier } = await oauth.code();
     expect((await oauth.redeem(code, verifier, { redirect_uri })).status).toBe(400);
     expect((await oauth.redeem(code, verifier)).status).toBe(200);
@@ -144,7 +152,13 @@ describe('RFC 6749 §5.1 successful response', () => {
   test('is JSON that nobody keeps', async () => {
     const { code, verifier } = await oauth.code();
     const answer = await oauth.redeem(code, verifier);
-    expect(answer.json).toMatchObject({ access_token: expect.any(String), token_type: 'Bearer', expires_in: expect.any(Number), refresh_token: expect.any(String), scope: expect.any(String) });
+    expect(answer.json).toMatchObject({
+      access_token: expect.any(String),
+      token_type: 'Bearer',
+      expires_in: expect.any(Number),
+      refresh_token: expect.any(String),
+      scope: expect.any(String),
+    });
     expect(answer.headers.get('content-type')).toBe('application/json');
     expect(answer.headers.get('cache-control')).toContain('no-store');
     expect(answer.headers.get('pragma')).toBe('no-cache');
@@ -168,7 +182,13 @@ describe('RFC 6749 §5.2 error response', () => {
 
   test('a parameter sent twice is invalid_request (§3.2)', async () => {
     const { code, verifier } = await oauth.code();
-    const body = new URLSearchParams([['grant_type', 'authorization_code'], ['code', code], ['code', code], ['code_verifier', verifier], ['redirect_uri', REDIRECT_URI]]);
+    const body = new URLSearchParams([
+      ['grant_type', 'authorization_code'],
+      ['code', code],
+      ['code', code],
+      ['code_verifier', verifier],
+      ['redirect_uri', REDIRECT_URI],
+    ]);
     const answer = await oauth.world.call('POST', '/v1/oauth/token', { headers: basic(oauth.client.id, oauth.client.key), body });
     expect([answer.status, answer.json.error]).toEqual([400, 'invalid_request']);
   });
@@ -209,7 +229,9 @@ describe('RFC 6749 §6 refreshing', () => {
     const { refresh_token } = await oauth.grant();
     const other = await oauth.another();
     expect((await oauth.token({ grant_type: 'refresh_token', refresh_token }, other)).json.error).toBe('invalid_grant');
-    expect((await oauth.token({ grant_type: 'refresh_token', refresh_token, client_id: oauth.client.id }, null)).status).toBeGreaterThanOrEqual(400);
+    expect(
+      (await oauth.token({ grant_type: 'refresh_token', refresh_token, client_id: oauth.client.id }, null)).status,
+    ).toBeGreaterThanOrEqual(400);
     expect((await oauth.token({ grant_type: 'refresh_token', refresh_token })).status).toBe(200);
   });
 

@@ -8,7 +8,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await oauth[Symbol.asyncDispose]();
 });
-const revoke = (token: string | undefined, fields = {}, client: typeof oauth.client | null = oauth.client) => oauth.post('/v1/oauth/revoke', { token, ...fields }, client);
+const revoke = (token: string | undefined, fields = {}, client: typeof oauth.client | null = oauth.client) =>
+  oauth.post('/v1/oauth/revoke', { token, ...fields }, client);
 
 describe('RFC 7009 §2.1 revocation request', () => {
   test('an access token ends, its refresh token goes on', async () => {
@@ -25,13 +26,16 @@ describe('RFC 7009 §2.1 revocation request', () => {
     expect((await oauth.token({ grant_type: 'refresh_token', refresh_token })).json.error).toBe('invalid_grant');
   });
 
-  test.each(['access_token', 'refresh_token', 'magic'])('a wrong token_type_hint (%s) does not keep a token alive', async (token_type_hint) => {
-    const { access_token, refresh_token } = await oauth.grant();
-    await revoke(access_token, { token_type_hint });
-    expect(await oauth.isLive(access_token)).toBe(false);
-    await revoke(refresh_token, { token_type_hint });
-    expect((await oauth.token({ grant_type: 'refresh_token', refresh_token })).json.error).toBe('invalid_grant');
-  });
+  test.each(['access_token', 'refresh_token', 'magic'])(
+    'a wrong token_type_hint (%s) does not keep a token alive',
+    async (token_type_hint) => {
+      const { access_token, refresh_token } = await oauth.grant();
+      await revoke(access_token, { token_type_hint });
+      expect(await oauth.isLive(access_token)).toBe(false);
+      await revoke(refresh_token, { token_type_hint });
+      expect((await oauth.token({ grant_type: 'refresh_token', refresh_token })).json.error).toBe('invalid_grant');
+    },
+  );
 
   test('a token of another client stays as it is, and the answer says nothing of it', async () => {
     const { access_token } = await oauth.grant();
@@ -56,9 +60,12 @@ describe('RFC 7009 §2.1 revocation request', () => {
 });
 
 describe('RFC 7009 §2.2 revocation response', () => {
-  test.each(['nothing', 'bha_nothing', '', 'x'.repeat(5000)].filter((token) => token !== ''))('an unknown token (%#) is 200, as it is what the client wants', async (token) => {
-    expect((await revoke(token)).status).toBe(200);
-  });
+  test.each(['nothing', 'bha_nothing', '', 'x'.repeat(5000)].filter((token) => token !== ''))(
+    'an unknown token (%#) is 200, as it is what the client wants',
+    async (token) => {
+      expect((await revoke(token)).status).toBe(200);
+    },
+  );
 
   test('a token may be revoked twice', async () => {
     const { access_token } = await oauth.grant();

@@ -12,7 +12,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await oauth[Symbol.asyncDispose]();
 });
-const codeFor = (code_challenge: string | undefined, code_challenge_method: string | undefined = 'S256') => oauth.code({ code_challenge, code_challenge_method });
+const codeFor = (code_challenge: string | undefined, code_challenge_method: string | undefined = 'S256') =>
+  oauth.code({ code_challenge, code_challenge_method });
 
 describe('RFC 7636 §4.2, §4.3 the challenge', () => {
   test.each([
@@ -75,6 +76,8 @@ describe('A2: PKCE cannot be left out on the way (RFC 9700 §4.8.2)', () => {
 
   test('plain is refused even where PKCE may be left out', async () => {
     const client = await oauth.another({ pkce_required: false });
-    expect((await oauth.authorize({ client_id: client.id, code_challenge: VERIFIER, code_challenge_method: 'plain' })).answer.get('error')).toBe('invalid_request');
+    expect(
+      (await oauth.authorize({ client_id: client.id, code_challenge: VERIFIER, code_challenge_method: 'plain' })).answer.get('error'),
+    ).toBe('invalid_request');
   });
 });

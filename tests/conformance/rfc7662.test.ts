@@ -8,7 +8,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await oauth[Symbol.asyncDispose]();
 });
-const introspect = (token: string | undefined, fields = {}, client: typeof oauth.client | null = oauth.client) => oauth.post('/v1/oauth/introspect', { token, ...fields }, client);
+const introspect = (token: string | undefined, fields = {}, client: typeof oauth.client | null = oauth.client) =>
+  oauth.post('/v1/oauth/introspect', { token, ...fields }, client);
 
 describe('RFC 7662 §2.1 introspection request', () => {
   test('a caller that does not authenticate is 401', async () => {
@@ -21,7 +22,10 @@ describe('RFC 7662 §2.1 introspection request', () => {
 
   test('a token may not introspect itself', async () => {
     const { access_token } = await oauth.grant();
-    const answer = await oauth.world.call('POST', '/v1/oauth/introspect', { headers: { authorization: `Bearer ${access_token}` }, body: new URLSearchParams({ token: access_token }) });
+    const answer = await oauth.world.call('POST', '/v1/oauth/introspect', {
+      headers: { authorization: `Bearer ${access_token}` },
+      body: new URLSearchParams({ token: access_token }),
+    });
     expect(answer.status).toBe(401);
   });
 
@@ -35,7 +39,16 @@ describe('RFC 7662 §2.2 introspection response', () => {
   test('an access token says whose it is, what for and until when (C6)', async () => {
     const { access_token, account_id, scope, expires_in } = await oauth.grant();
     const { json } = await introspect(access_token);
-    expect(json).toMatchObject({ active: true, client_id: oauth.client.id, scope, token_type: 'Bearer', iss: oauth.world.url, account_id, iat: expect.any(Number), exp: expect.any(Number) });
+    expect(json).toMatchObject({
+      active: true,
+      client_id: oauth.client.id,
+      scope,
+      token_type: 'Bearer',
+      iss: oauth.world.url,
+      account_id,
+      iat: expect.any(Number),
+      exp: expect.any(Number),
+    });
     expect(json.exp - json.iat).toBe(expires_in);
   });
 
@@ -48,23 +61,32 @@ describe('RFC 7662 §2.2 introspection response', () => {
   test.each([
     ['unknown', async () => 'bha_nothing'],
     ['no token at all', async () => 'x'],
-    ['of another client', async () => {
-      const other = await oauth.another();
-      const { code, verifier } = await oauth.code({ client_id: other.id });
-      return (await oauth.redeem(code, verifier, {}, other)).json.access_token;
-    }],
-    ['revoked', async () => {
-      const { access_token } = await oauth.grant();
-      await oauth.post('/v1/oauth/revoke', { token: access_token });
-      return access_token;
-    }],
+    [
+      'of another client',
+      async () => {
+        const other = await oauth.another();
+        const { code, verifier } = await oauth.code({ client_id: other.id });
+        return (await oauth.redeem(code, verifier, {}, other)).json.access_token;
+      },
+    ],
+    [
+      'revoked',
+      async () => {
+        const { access_token } = await oauth.grant();
+        await oauth.post('/v1/oauth/revoke', { token: access_token });
+        return access_token;
+      },
+    ],
     ['an authorization code', async () => (await oauth.code()).code],
     ['an API key', async () => oauth.client.key],
-    ['expired', async () => {
-      const { access_token, expires_in } = await oauth.grant();
-      oauth.world.clock.advance(expires_in * 1000);
-      return access_token;
-    }],
+    [
+      'expired',
+      async () => {
+        const { access_token, expires_in } = await oauth.grant();
+        oauth.world.clock.advance(expires_in * 1000);
+        return access_token;
+      },
+    ],
   ])('one that is %s is {"active": false} and nothing else', async (_what, make) => {
     const answer = await introspect(await make());
     expect([answer.status, answer.json]).toEqual([200, { active: false }]);

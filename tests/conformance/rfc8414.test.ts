@@ -26,11 +26,18 @@ describe('RFC 8414 §3.2 metadata response', () => {
   test('A6: a Host or X-Forwarded header does not shape it', async () => {
     const { hostname, port } = new URL(oauth.world.url);
     const text = await new Promise<string>((resolve, reject) => {
-      const headers = { host: 'evil.example', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https', forwarded: 'host=evil.example' };
+      const headers = {
+        host: 'evil.example',
+        'x-forwarded-host': 'evil.example',
+        'x-forwarded-proto': 'https',
+        forwarded: 'host=evil.example',
+      };
       request({ hostname, port, path: '/.well-known/oauth-authorization-server', headers }, (response) => {
         const parts: Buffer[] = [];
         response.on('data', (part: Buffer) => parts.push(part)).on('end', () => resolve(Buffer.concat(parts).toString()));
-      }).on('error', reject).end();
+      })
+        .on('error', reject)
+        .end();
     });
     expect(text).not.toContain('evil.example');
     expect(JSON.parse(text)).toEqual(metadata);
@@ -39,7 +46,13 @@ describe('RFC 8414 §3.2 metadata response', () => {
 
 describe('RFC 8414 §2 what it says is so', () => {
   test('every endpoint is there', async () => {
-    for (const name of ['authorization_endpoint', 'token_endpoint', 'revocation_endpoint', 'introspection_endpoint', 'pushed_authorization_request_endpoint']) {
+    for (const name of [
+      'authorization_endpoint',
+      'token_endpoint',
+      'revocation_endpoint',
+      'introspection_endpoint',
+      'pushed_authorization_request_endpoint',
+    ]) {
       const url: string = metadata[name];
       expect(url.startsWith(`${metadata.issuer}/`), name).toBe(true);
       const answer = await oauth.world.call(name === 'authorization_endpoint' ? 'GET' : 'POST', url);
@@ -53,7 +66,8 @@ describe('RFC 8414 §2 what it says is so', () => {
   });
 
   test('every grant type it names is known to the token endpoint, and a further one is not', async () => {
-    for (const grant_type of metadata.grant_types_supported.filter((name: string) => name !== 'implicit')) expect((await oauth.token({ grant_type })).json.error).not.toBe('unsupported_grant_type');
+    for (const grant_type of metadata.grant_types_supported.filter((name: string) => name !== 'implicit'))
+      expect((await oauth.token({ grant_type })).json.error).not.toBe('unsupported_grant_type');
     expect((await oauth.token({ grant_type: 'client_credentials' })).json.error).toBe('unsupported_grant_type');
     expect(metadata.grant_types_supported).not.toContain('client_credentials');
   });

@@ -15,8 +15,10 @@ afterAll(async () => {
   await oauth[Symbol.asyncDispose]();
 });
 
-const exchange = (fields: Fields = {}, client: Client | null = oauth.client) => oauth.token({ grant_type: GRANT, subject_token: held.access_token, subject_token_type: ACCESS_TOKEN, ...fields }, client);
-const byKey = (fields: Fields = {}) => exchange({ subject_token: oauth.client.key, subject_token_type: API_KEY, account_id: String(held.account_id), ...fields });
+const exchange = (fields: Fields = {}, client: Client | null = oauth.client) =>
+  oauth.token({ grant_type: GRANT, subject_token: held.access_token, subject_token_type: ACCESS_TOKEN, ...fields }, client);
+const byKey = (fields: Fields = {}) =>
+  exchange({ subject_token: oauth.client.key, subject_token_type: API_KEY, account_id: String(held.account_id), ...fields });
 const details = (value: unknown) => ({ authorization_details: JSON.stringify(value) });
 
 describe('RFC 8693 §2.1 request', () => {
@@ -37,7 +39,13 @@ describe('RFC 8693 §2.1 request', () => {
 describe('RFC 8693 §2.2.1 successful response', () => {
   test('names the type of the issued token, for an access token and for an API key', async () => {
     for (const answer of [await exchange(), await byKey()]) {
-      expect(answer.json).toMatchObject({ access_token: expect.stringMatching(/^bha_/), issued_token_type: ACCESS_TOKEN, token_type: 'Bearer', expires_in: expect.any(Number), account_id: held.account_id });
+      expect(answer.json).toMatchObject({
+        access_token: expect.stringMatching(/^bha_/),
+        issued_token_type: ACCESS_TOKEN,
+        token_type: 'Bearer',
+        expires_in: expect.any(Number),
+        account_id: held.account_id,
+      });
       expect(answer.json).not.toHaveProperty('refresh_token');
       expect(await oauth.isLive(answer.json.access_token)).toBe(true);
     }
@@ -57,12 +65,30 @@ describe('RFC 8693 §2.2.2 error response', () => {
   test("another client's subject token is as good as none", async () => {
     const other = await oauth.another();
     const [foreign, unknown] = [await exchange({}, other), await exchange({ subject_token: 'bha_nothing' }, other)];
-    expect([foreign.status, foreign.json.error, foreign.json.error_description]).toEqual([unknown.status, unknown.json.error, unknown.json.error_description]);
-    expect((await oauth.token({ grant_type: GRANT, subject_token: oauth.client.key, subject_token_type: API_KEY, account_id: String(held.account_id) }, other)).status).toBe(400);
+    expect([foreign.status, foreign.json.error, foreign.json.error_description]).toEqual([
+      unknown.status,
+      unknown.json.error,
+      unknown.json.error_description,
+    ]);
+    expect(
+      (
+        await oauth.token(
+          { grant_type: GRANT, subject_token: oauth.client.key, subject_token_type: API_KEY, account_id: String(held.account_id) },
+          other,
+        )
+      ).status,
+    ).toBe(400);
   });
 
   test('a public client cannot exchange an API key it does not hold', async () => {
-    expect((await exchange({ subject_token: 'bhk_nothing', subject_token_type: API_KEY, account_id: String(held.account_id), client_id: oauth.client.id }, null)).status).toBe(400);
+    expect(
+      (
+        await exchange(
+          { subject_token: 'bhk_nothing', subject_token_type: API_KEY, account_id: String(held.account_id), client_id: oauth.client.id },
+          null,
+        )
+      ).status,
+    ).toBe(400);
   });
 });
 
@@ -92,7 +118,9 @@ describe('V1: an exchanged token never holds more than its subject', () => {
   });
 
   test('no method, path or origin that its subject lacks, through any chain', async () => {
-    const narrow = await exchange(details([{ type: 'passthrough', methods: ['GET'], path_prefix: '/files', origins: ['https://app.example'] }]));
+    const narrow = await exchange(
+      details([{ type: 'passthrough', methods: ['GET'], path_prefix: '/files', origins: ['https://app.example'] }]),
+    );
     const again = (limits: unknown) => exchange({ subject_token: narrow.json.access_token, ...details(limits) });
     for (const wider of [
       [{ type: 'passthrough', methods: ['GET', 'POST'], path_prefix: '/files', origins: ['https://app.example'] }],
@@ -104,7 +132,9 @@ describe('V1: an exchanged token never holds more than its subject', () => {
     ]) {
       expect((await again(wider)).json.error, JSON.stringify(wider)).toBe('invalid_authorization_details');
     }
-    expect((await again([{ type: 'passthrough', methods: ['GET'], path_prefix: '/files/inner', origins: ['https://app.example'] }])).status).toBe(200);
+    expect(
+      (await again([{ type: 'passthrough', methods: ['GET'], path_prefix: '/files/inner', origins: ['https://app.example'] }])).status,
+    ).toBe(200);
     // Left out, the limits stay.
     const inherited = await exchange({ subject_token: narrow.json.access_token });
     expect(inherited.json.authorization_details).toEqual(narrow.json.authorization_details);
@@ -114,8 +144,13 @@ describe('V1: an exchanged token never holds more than its subject', () => {
     const narrow = (await exchange(details([{ type: 'passthrough', methods: ['GET'] }]))).json.access_token;
     const as = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
     expect((await oauth.world.call('DELETE', `/v1/accounts/${held.account_id}`, as(narrow))).status).toBe(403);
-    expect((await oauth.world.call('PATCH', `/v1/accounts/${held.account_id}`, { ...as(narrow), body: { account: 'x' } })).status).toBe(403);
-    expect((await oauth.world.call('PATCH', `/v1/accounts/${held.account_id}`, { ...as(held.access_token), body: { custom_properties: {} } })).status).toBe(200);
+    expect((await oauth.world.call('PATCH', `/v1/accounts/${held.account_id}`, { ...as(narrow), body: { account: 'x' } })).status).toBe(
+      403,
+    );
+    expect(
+      (await oauth.world.call('PATCH', `/v1/accounts/${held.account_id}`, { ...as(held.access_token), body: { custom_properties: {} } }))
+        .status,
+    ).toBe(200);
   });
 
   test('children die with their parents', async () => {

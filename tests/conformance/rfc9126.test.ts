@@ -10,11 +10,22 @@ afterAll(async () => {
   await oauth[Symbol.asyncDispose]();
 });
 
-const request: Fields = { response_type: 'code', redirect_uri: REDIRECT_URI, scope: SERVICE, state: 'pushed', code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256' };
+const request: Fields = {
+  response_type: 'code',
+  redirect_uri: REDIRECT_URI,
+  scope: SERVICE,
+  state: 'pushed',
+  code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+  code_challenge_method: 'S256',
+};
 const VERIFIER = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
-const push = (fields: Fields = {}, client: typeof oauth.client | null = oauth.client) => oauth.post('/v1/oauth/par', { ...request, ...fields }, client);
+const push = (fields: Fields = {}, client: typeof oauth.client | null = oauth.client) =>
+  oauth.post('/v1/oauth/par', { ...request, ...fields }, client);
 const start = (request_uri: string, fields: Fields = {}) =>
-  oauth.authorize({ request_uri, redirect_uri: undefined, response_type: undefined, scope: undefined, state: undefined, ...fields }, new HttpBrowser(oauth.world.url, oauth.upstream.url));
+  oauth.authorize(
+    { request_uri, redirect_uri: undefined, response_type: undefined, scope: undefined, state: undefined, ...fields },
+    new HttpBrowser(oauth.world.url, oauth.upstream.url),
+  );
 
 describe('RFC 9126 §2.1 request', () => {
   test('takes the authorization request, and the flow goes on from its request_uri alone', async () => {
@@ -101,7 +112,13 @@ describe('RFC 9126 §4 authorization request', () => {
   });
 
   test('what stands beside the request_uri does not count', async () => {
-    const visit = await start((await push()).json.request_uri, { redirect_uri: 'https://evil.example/', state: 'evil', scope: 'any', code_challenge: 'x'.repeat(43), code_challenge_method: 'S256' });
+    const visit = await start((await push()).json.request_uri, {
+      redirect_uri: 'https://evil.example/',
+      state: 'evil',
+      scope: 'any',
+      code_challenge: 'x'.repeat(43),
+      code_challenge_method: 'S256',
+    });
     expect(visit.url.startsWith(REDIRECT_URI)).toBe(true);
     expect(visit.answer.get('state')).toBe('pushed');
     expect((await oauth.redeem(visit.answer.get('code')!, VERIFIER)).status).toBe(200);

@@ -54,6 +54,8 @@ describe('RFC 9207 §2 iss in the authorization response', () => {
 
 describe('RFC 9207 §3 metadata', () => {
   test('promises it', async () => {
-    expect((await oauth.world.call('GET', '/.well-known/oauth-authorization-server')).json.authorization_response_iss_parameter_supported).toBe(true);
+    expect(
+      (await oauth.world.call('GET', '/.well-known/oauth-authorization-server')).json.authorization_response_iss_parameter_supported,
+    ).toBe(true);
   });
 });

@@ -12,7 +12,8 @@ function withoutTenant(statement: Sql): Sql {
   const strings = [...statement.strings];
   for (let at = 0; at < strings.length - 1; at++) {
     const compared = /(?:\b\w+\.)?application_id = $/.exec(strings[at]!);
-    if (compared === null || /\b(?:set|insert)\s[^;]*$/i.test(strings[at]!.slice(0, compared.index)) && !/\bwhere\b/i.test(strings[at]!)) continue;
+    if (compared === null || (/\b(?:set|insert)\s[^;]*$/i.test(strings[at]!.slice(0, compared.index)) && !/\bwhere\b/i.test(strings[at]!)))
+      continue;
     strings[at] = `${strings[at]!.slice(0, compared.index)}(true or ${compared[0]}`;
     strings[at + 1] = `)${strings[at + 1]!}`;
   }
@@ -35,7 +36,9 @@ function withoutClauses<Scoped extends Tx>(tx: Scoped): Scoped {
 export function brokenDatabase(db: Database, broken: Broken): Database {
   const withTenant = <T>(applicationId: ApplicationId, work: (tx: TenantTx) => Promise<T>): Promise<T> => {
     const run = (tx: TenantTx): Promise<T> => work(broken.clauses ? withoutClauses(tx) : tx);
-    return broken.policies ? db.withSystem('broken on purpose', (tx) => run(Object.assign(tx, { applicationId }))) : db.withTenant(applicationId, run);
+    return broken.policies
+      ? db.withSystem('broken on purpose', (tx) => run(Object.assign(tx, { applicationId })))
+      : db.withTenant(applicationId, run);
   };
   return { ...db, withTenant, tenantQuery: (applicationId, statement) => withTenant(applicationId, (tx) => tx.query(statement)) };
 }

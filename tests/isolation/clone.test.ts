@@ -27,7 +27,9 @@ beforeEach(async () => {
 });
 
 const rowsOf = (table: string, applicationId: string) =>
-  world.platform.db.withSystem('compare a clone with its source', (tx) => tx.query<Record<string, unknown>>(sql`select * from ${sql.identifier(table)} where application_id = ${applicationId}`));
+  world.platform.db.withSystem('compare a clone with its source', (tx) =>
+    tx.query<Record<string, unknown>>(sql`select * from ${sql.identifier(table)} where application_id = ${applicationId}`),
+  );
 
 async function listOf(applicationId: string, path: string): Promise<Record<string, unknown>[]> {
   return (await world.meta('GET', `/applications/${applicationId}/${path}?page_size=100`)).json.objects;
@@ -35,7 +37,13 @@ async function listOf(applicationId: string, path: string): Promise<Record<strin
 
 describe('T7: what a clone has of its source', () => {
   test('settings, redirect URIs, trusted domains, services, OAuth keys and webhooks, each under an id of its own', async () => {
-    for (const [path, field] of [['redirect_uris', 'url'], ['trusted_domains', 'domain'], ['services', 'friendly_name'], ['oauth_keys', 'client_id'], ['webhooks', 'url']] as const) {
+    for (const [path, field] of [
+      ['redirect_uris', 'url'],
+      ['trusted_domains', 'domain'],
+      ['services', 'friendly_name'],
+      ['oauth_keys', 'client_id'],
+      ['webhooks', 'url'],
+    ] as const) {
       const [theirs, ours] = await Promise.all([listOf(source.applicationId, path), listOf(cloneId, path)]);
       expect(ours.map((row) => row[field]).toSorted()).toEqual(theirs.map((row) => row[field]).toSorted());
       expect(ours.length).toBeGreaterThan(0);
@@ -43,26 +51,43 @@ describe('T7: what a clone has of its source', () => {
     }
   });
 
-  test.each(['accounts', 'credentials', 'grants', 'access_tokens', 'refresh_tokens', 'authorization_codes', 'authorization_transactions', 'pushed_authorization_requests', 'pending_connections', 'idempotency_keys'])(
-    'no %s, of which the source has some',
-    async (table) => {
-      expect(await rowsOf(table, cloneId)).toEqual([]);
-      expect((await rowsOf(table, source.applicationId)).length).toBeGreaterThan(0);
-    },
-  );
+  test.each([
+    'accounts',
+    'credentials',
+    'grants',
+    'access_tokens',
+    'refresh_tokens',
+    'authorization_codes',
+    'authorization_transactions',
+    'pushed_authorization_requests',
+    'pending_connections',
+    'idempotency_keys',
+  ])('no %s, of which the source has some', async (table) => {
+    expect(await rowsOf(table, cloneId)).toEqual([]);
+    expect((await rowsOf(table, source.applicationId)).length).toBeGreaterThan(0);
+  });
 
   test('no API key but its own new one, and no credential of the source opens anything of it', async () => {
     expect((await rowsOf('api_keys', cloneId)).length).toBe(1);
     const list = (key: string) => world.call('GET', '/v1/accounts', { headers: { authorization: `APIKey ${key}` } });
     expect((await list(cloneKey)).json.total).toBe(0);
     expect((await list(source.apiKey)).json.total).toBe(2);
-    const asClone = { grant_type: 'refresh_token', refresh_token: source.names.refresh_token, client_id: cloneId, client_secret: source.apiKey };
+    const asClone = {
+      grant_type: 'refresh_token',
+      refresh_token: source.names.refresh_token,
+      client_id: cloneId,
+      client_secret: source.apiKey,
+    };
     expect((await world.call('POST', '/v1/oauth/token', { body: new URLSearchParams(asClone) })).status).toBe(401);
-    expect((await world.call('POST', '/v1/oauth/token', { body: new URLSearchParams({ ...asClone, client_secret: cloneKey }) })).json.error).toBe('invalid_grant');
+    expect(
+      (await world.call('POST', '/v1/oauth/token', { body: new URLSearchParams({ ...asClone, client_secret: cloneKey }) })).json.error,
+    ).toBe('invalid_grant');
   });
 
   test('the credential of an account of the source is not to be had by way of it', async () => {
-    const answer = await world.call('GET', `/v1/accounts/${source.names.account}?retrieve_tokens=true`, { headers: { authorization: `APIKey ${cloneKey}` } });
+    const answer = await world.call('GET', `/v1/accounts/${source.names.account}?retrieve_tokens=true`, {
+      headers: { authorization: `APIKey ${cloneKey}` },
+    });
     expect(answer.status).toBe(404);
   });
 });
@@ -74,13 +99,20 @@ describe('T7: its secrets are its own', () => {
     const [ours] = (await rowsOf('oauth_keys', cloneId)).filter(({ service }) => service === source.names.oauth_service);
     expect(ours!['client_secret_sealed']).not.toEqual(theirs!['client_secret_sealed']);
     const begin = () =>
-      world.call('GET', `/v1/oauth?${new URLSearchParams({ client_id: cloneId, response_type: 'token', redirect_uri: source.names.redirect_url, scope: source.names.oauth_service })}`);
+      world.call(
+        'GET',
+        `/v1/oauth?${new URLSearchParams({ client_id: cloneId, response_type: 'token', redirect_uri: source.names.redirect_url, scope: source.names.oauth_service })}`,
+      );
     // The clone's key is good for leaving for the upstream, and for telling it apart from its template.
     expect((await begin()).headers.get('location')).toMatch(/\/authorize\?/);
     const differences = async () => (await world.meta('GET', `/applications/${cloneId}/diff`)).status;
     expect(await differences()).toBe(200);
     const put = (sealed: unknown) =>
-      world.platform.db.withSystem('move a sealed value', (tx) => tx.execute(sql`update oauth_keys set client_secret_sealed = ${sealed as Buffer} where application_id = ${cloneId} and oauth_key_id = ${String(key!['id'])}`));
+      world.platform.db.withSystem('move a sealed value', (tx) =>
+        tx.execute(
+          sql`update oauth_keys set client_secret_sealed = ${sealed as Buffer} where application_id = ${cloneId} and oauth_key_id = ${String(key!['id'])}`,
+        ),
+      );
     await put(theirs!['client_secret_sealed']);
     expect(await differences()).toBe(500);
     expect((await begin()).headers.get('location') ?? '').not.toMatch(/\/authorize\?/);
@@ -106,8 +138,14 @@ describe('T7: what is changed later stays where it was changed', () => {
     ['the clone', () => cloneId, () => source.applicationId],
   ])('in %s', async (_side, edited, other) => {
     const state = async () => {
-      const lists = await Promise.all(['redirect_uris', 'trusted_domains', 'services', 'oauth_keys', 'webhooks', 'apikeys'].map((path) => listOf(other(), path)));
-      return JSON.stringify([(await world.meta('GET', `/applications/${other()}`)).json, (await world.meta('GET', `/applications/${other()}/event_settings`)).json, lists]);
+      const lists = await Promise.all(
+        ['redirect_uris', 'trusted_domains', 'services', 'oauth_keys', 'webhooks', 'apikeys'].map((path) => listOf(other(), path)),
+      );
+      return JSON.stringify([
+        (await world.meta('GET', `/applications/${other()}`)).json,
+        (await world.meta('GET', `/applications/${other()}/event_settings`)).json,
+        lists,
+      ]);
     };
     const before = await state();
     const path = `/applications/${edited()}`;
@@ -115,7 +153,12 @@ describe('T7: what is changed later stays where it was changed', () => {
     const [key] = await listOf(edited(), 'oauth_keys');
     const [service] = await listOf(edited(), 'services');
     const changes = [
-      await world.meta('PATCH', path, { description: 'changed later', pkce_required: false, branding: { display_name: 'Changed' }, event_settings: { retention_hours: 99 } }),
+      await world.meta('PATCH', path, {
+        description: 'changed later',
+        pkce_required: false,
+        branding: { display_name: 'Changed' },
+        event_settings: { retention_hours: 99 },
+      }),
       await world.meta('POST', `${path}/redirect_uris`, { url: `https://later-${Math.random().toString(36).slice(2)}.example/cb` }),
       await world.meta('POST', `${path}/trusted_domains`, { domain: `later-${Math.random().toString(36).slice(2)}.example` }),
       await world.meta('PATCH', `${path}/oauth_keys/${String(key!['id'])}`, { client_id: 'changed-later', client_secret: 'changed-later' }),

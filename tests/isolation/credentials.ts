@@ -9,13 +9,19 @@ export interface Shown {
 
 const bearer = (title: string, token: string): Shown => ({ title, headers: { authorization: `Bearer ${token}` } });
 const apiKey = (title: string, key: string): Shown => ({ title, headers: { authorization: `APIKey ${key}` } });
-const basic = (title: string, id: string, secret: string): Shown => ({ title, headers: { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` } });
+const basic = (title: string, id: string, secret: string): Shown => ({
+  title,
+  headers: { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` },
+});
 
 /** Live credentials of a kind that a route takes. */
 export function valid(kind: string, twin: Twin): readonly Shown[] {
   switch (kind) {
     case 'meta_token':
-      return [bearer(`${twin.title}'s Meta token`, twin.metaToken), { title: `${twin.title}'s Meta token as DeveloperKey`, headers: { authorization: `DeveloperKey ${twin.metaToken}` } }];
+      return [
+        bearer(`${twin.title}'s Meta token`, twin.metaToken),
+        { title: `${twin.title}'s Meta token as DeveloperKey`, headers: { authorization: `DeveloperKey ${twin.metaToken}` } },
+      ];
     case 'api_key':
       return [apiKey(`${twin.title}'s API key`, twin.apiKey)];
     case 'bearer':
@@ -51,7 +57,9 @@ export function worthless(route: AnyRoute, twin: Twin): readonly Shown[] {
   ];
   const others: Shown[] = [
     ...(taken.has('meta_token') ? [] : [bearer('a Meta token', twin.metaToken)]),
-    ...(taken.has('bearer') ? [] : [bearer('an access token', names.access_token), basic('an access token by Basic', applicationId, names.access_token)]),
+    ...(taken.has('bearer')
+      ? []
+      : [bearer('an access token', names.access_token), basic('an access token by Basic', applicationId, names.access_token)]),
     ...(taken.has('api_key') || taken.has('client') ? [] : [apiKey('an API key', twin.apiKey)]),
   ];
   return [...noise, ...others];

@@ -1,7 +1,9 @@
 import { type Database, sql } from '@bulkhead/postgres';
 
 /** Every row of every table as text; binary columns read `\x…`. What nobody may read at all is named instead. */
-export async function everythingStored(db: Database): Promise<{ readonly text: string; readonly rows: number; readonly unreadable: readonly string[] }> {
+export async function everythingStored(
+  db: Database,
+): Promise<{ readonly text: string; readonly rows: number; readonly unreadable: readonly string[] }> {
   return db.withSystem('look at everything stored', async (tx) => {
     const tables = await tx.query<{ name: string; readable: boolean }>(sql`
       select relname as name, has_table_privilege(oid, 'select') as readable from pg_class
@@ -19,5 +21,12 @@ export async function everythingStored(db: Database): Promise<{ readonly text: s
 export function formsOf(secret: string): readonly string[] {
   const bytes = Buffer.from(secret, 'utf8');
   const base64 = bytes.toString('base64').replace(/=+$/, '');
-  return [secret, bytes.toString('hex'), base64, bytes.toString('base64url'), encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)];
+  return [
+    secret,
+    bytes.toString('hex'),
+    base64,
+    bytes.toString('base64url'),
+    encodeURIComponent(secret),
+    JSON.stringify(secret).slice(1, -1),
+  ];
 }

@@ -13,13 +13,24 @@ afterAll(async () => {
   await twins[Symbol.asyncDispose]();
 });
 
-const create = (twin: Twin, key: string, name = 'the same body') => world.call('POST', '/v1/meta/applications', { headers: { authorization: `Bearer ${twin.metaToken}`, 'idempotency-key': key }, body: { name } });
+const create = (twin: Twin, key: string, name = 'the same body') =>
+  world.call('POST', '/v1/meta/applications', {
+    headers: { authorization: `Bearer ${twin.metaToken}`, 'idempotency-key': key },
+    body: { name },
+  });
 const importing = (twin: Twin, key: string) =>
-  world.call('POST', '/v1/accounts', { headers: { authorization: `APIKey ${twin.apiKey}`, 'idempotency-key': key }, body: { service: 'dropbox', account: 'the same body', token: 'the same token', identity_id: 'the same person' } });
+  world.call('POST', '/v1/accounts', {
+    headers: { authorization: `APIKey ${twin.apiKey}`, 'idempotency-key': key },
+    body: { service: 'dropbox', account: 'the same body', token: 'the same token', identity_id: 'the same person' },
+  });
 
 describe("T4: one tenant's Idempotency-Keys mean nothing to another", () => {
   test('the same key and body of another organization make something of its own', async () => {
-    const [ours, theirs, again] = [await create(twins.victim, 'shared'), await create(twins.stranger, 'shared'), await create(twins.victim, 'shared')];
+    const [ours, theirs, again] = [
+      await create(twins.victim, 'shared'),
+      await create(twins.stranger, 'shared'),
+      await create(twins.victim, 'shared'),
+    ];
     expect([ours.status, theirs.status]).toEqual([201, 201]);
     expect(theirs.json.id).not.toBe(ours.json.id);
     expect(theirs.json.default_api_key.key).not.toBe(ours.json.default_api_key.key);
@@ -28,7 +39,11 @@ describe("T4: one tenant's Idempotency-Keys mean nothing to another", () => {
   });
 
   test('the same key of another Application is not answered with what it is not shown', async () => {
-    const answers = [await importing(twins.victim, 'shared'), await importing(twins.stranger, 'shared'), await importing(twins.sibling, 'shared')];
+    const answers = [
+      await importing(twins.victim, 'shared'),
+      await importing(twins.stranger, 'shared'),
+      await importing(twins.sibling, 'shared'),
+    ];
     expect(answers.map(({ status }) => status)).toEqual([201, 201, 201]);
     expect(new Set(answers.map(({ json }) => json.id)).size).toBe(3);
     expect((await importing(twins.victim, 'shared')).json.id).toBe(answers[0]!.json.id);
@@ -42,7 +57,10 @@ describe("T4: one tenant's Idempotency-Keys mean nothing to another", () => {
 
   test('a Meta token that was given less does not get the answer that another one was given', async () => {
     await create(twins.victim, 'by-the-mighty');
-    const answer = await world.call('POST', '/v1/meta/applications', { headers: { authorization: `Bearer ${twins.victim.readingMetaToken}`, 'idempotency-key': 'by-the-mighty' }, body: { name: 'the same body' } });
+    const answer = await world.call('POST', '/v1/meta/applications', {
+      headers: { authorization: `Bearer ${twins.victim.readingMetaToken}`, 'idempotency-key': 'by-the-mighty' },
+      body: { name: 'the same body' },
+    });
     expect(answer.status).toBe(403);
     expect(answer.text).not.toContain('bhk_');
   });

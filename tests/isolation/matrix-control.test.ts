@@ -17,7 +17,11 @@ async function attackedWhile(broken: Broken): Promise<Outcome> {
     egressAllow: [upstream.address],
     database: (db) => {
       const loose = brokenDatabase(db, broken);
-      return { ...db, withTenant: (...call) => (given.isBroken ? loose : db).withTenant(...call), tenantQuery: (...call) => (given.isBroken ? loose : db).tenantQuery(...call) };
+      return {
+        ...db,
+        withTenant: (...call) => (given.isBroken ? loose : db).withTenant(...call),
+        tenantQuery: (...call) => (given.isBroken ? loose : db).tenantQuery(...call),
+      };
     },
   });
   await using twins = await createTwins(world, upstream);
@@ -33,7 +37,17 @@ describe('T1: controls of the isolation matrix', { timeout: 240_000 }, () => {
   test('with both locks off it finds leaks, and the victim is changed', async () => {
     const { findings, changed } = await attackedWhile({ policies: true, clauses: true });
     const routes = new Set(findings.map((finding) => finding.split(':')[0]));
-    for (const route of ['apikey.get', 'redirect_uri.get', 'trusted_domain.get', 'oauth_key.get', 'service.get', 'webhook.get', 'account.get', 'account.delete']) expect([...routes]).toContain(route);
+    for (const route of [
+      'apikey.get',
+      'redirect_uri.get',
+      'trusted_domain.get',
+      'oauth_key.get',
+      'service.get',
+      'webhook.get',
+      'account.get',
+      'account.delete',
+    ])
+      expect([...routes]).toContain(route);
     expect(findings.some((finding) => finding.includes("holds the victim's canary"))).toBe(true);
     expect(changed).toBe(true);
   });

@@ -26,7 +26,9 @@ describe('T1: the isolation matrix', () => {
     expect(empty).toEqual([]);
   });
 
-  test('no credential but the own tells anything, changes anything, or tells the existing from what never existed', { timeout: 240_000 }, async () => {
+  test('no credential but the own tells anything, changes anything, or tells the existing from what never existed', {
+    timeout: 240_000,
+  }, async () => {
     const before = await rowsOfTenant(world.platform.db, twins.victim.applicationId);
     const { findings, cells } = await attack(world, twins, world.platform.routes);
     expect(findings).toEqual([]);
@@ -38,7 +40,9 @@ describe('T1: the isolation matrix', () => {
     expect(await ownersCalls(world, twins.stranger, world.platform.routes, [twins.victim, twins.sibling])).toEqual([]);
   });
 
-  test('control: with its own credential the victim gets by the same requests what all others were refused', { timeout: 120_000 }, async () => {
+  test('control: with its own credential the victim gets by the same requests what all others were refused', {
+    timeout: 120_000,
+  }, async () => {
     // C1: an answer that came to another browser ends the flow it belongs to.
     expect(await ownersCalls(world, twins.victim, world.platform.routes, [twins.stranger], ['authorization.callback'])).toEqual([]);
   });

@@ -34,7 +34,10 @@ function comparable(answer: HttpAnswer, brought: readonly Name[], names: Names):
 }
 
 function send(world: World, request: Request, shown: Shown): Promise<HttpAnswer> {
-  return world.call(request.method, request.path, { headers: { ...request.headers, ...shown.headers }, ...(request.body === undefined ? {} : { body: request.body }) });
+  return world.call(request.method, request.path, {
+    headers: { ...request.headers, ...shown.headers },
+    ...(request.body === undefined ? {} : { body: request.body }),
+  });
 }
 
 /** `own` with the victim's, then with what never existed, in every place alone and in all at once. */
@@ -63,13 +66,32 @@ function* foreignCells(route: AnyRoute, row: Row, twins: Twins): Generator<Cell>
     for (const kind of route.credentials) {
       const within = names.filter(reach(kind, twin, victim));
       for (const [place, mine, never] of mixtures(within, twin.names, victim.names, missing)) {
-        for (const shown of valid(kind, twin)) yield { route, row, shown, title: `${shown.title}, the victim's ${place}`, victim: mine, missing: never, statuses, challenged: false };
+        for (const shown of valid(kind, twin))
+          yield {
+            route,
+            row,
+            shown,
+            title: `${shown.title}, the victim's ${place}`,
+            victim: mine,
+            missing: never,
+            statuses,
+            challenged: false,
+          };
       }
     }
     if (route.credentials.length === 0) {
       const headers = row.browser ? { cookie: twin.cookie } : {};
       for (const name of names)
-        yield { route, row, shown: { title: `${twin.title}'s browser`, headers }, title: `${twin.title}'s browser, the victim's ${name}`, victim: { ...twin.names, [name]: victim.names[name] }, missing: { ...twin.names, [name]: missing[name] }, statuses, challenged: false };
+        yield {
+          route,
+          row,
+          shown: { title: `${twin.title}'s browser`, headers },
+          title: `${twin.title}'s browser, the victim's ${name}`,
+          victim: { ...twin.names, [name]: victim.names[name] },
+          missing: { ...twin.names, [name]: missing[name] },
+          statuses,
+          challenged: false,
+        };
     }
   }
 }
@@ -78,7 +100,16 @@ function* foreignCells(route: AnyRoute, row: Row, twins: Twins): Generator<Cell>
 function* housemateCells(route: AnyRoute, row: Row, { victim }: Twins): Generator<Cell> {
   if (!route.credentials.includes('bearer') || !namesIn(row).includes('account')) return;
   const shown = { title: "the victim's other account", headers: { authorization: `Bearer ${victim.names.second_access_token}` } };
-  yield { route, row, shown, title: shown.title, victim: victim.names, missing: { ...victim.names, account: neverExisted(victim).account }, statuses: row.foreign ?? [404], challenged: false };
+  yield {
+    route,
+    row,
+    shown,
+    title: shown.title,
+    victim: victim.names,
+    missing: { ...victim.names, account: neverExisted(victim).account },
+    statuses: row.foreign ?? [404],
+    challenged: false,
+  };
 }
 
 function* worthlessCells(route: AnyRoute, row: Row, { victim }: Twins): Generator<Cell> {
@@ -91,7 +122,16 @@ function* worthlessCells(route: AnyRoute, row: Row, { victim }: Twins): Generato
   const [good] = valid(route.credentials[0]!, victim);
   const inUrl = `${good!.headers['authorization']}`.split(' ')[1]!;
   const elsewhere = { ...row, query: { ...row.query, access_token: inUrl } };
-  yield { route, row: elsewhere, shown: { title: 'a token in the URL', headers: {} }, title: 'a token in the URL', victim: victim.names, missing, statuses: [400, 401], challenged: false };
+  yield {
+    route,
+    row: elsewhere,
+    shown: { title: 'a token in the URL', headers: {} },
+    title: 'a token in the URL',
+    victim: victim.names,
+    missing,
+    statuses: [400, 401],
+    challenged: false,
+  };
 }
 
 /** A Meta token that may only read, at a route that writes: its own organization's Applications and foreign ones. */
@@ -99,7 +139,10 @@ function* narrowCells(route: AnyRoute, row: Row, twins: Twins): Generator<Cell> 
   if (!route.credentials.includes('meta_token') || route.scope === null || route.scope.endsWith(':read')) return;
   for (const twin of [twins.victim, twins.stranger]) {
     const shown = { title: `${twin.title}'s reading Meta token`, headers: { authorization: `Bearer ${twin.readingMetaToken}` } };
-    const statuses = twin === twins.victim || !namesIn(row).some((name) => name in (row.path ?? {}) || name === 'application' || name === 'clone') ? [403] : [403, 404];
+    const statuses =
+      twin === twins.victim || !namesIn(row).some((name) => name in (row.path ?? {}) || name === 'application' || name === 'clone')
+        ? [403]
+        : [403, 404];
     // Within the own organization a child is never looked for: the answer is the same with every id below.
     const below = namesIn(row).filter((name) => twin !== twins.victim || (name !== 'application' && name !== 'clone'));
     const missing = neverExisted(twins.victim);
@@ -111,16 +154,26 @@ function* narrowCells(route: AnyRoute, row: Row, twins: Twins): Generator<Cell> 
 /** Sends a cell's two requests and says what is wrong with the answers. */
 async function judge(world: World, cell: Cell, canaries: readonly string[]): Promise<string[]> {
   const { route, row, shown, statuses } = cell;
-  const [hit, miss] = await Promise.all([cell.victim, cell.missing].map((names) => send(world, requestOf(route, row, names), shown))) as [HttpAnswer, HttpAnswer];
+  const [hit, miss] = (await Promise.all([cell.victim, cell.missing].map((names) => send(world, requestOf(route, row, names), shown)))) as [
+    HttpAnswer,
+    HttpAnswer,
+  ];
   const brought = namesIn(row);
   const [said, never] = [comparable(hit, brought, cell.victim), comparable(miss, brought, cell.missing)];
   const say = (problem: string) => `${route.id}: ${cell.title}: ${problem}`;
   const problems: string[] = [];
   if (!statuses.includes(hit.status)) problems.push(say(`answers ${hit.status}, not ${statuses.join(' or ')}: ${hit.text.slice(0, 300)}`));
-  if (said !== never && !row.browser) problems.push(say(`tells the victim's from what never existed:\n${said.slice(0, 800)}\n--- never existed ---\n${never.slice(0, 800)}`));
+  if (said !== never && !row.browser)
+    problems.push(say(`tells the victim's from what never existed:\n${said.slice(0, 800)}\n--- never existed ---\n${never.slice(0, 800)}`));
   if (cell.challenged && !hit.headers.has('www-authenticate')) problems.push(say('answers 401 without WWW-Authenticate'));
   const everything = hit.text + JSON.stringify([...hit.headers]);
-  for (const canary of canaries) if (everything.includes(canary)) problems.push(say(`holds the victim's canary: ${everything.slice(Math.max(0, everything.indexOf(canary) - 200), everything.indexOf(canary) + 100)}`));
+  for (const canary of canaries)
+    if (everything.includes(canary))
+      problems.push(
+        say(
+          `holds the victim's canary: ${everything.slice(Math.max(0, everything.indexOf(canary) - 200), everything.indexOf(canary) + 100)}`,
+        ),
+      );
   return problems;
 }
 
@@ -137,14 +190,24 @@ export function routesWithoutRow(routes: readonly AnyRoute[]): string[] {
  * Every attack of the matrix, or only those by live credentials of others (which is what a broken database would show). Each finding is a
  * sentence; none is the answer that lets a build pass.
  */
-export async function attack(world: World, twins: Twins, routes: readonly AnyRoute[], by: 'everybody' | 'strangers' = 'everybody'): Promise<{ readonly findings: readonly string[]; readonly cells: number }> {
+export async function attack(
+  world: World,
+  twins: Twins,
+  routes: readonly AnyRoute[],
+  by: 'everybody' | 'strangers' = 'everybody',
+): Promise<{ readonly findings: readonly string[]; readonly cells: number }> {
   const findings: string[] = [];
   let cells = 0;
   for (const route of routes) {
     for (const row of rowsOf(route.id) ?? []) {
       const worst = by === 'strangers' ? [] : [...worthlessCells(route, row, twins)];
       // An alias has the handler and the credentials of what it is an alias of; that it is guarded at all is told by less.
-      const all = [...foreignCells(route, row, twins), ...housemateCells(route, row, twins), ...narrowCells(route, row, twins), ...(isAlias(route) ? worst.slice(0, 3) : worst)];
+      const all = [
+        ...foreignCells(route, row, twins),
+        ...housemateCells(route, row, twins),
+        ...narrowCells(route, row, twins),
+        ...(isAlias(route) ? worst.slice(0, 3) : worst),
+      ];
       cells += all.length;
       for (let at = 0; at < all.length; at += AT_ONCE) {
         const judged = await Promise.all(all.slice(at, at + AT_ONCE).map((cell) => judge(world, cell, [twins.victim.canary])));
@@ -156,7 +219,13 @@ export async function attack(world: World, twins: Twins, routes: readonly AnyRou
 }
 
 /** The owner's own calls, without which a refusal proves nothing: a request that is wrong for everybody is refused to everybody. `over`: routes whose things the attack may have ended. */
-export async function ownersCalls(world: World, twin: Twin, routes: readonly AnyRoute[], others: readonly Twin[], over: readonly string[] = []): Promise<string[]> {
+export async function ownersCalls(
+  world: World,
+  twin: Twin,
+  routes: readonly AnyRoute[],
+  others: readonly Twin[],
+  over: readonly string[] = [],
+): Promise<string[]> {
   const calls = routes
     .flatMap((route) => (rowsOf(route.id) ?? []).map((row) => ({ route, row })))
     // What a route has ended its alias cannot end again.
@@ -165,11 +234,16 @@ export async function ownersCalls(world: World, twin: Twin, routes: readonly Any
   const findings: string[] = [];
   for (const { route, row } of calls) {
     const kinds = row.late === undefined ? route.credentials : route.credentials.slice(0, 1);
-    const shown = kinds.length === 0 ? [{ title: 'anybody', headers: row.browser ? { cookie: twin.cookie } : {} }] : kinds.flatMap((kind) => valid(kind, twin).slice(0, 1));
+    const shown =
+      kinds.length === 0
+        ? [{ title: 'anybody', headers: row.browser ? { cookie: twin.cookie } : {} }]
+        : kinds.flatMap((kind) => valid(kind, twin).slice(0, 1));
     for (const each of shown) {
       const answer = await send(world, requestOf(route, row, twin.names), each);
-      if (answer.status !== row.own && !(answer.status === 409 && row.own === 201)) findings.push(`${route.id}: ${each.title}: answers ${answer.status}, not ${row.own}: ${answer.text.slice(0, 300)}`);
-      for (const other of others) if (answer.text.includes(other.canary)) findings.push(`${route.id}: ${each.title}: holds the canary of the ${other.title}`);
+      if (answer.status !== row.own && !(answer.status === 409 && row.own === 201))
+        findings.push(`${route.id}: ${each.title}: answers ${answer.status}, not ${row.own}: ${answer.text.slice(0, 300)}`);
+      for (const other of others)
+        if (answer.text.includes(other.canary)) findings.push(`${route.id}: ${each.title}: holds the canary of the ${other.title}`);
     }
   }
   return findings;

@@ -31,10 +31,29 @@ const allNames = sql`select name from applications order by name`;
 const failures: readonly (readonly [string, (id: ApplicationId) => Promise<unknown>])[] = [
   ['the work throws', (id) => world.platform.db.withTenant(id, () => Promise.reject(new Error('thrown on purpose')))],
   ['a statement is wrong', (id) => world.platform.db.withTenant(id, (tx) => tx.query(sql`select no_such_column from applications`))],
-  ['a constraint is hurt', (id) => world.platform.db.withTenant(id, (tx) => tx.execute(sql`insert into api_keys (application_id, api_key_id, key_hash, shortened) values (${id}, 'x', ${Buffer.alloc(3)}, 'x')`))],
-  ['a row of another tenant is written', (id) => world.platform.db.withTenant(id, (tx) => tx.execute(sql`insert into redirect_uris (application_id, redirect_uri_id, url) values (${applicationId.generate()}, 'x', 'https://x.example')`))],
+  [
+    'a constraint is hurt',
+    (id) =>
+      world.platform.db.withTenant(id, (tx) =>
+        tx.execute(
+          sql`insert into api_keys (application_id, api_key_id, key_hash, shortened) values (${id}, 'x', ${Buffer.alloc(3)}, 'x')`,
+        ),
+      ),
+  ],
+  [
+    'a row of another tenant is written',
+    (id) =>
+      world.platform.db.withTenant(id, (tx) =>
+        tx.execute(
+          sql`insert into redirect_uris (application_id, redirect_uri_id, url) values (${applicationId.generate()}, 'x', 'https://x.example')`,
+        ),
+      ),
+  ],
   ['a statement is not waited for', (id) => world.platform.db.withTenant(id, async (tx) => void tx.query(allNames).catch(() => undefined))],
-  ['a failed statement is swallowed', (id) => world.platform.db.withTenant(id, async (tx) => tx.query(sql`select 1 / 0`).catch(() => undefined))],
+  [
+    'a failed statement is swallowed',
+    (id) => world.platform.db.withTenant(id, async (tx) => tx.query(sql`select 1 / 0`).catch(() => undefined)),
+  ],
   ['the connection dies', (id) => world.platform.db.withTenant(id, (tx) => tx.query(sql`select pg_terminate_backend(pg_backend_pid())`))],
 ];
 
@@ -44,13 +63,17 @@ describe('T3: a pooled connection never carries a scope into the next request', 
     const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => fail(first!.id)));
     expect(outcomes.every(({ status }) => status === 'rejected')).toBe(true);
     await turn();
-    const seen = await Promise.all(Array.from({ length: 12 }, (_, at) => world.platform.db.tenantQuery<{ name: string }>(tenants[at % 3]!.id, allNames)));
+    const seen = await Promise.all(
+      Array.from({ length: 12 }, (_, at) => world.platform.db.tenantQuery<{ name: string }>(tenants[at % 3]!.id, allNames)),
+    );
     expect(seen).toEqual(Array.from({ length: 12 }, (_, at) => [{ name: tenants[at % 3]!.name }]));
   });
 
   test.each(failures)('after a transaction in which %s, a query without a scope returns no row', async (_what, fail) => {
     await Promise.allSettled(Array.from({ length: 8 }, () => fail(tenants[0]!.id)));
-    const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => world.platform.db.withControl('a scope of nobody', (tx) => tx.query(allNames))));
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 8 }, () => world.platform.db.withControl('a scope of nobody', (tx) => tx.query(allNames))),
+    );
     for (const outcome of outcomes) expect(outcome.status === 'rejected' || outcome.value.length === 0).toBe(true);
   });
 
@@ -63,7 +86,10 @@ describe('T3: a pooled connection never carries a scope into the next request', 
       }),
     );
     await Promise.all(leaky);
-    const after = await world.platform.db.tenantQuery<{ scope: string | null }>(second!.id, sql`select current_setting('bulkhead.organization_id', true) as scope`);
+    const after = await world.platform.db.tenantQuery<{ scope: string | null }>(
+      second!.id,
+      sql`select current_setting('bulkhead.organization_id', true) as scope`,
+    );
     expect(after).toEqual([{ scope: 'leaked' }]);
     // The scope of a tenant is set anew for every transaction, so that what leaks is never it.
     expect(await world.platform.db.tenantQuery(second!.id, allNames)).toEqual([{ name: second!.name }]);

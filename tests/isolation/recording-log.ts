@@ -5,11 +5,21 @@ import type { Log, LogFields } from '@bulkhead/base';
 export function recordingLog(): { readonly log: Log; readonly lines: string[] } {
   const lines: string[] = [];
   const at = (bound: LogFields): Log => {
-    const write = (level: string) => (message: string, fields: LogFields = {}) => {
-      const all = { ...bound, ...fields };
-      lines.push(`${level} ${message} ${inspect(all, { depth: 12, showHidden: true, breakLength: Infinity, maxStringLength: null, maxArrayLength: null })} ${asJson(all)}`);
+    const write =
+      (level: string) =>
+      (message: string, fields: LogFields = {}) => {
+        const all = { ...bound, ...fields };
+        lines.push(
+          `${level} ${message} ${inspect(all, { depth: 12, showHidden: true, breakLength: Infinity, maxStringLength: null, maxArrayLength: null })} ${asJson(all)}`,
+        );
+      };
+    return {
+      debug: write('debug'),
+      info: write('info'),
+      warn: write('warn'),
+      error: write('error'),
+      child: (fields) => at({ ...bound, ...fields }),
     };
-    return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error'), child: (fields) => at({ ...bound, ...fields }) };
   };
   return { log: at({}), lines };
 }

@@ -16,7 +16,8 @@ function isRef(part: Part | undefined): part is Ref {
 function fill(part: Part, names: Names): unknown {
   if (isRef(part)) return part.as === 'number' ? Number(names[part.ref]) : names[part.ref];
   if (Array.isArray(part)) return part.map((entry) => fill(entry as Part, names));
-  if (typeof part === 'object' && part !== null) return Object.fromEntries(Object.entries(part).map(([field, value]) => [field, fill(value as Part, names)]));
+  if (typeof part === 'object' && part !== null)
+    return Object.fromEntries(Object.entries(part).map(([field, value]) => [field, fill(value as Part, names)]));
   return part;
 }
 
@@ -44,7 +45,8 @@ export function requestOf(route: AnyRoute, row: Row, names: Names): Request {
     return rest === undefined ? encodeURIComponent(value) : value;
   });
   const query = new URLSearchParams(texts(row.query, names));
-  const body = row.form === undefined ? (row.body === undefined ? undefined : fill(row.body, names)) : new URLSearchParams(texts(row.form, names));
+  const body =
+    row.form === undefined ? (row.body === undefined ? undefined : fill(row.body, names)) : new URLSearchParams(texts(row.form, names));
   return {
     method: route.method === 'ANY' ? 'GET' : route.method,
     path: query.size === 0 ? filled : `${filled}?${query}`,

@@ -88,7 +88,11 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   ...collection('redirect_uri', 'redirect_uri', { url: 'https://matrix.example/callback' }, 220),
   ...collection('trusted_domain', 'trusted_domain', { domain: 'matrix.example' }, 230),
   ...collection('oauth_key', 'oauth_key', { service: 'gdrive', client_id: 'matrix', client_secret: 'matrix-secret' }, 240),
-  'oauth_key.create.service_keys': { path: below, body: { service: 'dropbox', client_id: 'matrix', client_secret: 'matrix-secret' }, own: 201 },
+  'oauth_key.create.service_keys': {
+    path: below,
+    body: { service: 'dropbox', client_id: 'matrix', client_secret: 'matrix-secret' },
+    own: 201,
+  },
   'oauth_key.delete.service_keys': { path: { ...below, id: ref('spare_oauth_key') }, own: 204, late: 241 },
   'oauth_key.update': { path: { ...below, id: ref('oauth_key') }, body: { client_id: 'matrix-changed' }, own: 200 },
   'service.list': { path: below, own: 200 },
@@ -110,7 +114,11 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
     { query: { end_user: ref('end_user') }, own: 200, foreign: [200] },
     { query: { service: ref('oauth_service') }, own: 200, foreign: [200] },
   ],
-  'account.import': { body: { service: ref('oauth_service'), account: 'imported by the matrix', token: 'matrix-token' }, own: 201, foreign: REFUSED },
+  'account.import': {
+    body: { service: ref('oauth_service'), account: 'imported by the matrix', token: 'matrix-token' },
+    own: 201,
+    foreign: REFUSED,
+  },
   'account.get': { path: account, own: 200 },
   'account.update': { path: account, body: { custom_properties: { written: 'by the matrix' } }, own: 200 },
   'account.reconnect': { path: account, own: 201 },
@@ -122,9 +130,36 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
 
   'token.verify': { own: 200 },
   'token.issue': [
-    { form: { grant_type: CODE, code: ref('code'), code_verifier: ref('code_verifier'), redirect_uri: ref('redirect_url'), end_user: ref('end_user') }, own: 200, foreign: REFUSED },
-    { form: { grant_type: EXCHANGE, subject_token: ref('api_key_text'), subject_token_type: 'urn:bulkhead:token-type:api-key', account_id: ref('account') }, own: 200, foreign: REFUSED },
-    { form: { grant_type: EXCHANGE, subject_token: ref('access_token'), subject_token_type: 'urn:ietf:params:oauth:token-type:access_token' }, own: 200, foreign: REFUSED },
+    {
+      form: {
+        grant_type: CODE,
+        code: ref('code'),
+        code_verifier: ref('code_verifier'),
+        redirect_uri: ref('redirect_url'),
+        end_user: ref('end_user'),
+      },
+      own: 200,
+      foreign: REFUSED,
+    },
+    {
+      form: {
+        grant_type: EXCHANGE,
+        subject_token: ref('api_key_text'),
+        subject_token_type: 'urn:bulkhead:token-type:api-key',
+        account_id: ref('account'),
+      },
+      own: 200,
+      foreign: REFUSED,
+    },
+    {
+      form: {
+        grant_type: EXCHANGE,
+        subject_token: ref('access_token'),
+        subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+      },
+      own: 200,
+      foreign: REFUSED,
+    },
     { form: { grant_type: 'refresh_token', refresh_token: ref('refresh_token') }, own: 200, foreign: REFUSED, late: 100 },
   ],
   'token.introspect': [
@@ -136,15 +171,37 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
     { form: { token: ref('refresh_token') }, own: 200, foreign: [200], late: 120 },
   ],
   'authorization.push': [
-    { form: { response_type: 'code', redirect_uri: ref('redirect_url'), scope: ref('oauth_service'), code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256' }, own: 201, foreign: REFUSED },
     {
-      form: { response_type: 'code', redirect_uri: ref('redirect_url'), account_id: ref('account'), code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256' },
+      form: {
+        response_type: 'code',
+        redirect_uri: ref('redirect_url'),
+        scope: ref('oauth_service'),
+        code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+        code_challenge_method: 'S256',
+      },
+      own: 201,
+      foreign: REFUSED,
+    },
+    {
+      form: {
+        response_type: 'code',
+        redirect_uri: ref('redirect_url'),
+        account_id: ref('account'),
+        code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+        code_challenge_method: 'S256',
+      },
       own: 201,
       foreign: REFUSED,
     },
   ],
 
-  'authorization.start': { query: { client_id: ref('application'), request_uri: ref('request_uri') }, own: 303, foreign: REFUSED, open: ['application'], late: 10 },
+  'authorization.start': {
+    query: { client_id: ref('application'), request_uri: ref('request_uri') },
+    own: 303,
+    foreign: REFUSED,
+    open: ['application'],
+    late: 10,
+  },
   'authorization.startServices': {
     query: { client_id: ref('application'), response_type: 'token', redirect_uri: ref('redirect_url'), scope: ref('oauth_service') },
     own: 303,
@@ -152,7 +209,14 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
     open: ['application'],
   },
   'authorization.show': { path: { transaction: ref('transaction') }, own: 200, foreign: NOT_THIS_BROWSER, browser: true },
-  'authorization.choose': { path: { transaction: ref('transaction') }, form: { cancel: '1' }, own: 303, foreign: NOT_THIS_BROWSER, browser: true, late: 50 },
+  'authorization.choose': {
+    path: { transaction: ref('transaction') },
+    form: { cancel: '1' },
+    own: 303,
+    foreign: NOT_THIS_BROWSER,
+    browser: true,
+    late: 50,
+  },
   'authorization.submitCredential': {
     path: { transaction: ref('transaction') },
     form: { service: ref('key_service'), api_key: 'no such key' },
@@ -161,7 +225,14 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
     browser: true,
     late: 40,
   },
-  'authorization.callback': { path: { callback_id: ref('callback') }, query: { state: ref('state'), error: 'access_denied' }, own: 303, foreign: NOT_THIS_BROWSER, open: ['callback'], browser: true },
+  'authorization.callback': {
+    path: { callback_id: ref('callback') },
+    query: { state: ref('state'), error: 'access_denied' },
+    own: 303,
+    foreign: NOT_THIS_BROWSER,
+    open: ['callback'],
+    browser: true,
+  },
 };
 
 /** The rows of a route; aliases are called like what they are an alias of. Null where nobody wrote one. */

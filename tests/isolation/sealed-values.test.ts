@@ -16,7 +16,9 @@ afterAll(async () => {
 
 /** The account's upstream token as its owner may ask for it: opens the sealed value. */
 async function upstreamToken(twin: Twin, account = twin.names.account): Promise<{ status: number; token: unknown; text: string }> {
-  const answer = await world.call('GET', `/v1/accounts/${account}?retrieve_tokens=true`, { headers: { authorization: `APIKey ${twin.apiKey}` } });
+  const answer = await world.call('GET', `/v1/accounts/${account}?retrieve_tokens=true`, {
+    headers: { authorization: `APIKey ${twin.apiKey}` },
+  });
   return { status: answer.status, token: answer.json?.token, text: answer.text };
 }
 
@@ -29,7 +31,9 @@ async function credentialOf(twin: Twin, account = twin.names.account): Promise<{
 
 async function replaced(twin: Twin, credentialId: string, sealed: Uint8Array, version: number): Promise<void> {
   await world.platform.db.withTenant(twin.applicationId, (tx) =>
-    tx.execute(sql`update credentials set sealed = ${sealed}, version = ${version} where application_id = ${twin.applicationId} and credential_id = ${credentialId}`),
+    tx.execute(
+      sql`update credentials set sealed = ${sealed}, version = ${version} where application_id = ${twin.applicationId} and credential_id = ${credentialId}`,
+    ),
   );
 }
 
@@ -65,7 +69,9 @@ describe('V3: a sealed value works only where it was put', () => {
 
   test("another column's value of the same tenant does not open", async () => {
     const key = await world.platform.db.withTenant(twins.victim.applicationId, (tx) =>
-      tx.one<{ sealed: Buffer }>(sql`select client_secret_sealed as sealed from oauth_keys where application_id = ${twins.victim.applicationId} and oauth_key_id = ${twins.victim.names.oauth_key}`),
+      tx.one<{ sealed: Buffer }>(
+        sql`select client_secret_sealed as sealed from oauth_keys where application_id = ${twins.victim.applicationId} and oauth_key_id = ${twins.victim.names.oauth_key}`,
+      ),
     );
     expect(await tokenWith(key.sealed)).toMatchObject(refused);
   });
@@ -90,16 +96,22 @@ describe('V3: a sealed value works only where it was put', () => {
 
   test('with the data key of another tenant under it, it does not open', async () => {
     const { victim, stranger } = twins;
-    const row = await world.platform.db.withSystem("take another tenant's key", (tx) => tx.one<{ wrapped_key: Buffer }>(sql`select wrapped_key from data_keys where application_id = ${stranger.applicationId}`));
+    const row = await world.platform.db.withSystem("take another tenant's key", (tx) =>
+      tx.one<{ wrapped_key: Buffer }>(sql`select wrapped_key from data_keys where application_id = ${stranger.applicationId}`),
+    );
     const own = await world.platform.db.withSystem('exchange the wrapped keys', async (tx) => {
-      const before = await tx.one<{ wrapped_key: Buffer }>(sql`select wrapped_key from data_keys where application_id = ${victim.applicationId}`);
+      const before = await tx.one<{ wrapped_key: Buffer }>(
+        sql`select wrapped_key from data_keys where application_id = ${victim.applicationId}`,
+      );
       await tx.execute(sql`update data_keys set wrapped_key = ${row.wrapped_key} where application_id = ${victim.applicationId}`);
       return before.wrapped_key;
     });
     // Keys are kept in memory for a while.
     world.clock.advance(60_000);
     expect(await upstreamToken(victim)).toMatchObject(refused);
-    await world.platform.db.withSystem('put the wrapped key back', (tx) => tx.execute(sql`update data_keys set wrapped_key = ${own} where application_id = ${victim.applicationId}`));
+    await world.platform.db.withSystem('put the wrapped key back', (tx) =>
+      tx.execute(sql`update data_keys set wrapped_key = ${own} where application_id = ${victim.applicationId}`),
+    );
     world.clock.advance(60_000);
     expect((await upstreamToken(victim)).token).toMatch(/^upstream-access-/);
   });

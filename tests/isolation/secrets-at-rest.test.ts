@@ -14,8 +14,14 @@ const typed: string[] = [];
 /** Every secret that was issued, typed in or fetched during the run. */
 function everySecret(): string[] {
   const { victim, sibling, stranger, upstream } = twins;
-  const meta = [victim, stranger].flatMap(({ metaToken, readingMetaToken, revokedMetaToken }) => [metaToken, readingMetaToken, revokedMetaToken]);
-  return [...[victim, sibling, stranger].flatMap(({ secrets }) => secrets), ...meta, ...upstream.issued, ...typed].filter((secret) => typeof secret === 'string' && secret.length > 0);
+  const meta = [victim, stranger].flatMap(({ metaToken, readingMetaToken, revokedMetaToken }) => [
+    metaToken,
+    readingMetaToken,
+    revokedMetaToken,
+  ]);
+  return [...[victim, sibling, stranger].flatMap(({ secrets }) => secrets), ...meta, ...upstream.issued, ...typed].filter(
+    (secret) => typeof secret === 'string' && secret.length > 0,
+  );
 }
 
 beforeAll(async () => {
@@ -30,16 +36,29 @@ beforeAll(async () => {
   const again = await world.call('POST', `/v1/meta/applications/${victim.applicationId}/apikeys`, { headers: repeated });
   expect(again.json).toEqual(created.json);
   const rotated = await world.meta('POST', `/applications/${victim.applicationId}/webhooks/${victim.names.webhook}/rotate_secret`);
-  const imported = { service: victim.names.oauth_service, account: 'imported', token: 'imported-access-token-1234567890', refresh_token: 'imported-refresh-token-1234567890' };
+  const imported = {
+    service: victim.names.oauth_service,
+    account: 'imported',
+    token: 'imported-access-token-1234567890',
+    refresh_token: 'imported-refresh-token-1234567890',
+  };
   expect((await world.call('POST', '/v1/accounts', { headers: { ...key, 'idempotency-key': 'import' }, body: imported })).status).toBe(201);
-  const exchange = { grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange', subject_token: victim.names.access_token, subject_token_type: 'urn:ietf:params:oauth:token-type:access_token' };
+  const exchange = {
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    subject_token: victim.names.access_token,
+    subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+  };
   const exchanged = await world.call('POST', '/v1/oauth/token', { headers: key, body: new URLSearchParams(exchange) });
   const shown = await world.call('GET', `/v1/accounts/${victim.names.account}?retrieve_tokens=true`, { headers: key });
   expect(shown.json.token).toMatch(/^upstream-access-/);
   typed.push(created.json.key, rotated.json.secret, imported.token, imported.refresh_token, exchanged.json.access_token);
   for (const secret of typed) expect(secret).toEqual(expect.any(String));
   // Errors and refusals of every kind are written about, too.
-  await attack(world, twins, world.platform.routes.filter(({ id }) => !id.endsWith('.legacy')));
+  await attack(
+    world,
+    twins,
+    world.platform.routes.filter(({ id }) => !id.endsWith('.legacy')),
+  );
 }, 180_000);
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
@@ -60,7 +79,11 @@ describe('V2, V4: what lies in the database', () => {
     const before = await everythingStored(world.platform.db);
     expect(formsOf(twins.victim.canary).some((form) => before.text.includes(form))).toBe(true);
     const forgotten = 'a-key-that-somebody-forgot-to-hash';
-    await world.platform.db.withTenant(twins.victim.applicationId, (tx) => tx.execute(sql`update oauth_keys set client_secret_sealed = ${Buffer.from(`....${forgotten}`)} where application_id = ${twins.victim.applicationId} and oauth_key_id = ${twins.victim.names.spare_oauth_key}`));
+    await world.platform.db.withTenant(twins.victim.applicationId, (tx) =>
+      tx.execute(
+        sql`update oauth_keys set client_secret_sealed = ${Buffer.from(`....${forgotten}`)} where application_id = ${twins.victim.applicationId} and oauth_key_id = ${twins.victim.names.spare_oauth_key}`,
+      ),
+    );
     const after = await everythingStored(world.platform.db);
     expect(formsOf(forgotten).some((form) => after.text.includes(form))).toBe(true);
   });

@@ -30,22 +30,34 @@ describe('T2: the migrated database', () => {
 
 describe('T2: a migration that forgets', () => {
   test.each([
-    ['row-level security', 'create table notes (application_id text not null, note_id text, primary key (application_id, note_id));', /notes/],
+    [
+      'row-level security',
+      'create table notes (application_id text not null, note_id text, primary key (application_id, note_id));',
+      /notes/,
+    ],
     ['the tenant', 'create table notes (note_id text primary key, body text);', /notes/],
     [
       'the tenant in a unique index',
       "create table notes (application_id text not null, note_id text, slug text, primary key (application_id, note_id)); select bulkhead_tenant_table('notes'); create unique index notes_by_slug on notes (slug);",
       /notes_by_slug/,
     ],
-    [
-      'the tenant in a foreign key',
-      'alter table grants add column given_by text references applications;',
-      /grants_given_by_fkey/,
-    ],
+    ['the tenant in a foreign key', 'alter table grants add column given_by text references applications;', /grants_given_by_fkey/],
     ['to force it on the owner', 'alter table accounts no force row level security;', /accounts/],
-    ['to check what is written', "drop policy tenant on grants; create policy tenant on grants to bulkhead_app using (application_id = (select current_setting('bulkhead.application_id')));", /grants/],
-    ['that a view runs as its owner', 'create view everyone as select * from accounts; grant select on everyone to bulkhead_app;', /everyone/],
-    ['that a function may run as its owner', "create function peek() returns bigint language sql security definer as 'select count(*) from accounts'; grant execute on function peek() to bulkhead_app;", /peek/],
+    [
+      'to check what is written',
+      "drop policy tenant on grants; create policy tenant on grants to bulkhead_app using (application_id = (select current_setting('bulkhead.application_id')));",
+      /grants/,
+    ],
+    [
+      'that a view runs as its owner',
+      'create view everyone as select * from accounts; grant select on everyone to bulkhead_app;',
+      /everyone/,
+    ],
+    [
+      'that a function may run as its owner',
+      "create function peek() returns bigint language sql security definer as 'select count(*) from accounts'; grant execute on function peek() to bulkhead_app;",
+      /peek/,
+    ],
     ['that a tenant must not see the control plane', 'grant select on meta_tokens to bulkhead_app;', /meta_tokens/],
   ])('%s is found', async (_what, statement, finding) => {
     const own = await testDatabase();

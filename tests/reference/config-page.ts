@@ -13,7 +13,9 @@ Settings are environment variables; an empty one counts as unset. Values that ca
 /** `docs/reference/config.md`. Pure. */
 export function configPage(): string {
   const settings = Object.values(SETTINGS);
-  const rows = settings.map(({ variable, default: value, meaning }) => `| \`${variable}\` | ${value === null ? 'unset' : `\`${value}\``} | ${meaning} |\n`);
+  const rows = settings.map(
+    ({ variable, default: value, meaning }) => `| \`${variable}\` | ${value === null ? 'unset' : `\`${value}\``} | ${meaning} |\n`,
+  );
   const example = settings.map(({ variable, example: value }) => `${variable}=${value}\n`);
   return `${INTRODUCTION}${rows.join('')}\nEach with a value, as an example:\n\n\`\`\`text\n${example.join('')}\`\`\`\n`;
 }

@@ -30,17 +30,25 @@ What belongs to somebody else answers exactly like what does not exist: 404 \`no
 /** \`docs/reference/errors.md\`. Pure. */
 export function errorPage(errors: ReadonlyMap<string, ErrorEntry>): string {
   const groups = Map.groupBy(errors, ([code]) => (code.includes('.') ? (code.split('.')[0] ?? code) : 'any request'));
-  const sections = [...groups].sort(([left], [right]) => Number(right === 'any request') - Number(left === 'any request') || (left < right ? -1 : 1));
+  const sections = [...groups].sort(
+    ([left], [right]) => Number(right === 'any request') - Number(left === 'any request') || (left < right ? -1 : 1),
+  );
   return [INTRODUCTION, ...sections.map(([name, entries]) => section(name, entries))].join('\n');
 }
 
 function section(name: string, entries: readonly (readonly [string, ErrorEntry])[]): string {
-  const rows = entries.map(([code, { status, wire, oauth, text }]) => `| \`${code}\` | ${status} \`${wire}\` | ${oauth === undefined ? '' : `\`${oauth}\``} | ${cell(text)} |`);
+  const rows = entries.map(
+    ([code, { status, wire, oauth, text }]) =>
+      `| \`${code}\` | ${status} \`${wire}\` | ${oauth === undefined ? '' : `\`${oauth}\``} | ${cell(text)} |`,
+  );
   return [`## ${name}`, '', '| code | status, `error_code` | OAuth | text |', '|---|---|---|---|', ...rows, ''].join('\n');
 }
 
 function cell(text: string): string {
-  return text.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll(/\{(\w+)\}/g, '*$1*');
+  return text
+    .replaceAll('|', '\\|')
+    .replaceAll('<', '&lt;')
+    .replaceAll(/\{(\w+)\}/g, '*$1*');
 }
 
 /** The codes that a page documents, in its order: what the drift test compares. */

@@ -3,14 +3,23 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '../..');
-const pages = ['README.md', 'CONTRIBUTING.md', 'ARCHITECTURE.md', 'SECURITY.md', 'CHANGELOG.md', ...globSync('docs/**/*.md', { cwd: root })];
+const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'ARCHITECTURE.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
+  ...globSync('docs/**/*.md', { cwd: root }),
+];
 const text = (page: string) => readFileSync(join(root, page), 'utf8');
 
 /** What is no code: links are read there alone, and headings too. */
 const prose = (markdown: string) => markdown.replaceAll(/^(?:```|~~~)[\s\S]*?^(?:```|~~~)$/gm, '');
 
 function targets(markdown: string): string[] {
-  const found = prose(markdown).replaceAll(/`[^`\n]*`/g, '').matchAll(/\]\(<?([^()\s>]+)>?(?: "[^"]*")?\)|^\[[^\]]+\]: +(\S+)/gm);
+  const found = prose(markdown)
+    .replaceAll(/`[^`\n]*`/g, '')
+    .matchAll(/\]\(<?([^()\s>]+)>?(?: "[^"]*")?\)|^\[[^\]]+\]: +(\S+)/gm);
   return [...found].map(([, inline, referenced]) => inline ?? referenced ?? '');
 }
 
@@ -42,8 +51,14 @@ describe('what a reader follows', () => {
   });
 
   it('a link to a page or a heading that is not there is noticed', () => {
-    const page = '[a](docs/nowhere.md) [b](#here) [c](#not-here) [d](README.md#four-calls) [e](README.md#five-calls)\n\n[f]: gone.md\n\n## Here!\n';
-    expect(deadLinks('PAGE.md', `${page}\`[g](code.md)\` [h](https://example.com/x)\n`)).toEqual(['docs/nowhere.md', '#not-here', 'README.md#five-calls', 'gone.md']);
+    const page =
+      '[a](docs/nowhere.md) [b](#here) [c](#not-here) [d](README.md#four-calls) [e](README.md#five-calls)\n\n[f]: gone.md\n\n## Here!\n';
+    expect(deadLinks('PAGE.md', `${page}\`[g](code.md)\` [h](https://example.com/x)\n`)).toEqual([
+      'docs/nowhere.md',
+      '#not-here',
+      'README.md#five-calls',
+      'gone.md',
+    ]);
   });
 });
 
@@ -59,6 +74,9 @@ describe('what a reader types', () => {
   });
 
   it('a comment on a command is noticed; what only looks like one is not', () => {
-    expect(commented("```sh\nls  # lists\n# alone\necho '{\"colour\": \"#0f766e\"}' $#\n```\n```text\nx # y\n```\n")).toEqual(['ls  # lists', '# alone']);
+    expect(commented('```sh\nls  # lists\n# alone\necho \'{"colour": "#0f766e"}\' $#\n```\n```text\nx # y\n```\n')).toEqual([
+      'ls  # lists',
+      '# alone',
+    ]);
   });
 });

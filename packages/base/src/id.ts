@@ -26,7 +26,10 @@ export function defineId<const Noun extends string>(prefix: Noun): IdKind<Noun> 
     prefix,
     generate: (random = systemRandom) => (prefix + randomBase62(22, random)) as Id<Noun>,
     is,
-    schema: z.string().refine(is, `expected an id that starts with "${prefix}"`).meta({ examples: [`${prefix}0123456789ABCDEFGHIJKL`] }) as unknown as z.ZodType<Id<Noun>, string>,
+    schema: z
+      .string()
+      .refine(is, `expected an id that starts with "${prefix}"`)
+      .meta({ examples: [`${prefix}0123456789ABCDEFGHIJKL`] }) as unknown as z.ZodType<Id<Noun>, string>,
   };
 }
 

@@ -17,7 +17,8 @@ if (major > 22 || (major === 22 && minor >= 18)) {
   import('../src/main.ts').then(
     (program) => program.main(),
     (error) => {
-      const missing = error && error.code === 'ERR_MODULE_NOT_FOUND' ? 'A part of Bulkhead is not installed. Run npm ci in its folder.\n' : '';
+      const missing =
+        error && error.code === 'ERR_MODULE_NOT_FOUND' ? 'A part of Bulkhead is not installed. Run npm ci in its folder.\n' : '';
       process.stderr.write(missing + String((error && error.stack) || error) + '\n');
       process.exitCode = 1;
     },
@@ -26,7 +27,9 @@ if (major > 22 || (major === 22 && minor >= 18)) {
   const node = findNode();
   if (node === null) {
     process.stderr.write(
-      'Bulkhead needs Node 22.18 or newer, and this is Node ' + process.versions.node + '.\n' +
+      'Bulkhead needs Node 22.18 or newer, and this is Node ' +
+        process.versions.node +
+        '.\n' +
         'Run npm ci (on Linux it brings Node 24 along), or install Node 24 from https://nodejs.org.\n',
     );
     process.exitCode = 1;
@@ -48,7 +51,9 @@ function findNode() {
 /** The same command under another Node, which gets our signals and gives us its end. */
 function runWith(node) {
   // The channel tells the other Node when this one is killed without a signal to pass on.
-  const child = spawn(node, [fileURLToPath(import.meta.url)].concat(process.argv.slice(2)), { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+  const child = spawn(node, [fileURLToPath(import.meta.url)].concat(process.argv.slice(2)), {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   signals.forEach((signal) => process.on(signal, () => child.kill(signal)));
   child.on('error', (error) => {

@@ -15,10 +15,18 @@ export class CliProcess {
   stdout = '';
   stderr = '';
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>>, options: SpawnOptions & { readonly nodeArgs?: readonly string[] } = {}) {
+  constructor(
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+    options: SpawnOptions & { readonly nodeArgs?: readonly string[] } = {},
+  ) {
     const { nodeArgs = [], ...spawnOptions } = options;
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(BULKHEAD_|NODE_OPTIONS$|VITEST)/.test(name)));
-    this.child = spawn(process.execPath, [...nodeArgs, bin, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...inherited, ...env }, ...spawnOptions });
+    this.child = spawn(process.execPath, [...nodeArgs, bin, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...inherited, ...env },
+      ...spawnOptions,
+    });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
     this.ended = once(this.child, 'close').then(() => undefined);
@@ -34,7 +42,8 @@ export class CliProcess {
     for (;;) {
       const match = /^ready (\S+)$/m.exec(this.stdout);
       if (match?.[1] !== undefined) return match[1];
-      if (this.child.exitCode !== null || this.child.signalCode !== null || performance.now() > limit) throw new Error(`not ready: ${this.stdout}${this.stderr}`);
+      if (this.child.exitCode !== null || this.child.signalCode !== null || performance.now() > limit)
+        throw new Error(`not ready: ${this.stdout}${this.stderr}`);
       await Promise.race([this.ended, once(this.child.stdout!, 'data', { signal: AbortSignal.timeout(READY_LIMIT_MS) })]);
     }
   }
@@ -63,7 +72,11 @@ export class CliWorld implements AsyncDisposable {
   }
 
   /** A command, started. */
-  spawn(args: readonly string[], env: Readonly<Record<string, string>> = {}, options: ConstructorParameters<typeof CliProcess>[2] = {}): CliProcess {
+  spawn(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    options: ConstructorParameters<typeof CliProcess>[2] = {},
+  ): CliProcess {
     const started = new CliProcess(args, env, options);
     this.#processes.push(started);
     return started;
@@ -92,7 +105,9 @@ export async function processesOn(folder: string): Promise<number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(
     pids.map(async (pid) => {
-      const [words, stat] = await Promise.all([readFile(`/proc/${pid}/cmdline`, 'utf8'), readFile(`/proc/${pid}/stat`, 'utf8')]).catch(() => ['', '']);
+      const [words, stat] = await Promise.all([readFile(`/proc/${pid}/cmdline`, 'utf8'), readFile(`/proc/${pid}/stat`, 'utf8')]).catch(
+        () => ['', ''],
+      );
       return words?.includes(folder) && !/\) Z /.test(stat ?? '') ? [Number(pid)] : [];
     }),
   );

@@ -13,7 +13,10 @@ export async function demo(): Promise<void> {
   const { logLevel } = configFrom(readEnvironment(), folder);
   const log = pinoLog(logLevel);
   // None of the settings for serving count here: port, folder and database are the demo's own.
-  const config = { ...configFrom(readEnvironment({ BULKHEAD_PORT: '0', BULKHEAD_DATA_DIR: folder, BULKHEAD_META_TOKEN: metaToken }), folder), logLevel };
+  const config = {
+    ...configFrom(readEnvironment({ BULKHEAD_PORT: '0', BULKHEAD_DATA_DIR: folder, BULKHEAD_META_TOKEN: metaToken }), folder),
+    logLevel,
+  };
   const closing: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })];
   const stop = onStopSignal({ force: (exitCode) => process.exit(exitCode) });
   try {

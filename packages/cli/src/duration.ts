@@ -8,5 +8,7 @@ export function parseDuration(text: string, option: string): number {
   const match = /^(\d{1,10})([smhdw]?)$/.exec(text);
   const seconds = Number(match?.[1]) * (SECONDS[match?.[2] || 's'] ?? Number.NaN);
   if (seconds >= 1 && seconds <= LONGEST_SECONDS) return seconds;
-  throw new UsageError(`${option}: expected a number with s, m, h, d or w behind it, such as 12h or 30d, up to a hundred years; got "${text}".`);
+  throw new UsageError(
+    `${option}: expected a number with s, m, h, d or w behind it, such as 12h or 30d, up to a hundred years; got "${text}".`,
+  );
 }

@@ -14,15 +14,43 @@ const errors = defineErrors({ 'demo.for_test': { status: 500, wire: 'internal_er
 describe('what ended a command', () => {
   it.each<[string, unknown, number, readonly string[]]>([
     ['a setting', new ConfigError('BULKHEAD_PORT', 'a port'), 2, ['BULKHEAD_PORT: expected a port.', 'docs/reference/config.md']],
-    ['several settings', new AggregateError([new ConfigError('BULKHEAD_PORT', 'a port'), new ConfigError('BULKHEAD_ROLES', 'roles')], 'BULKHEAD_PORT: expected a port.\nBULKHEAD_ROLES: expected roles.'), 2, ['BULKHEAD_PORT: expected a port.\nBULKHEAD_ROLES: expected roles.', 'docs/reference/config.md']],
+    [
+      'several settings',
+      new AggregateError(
+        [new ConfigError('BULKHEAD_PORT', 'a port'), new ConfigError('BULKHEAD_ROLES', 'roles')],
+        'BULKHEAD_PORT: expected a port.\nBULKHEAD_ROLES: expected roles.',
+      ),
+      2,
+      ['BULKHEAD_PORT: expected a port.\nBULKHEAD_ROLES: expected roles.', 'docs/reference/config.md'],
+    ],
     ['a wrong option', new UsageError('--name: expected a name.'), 2, ['--name: expected a name.']],
     ['a folder without a database', new NoDatabaseYet('/srv/x'), 1, ['no Bulkhead database in /srv/x', 'BULKHEAD_DATA_DIR']],
-    ['an error of the catalogue', errors('demo.for_test', { params: { problem: 'it is newer.' }, detail: 'hidden' }), 1, ['The database was not migrated: it is newer.']],
-    ['a port in use', system('EADDRINUSE', { syscall: 'listen', port: 8400, address: '127.0.0.1' }), 1, ['Port 8400 on 127.0.0.1', 'BULKHEAD_PORT=']],
+    [
+      'an error of the catalogue',
+      errors('demo.for_test', { params: { problem: 'it is newer.' }, detail: 'hidden' }),
+      1,
+      ['The database was not migrated: it is newer.'],
+    ],
+    [
+      'a port in use',
+      system('EADDRINUSE', { syscall: 'listen', port: 8400, address: '127.0.0.1' }),
+      1,
+      ['Port 8400 on 127.0.0.1', 'BULKHEAD_PORT='],
+    ],
     ['a port for root only', system('EACCES', { syscall: 'listen', port: 80 }), 1, ['port 80', 'BULKHEAD_PORT=']],
-    ['an address of another machine', system('EADDRNOTAVAIL', { syscall: 'listen', address: '192.0.2.1' }), 1, ['192.0.2.1', 'BULKHEAD_HOST']],
+    [
+      'an address of another machine',
+      system('EADDRNOTAVAIL', { syscall: 'listen', address: '192.0.2.1' }),
+      1,
+      ['192.0.2.1', 'BULKHEAD_HOST'],
+    ],
     ['a name that is none', system('ENOTFOUND', { syscall: 'getaddrinfo' }), 1, ['BULKHEAD_HOST']],
-    ['a folder that may not be written', system('EACCES', { syscall: 'mkdir', path: '/srv/x' }), 1, ['may not write to /srv/x', 'BULKHEAD_DATA_DIR']],
+    [
+      'a folder that may not be written',
+      system('EACCES', { syscall: 'mkdir', path: '/srv/x' }),
+      1,
+      ['may not write to /srv/x', 'BULKHEAD_DATA_DIR'],
+    ],
     ['a read-only disk', system('EROFS', { path: '/srv/x' }), 1, ['may not write to /srv/x']],
     ['a file in the way', system('ENOTDIR', { path: '/srv/x' }), 1, ['/srv/x is in the way', 'BULKHEAD_DATA_DIR']],
     ['a full disk', system('ENOSPC', { path: '/srv/x' }), 1, ['no room left']],
@@ -34,7 +62,10 @@ describe('what ended a command', () => {
   });
 
   it('where nobody foresaw it, comes with what a report needs', () => {
-    expect(explainFailure(new TypeError('x is not a function'))).toEqual({ exitCode: 1, text: expect.stringMatching(/Please report it .*\nTypeError: x is not a function\n\s+at /s) });
+    expect(explainFailure(new TypeError('x is not a function'))).toEqual({
+      exitCode: 1,
+      text: expect.stringMatching(/Please report it .*\nTypeError: x is not a function\n\s+at /s),
+    });
     expect(explainFailure(new AggregateError([new Error('first'), 'second'])).text).toMatch(/first[\s\S]*second/);
     expect(explainFailure(undefined).exitCode).toBe(1);
   });
@@ -52,9 +83,12 @@ describe('--expires-in', () => {
     expect(parseDuration(text, '--expires-in')).toBe(seconds);
   });
 
-  it.each(['', '0', '-1d', '1.5h', '1y', 'd', '1 d', '99999999999', '9999999999w', '1e3'])('%j is refused by the name of the option', (text) => {
-    expect(() => parseDuration(text, '--expires-in')).toThrow(/^--expires-in: expected a number/);
-  });
+  it.each(['', '0', '-1d', '1.5h', '1y', 'd', '1 d', '99999999999', '9999999999w', '1e3'])(
+    '%j is refused by the name of the option',
+    (text) => {
+      expect(() => parseDuration(text, '--expires-in')).toThrow(/^--expires-in: expected a number/);
+    },
+  );
 });
 
 describe('the start block', () => {

@@ -7,13 +7,19 @@ import { UsageError } from './usage-error.ts';
 /** Whatever ended a command, as sentences with a way out. Pure. */
 export function explainFailure(thrown: unknown): Failure {
   if (thrown instanceof UsageError) return { text: thrown.message, exitCode: 2 };
-  if (thrown instanceof ConfigError || areConfigErrors(thrown)) return { text: `${thrown.message}\nAll settings: docs/reference/config.md`, exitCode: 2 };
+  if (thrown instanceof ConfigError || areConfigErrors(thrown))
+    return { text: `${thrown.message}\nAll settings: docs/reference/config.md`, exitCode: 2 };
   if (thrown instanceof NoDatabaseYet) {
     const text = `There is no Bulkhead database in ${thrown.message}. Type the command where Bulkhead was started, or name its folder by BULKHEAD_DATA_DIR. A new one is made by "npx bulkhead start".`;
     return { text, exitCode: 1 };
   }
   if (thrown instanceof PlatformError) return { text: explainPlatformError(thrown), exitCode: 1 };
-  return { text: explainSystemError(thrown) ?? `Bulkhead stopped at an error it did not expect. Please report it with these lines:\n${stackOf(thrown)}`, exitCode: 1 };
+  return {
+    text:
+      explainSystemError(thrown) ??
+      `Bulkhead stopped at an error it did not expect. Please report it with these lines:\n${stackOf(thrown)}`,
+    exitCode: 1,
+  };
 }
 
 function areConfigErrors(thrown: unknown): thrown is AggregateError {
@@ -29,7 +35,8 @@ function explainPlatformError(error: PlatformError): string {
 
 /** Several addresses of one host fail with several errors and no text of their own. */
 function causeText(cause: Error | null): string {
-  if (cause instanceof AggregateError) return [...new Set(cause.errors.map((each) => (each instanceof Error ? each.message : '')))].filter(Boolean).join('; ');
+  if (cause instanceof AggregateError)
+    return [...new Set(cause.errors.map((each) => (each instanceof Error ? each.message : '')))].filter(Boolean).join('; ');
   return cause?.message ?? '';
 }
 

@@ -18,7 +18,10 @@ export function explainUsage(error: CommanderError, program: Command, typed: rea
   const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
   const hint = rest.map((line) => line.replace(/^\((.*)\)$/, '$1')).join(' ');
   const sentence = `${first.charAt(0).toUpperCase()}${first.slice(1).replace(/[.:]?$/, '.')}`;
-  return { text: [sentence, hint, `Type "npx ${nameOf(program, typed)} --help" for what there is.`].filter((part) => part !== '').join(' '), exitCode: 2 };
+  return {
+    text: [sentence, hint, `Type "npx ${nameOf(program, typed)} --help" for what there is.`].filter((part) => part !== '').join(' '),
+    exitCode: 2,
+  };
 }
 
 /** `bulkhead meta-tokens create`: as far as the words are names of commands. */

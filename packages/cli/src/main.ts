@@ -15,7 +15,10 @@ export async function main(argv: readonly string[] = process.argv): Promise<void
     await program.parseAsync([...argv]);
   } catch (thrown) {
     // What a failed command needs to explain itself it has loaded already; help and wrong usage need none of it.
-    const { text, exitCode } = thrown instanceof CommanderError ? explainUsage(thrown, program, argv.slice(2)) : (await import('./explain-failure.ts')).explainFailure(thrown);
+    const { text, exitCode } =
+      thrown instanceof CommanderError
+        ? explainUsage(thrown, program, argv.slice(2))
+        : (await import('./explain-failure.ts')).explainFailure(thrown);
     if (text !== '') writeSync(2, `${text}\n`);
     process.exitCode = exitCode;
   }

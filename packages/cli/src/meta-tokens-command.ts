@@ -26,7 +26,10 @@ Examples:
     .option('--scopes <list>', `comma-separated: ${SCOPES}; all of them if absent`)
     .option('--expires-in <time>', 'such as 12h or 30d; never if absent')
     .option('--json', 'answer as JSON')
-    .addHelpText('after', '\nExample:\n  $ META_TOKEN=$(npx bulkhead meta-tokens create --name ci --scopes applications:write --expires-in 30d)')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ META_TOKEN=$(npx bulkhead meta-tokens create --name ci --scopes applications:write --expires-in 30d)',
+    )
     .action(async (options: CreateOptions) => (await import('./meta-tokens.ts')).createToken(options));
   group
     .command('list')

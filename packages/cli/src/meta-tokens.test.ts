@@ -84,7 +84,10 @@ describe('what is typed wrongly', () => {
     [['start', '--dmo'], `Unknown option '--dmo'. Did you mean --demo? Type "npx bulkhead start --help" for what there is.`],
     [['start', 'now'], 'Too many arguments'],
     [['meta-tokens'], 'Usage: bulkhead meta-tokens'],
-    [['meta-tokens', 'create'], `Required option '--name <name>' not specified. Type "npx bulkhead meta-tokens create --help" for what there is.`],
+    [
+      ['meta-tokens', 'create'],
+      `Required option '--name <name>' not specified. Type "npx bulkhead meta-tokens create --help" for what there is.`,
+    ],
     [['meta-tokens', 'create', '--name', ' '], '--name: expected 1 to 200 printable characters.'],
     [['meta-tokens', 'create', '--name', 'x', '--expires-in', 'soon'], '--expires-in: expected a number with s, m, h, d or w behind it'],
     [['meta-tokens', 'create', '--name', 'x', '--expires-in', '0'], '--expires-in: expected'],
@@ -99,12 +102,25 @@ describe('what is typed wrongly', () => {
 
   it('every setting that cannot be used is named at once, with what was expected, and exit code 2', async () => {
     const refused = await world.run(['start'], { BULKHEAD_PORT: '70000', BULKHEAD_ROLES: 'apis', BULKHEAD_DATA_DIR: folder });
-    expect([refused.exitCode, refused.stderr]).toEqual([2, expect.stringContaining('BULKHEAD_PORT: expected a port from 0 (any free one) to 65535.\nBULKHEAD_ROLES: expected a comma-separated list')]);
+    expect([refused.exitCode, refused.stderr]).toEqual([
+      2,
+      expect.stringContaining(
+        'BULKHEAD_PORT: expected a port from 0 (any free one) to 65535.\nBULKHEAD_ROLES: expected a comma-separated list',
+      ),
+    ]);
   });
 });
 
 describe('the help', () => {
-  it.each([[[]], [['start']], [['meta-tokens']], [['meta-tokens', 'create']], [['meta-tokens', 'list']], [['meta-tokens', 'revoke']], [['demo']]])('of bulkhead %j has an example and ends with 0', async (command) => {
+  it.each([
+    [[]],
+    [['start']],
+    [['meta-tokens']],
+    [['meta-tokens', 'create']],
+    [['meta-tokens', 'list']],
+    [['meta-tokens', 'revoke']],
+    [['demo']],
+  ])('of bulkhead %j has an example and ends with 0', async (command) => {
     const help = await world.run([...command, '--help']);
     expect([help.exitCode, help.stderr]).toEqual([0, '']);
     expect(help.stdout).toMatch(/Examples?:\n {2}\$ (?:[A-Z_]+=\$\()?npx bulkhead/);

@@ -1,5 +1,15 @@
 import { type Clock, systemClock } from '@bulkhead/base';
-import { appendOrganizationAudit, configFrom, deleteMetaToken, ensureFirstOrganization, issueMetaToken, listMetaTokens, META_SCOPES, type MetaToken, readEnvironment } from '@bulkhead/platform';
+import {
+  appendOrganizationAudit,
+  configFrom,
+  deleteMetaToken,
+  ensureFirstOrganization,
+  issueMetaToken,
+  listMetaTokens,
+  META_SCOPES,
+  type MetaToken,
+  readEnvironment,
+} from '@bulkhead/platform';
 import { pinoLog, withDatabase } from '@bulkhead/server';
 import type { Database } from '@bulkhead/postgres';
 import { parseDuration } from './duration.ts';
@@ -20,26 +30,48 @@ export async function createToken(options: CreateOptions): Promise<void> {
   const now = new Date(clock.now());
   const name = checkedName(options.name);
   const scopes = options.scopes === undefined ? META_SCOPES : checkedScopes(options.scopes);
-  const expiresAt = options.expiresIn === undefined ? null : new Date(now.getTime() + parseDuration(options.expiresIn, '--expires-in') * 1_000);
+  const expiresAt =
+    options.expiresIn === undefined ? null : new Date(now.getTime() + parseDuration(options.expiresIn, '--expires-in') * 1_000);
   const { metaToken, secret } = await onDatabase((db) =>
     db.withControl('meta-tokens create', async (tx) => {
       const organizationId = await ensureFirstOrganization(tx);
       const issued = await issueMetaToken(tx, { organizationId, name, scopes, expiresAt, now });
-      await appendOrganizationAudit(tx, { organizationId, actor: OPERATOR, action: 'meta_token.issued', at: now, target: issued.metaToken.metaTokenId, detail: { name, scopes } });
+      await appendOrganizationAudit(tx, {
+        organizationId,
+        actor: OPERATOR,
+        action: 'meta_token.issued',
+        at: now,
+        target: issued.metaToken.metaTokenId,
+        detail: { name, scopes },
+      });
       return issued;
     }),
   );
   if (options.json) return printJson({ ...wire(metaToken), token: secret.reveal() });
   // The token alone on standard output, so that it goes straight into a variable.
-  process.stderr.write(`Meta token "${name}" (${metaToken.metaTokenId}) is made. Its text goes to standard output this once; only its hash is kept.\n`);
+  process.stderr.write(
+    `Meta token "${name}" (${metaToken.metaTokenId}) is made. Its text goes to standard output this once; only its hash is kept.\n`,
+  );
   process.stdout.write(`${secret.reveal()}\n`);
 }
 
 export async function listTokens(options: { readonly json?: true }): Promise<void> {
-  const tokens = await onDatabase((db) => db.withControl('meta-tokens list', async (tx) => listMetaTokens(tx, await ensureFirstOrganization(tx))));
+  const tokens = await onDatabase((db) =>
+    db.withControl('meta-tokens list', async (tx) => listMetaTokens(tx, await ensureFirstOrganization(tx))),
+  );
   if (options.json) return printJson(tokens.map(wire));
-  const rows = tokens.map((token) => [token.metaTokenId, token.name, token.shortened, token.scopes.join(' '), minute(token.createdAt), minute(token.lastUsedAt), minute(token.expiresAt)]);
-  process.stdout.write(rows.length === 0 ? 'There is no Meta token.\n' : table(['ID', 'NAME', 'TOKEN', 'SCOPES', 'CREATED', 'LAST USED', 'EXPIRES'], rows));
+  const rows = tokens.map((token) => [
+    token.metaTokenId,
+    token.name,
+    token.shortened,
+    token.scopes.join(' '),
+    minute(token.createdAt),
+    minute(token.lastUsedAt),
+    minute(token.expiresAt),
+  ]);
+  process.stdout.write(
+    rows.length === 0 ? 'There is no Meta token.\n' : table(['ID', 'NAME', 'TOKEN', 'SCOPES', 'CREATED', 'LAST USED', 'EXPIRES'], rows),
+  );
 }
 
 export async function revokeToken(id: string, options: { readonly json?: true }): Promise<void> {
@@ -47,7 +79,13 @@ export async function revokeToken(id: string, options: { readonly json?: true })
     db.withControl('meta-tokens revoke', async (tx) => {
       const organizationId = await ensureFirstOrganization(tx);
       if (!(await deleteMetaToken(tx, organizationId, id))) return false;
-      await appendOrganizationAudit(tx, { organizationId, actor: OPERATOR, action: 'meta_token.revoked', at: new Date(systemClock.now()), target: id });
+      await appendOrganizationAudit(tx, {
+        organizationId,
+        actor: OPERATOR,
+        action: 'meta_token.revoked',
+        at: new Date(systemClock.now()),
+        target: id,
+      });
       return true;
     }),
   );

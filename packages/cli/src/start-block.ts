@@ -10,7 +10,10 @@ export interface StartFacts {
   readonly dataDir: string | null;
   readonly workingDirectory: string;
   readonly roles: readonly string[];
-  readonly metaToken: { readonly kind: 'issued'; readonly text: string } | { readonly kind: 'from-environment' } | { readonly kind: 'earlier' };
+  readonly metaToken:
+    | { readonly kind: 'issued'; readonly text: string }
+    | { readonly kind: 'from-environment' }
+    | { readonly kind: 'earlier' };
 }
 
 /** What an operator reads at start: one block, then the line that says it is ready. Pure. */
@@ -19,9 +22,16 @@ export function startBlock(facts: StartFacts): string {
   if (facts.publicUrl !== null) {
     if (facts.demo !== null) rows.push(['Demo', `${facts.demo.url}  (two customers side by side; start here)`]);
     rows.push(['API', facts.publicUrl], ['Reference', `${facts.publicUrl}/v1/docs`]);
-    if (facts.demo !== null) rows.push(['Harbour Files', `${facts.demo.harbourUrl}  (the demo's service with OAuth)`], ['Lantern Notes', `${facts.demo.lanternUrl}  (the demo's service with an API key)`]);
+    if (facts.demo !== null)
+      rows.push(
+        ['Harbour Files', `${facts.demo.harbourUrl}  (the demo's service with OAuth)`],
+        ['Lantern Notes', `${facts.demo.lanternUrl}  (the demo's service with an API key)`],
+      );
   }
-  rows.push(['Database', facts.dataDir === null ? 'BULKHEAD_DATABASE_URL' : `embedded PostgreSQL in ${shortened(facts.dataDir, facts.workingDirectory)}`]);
+  rows.push([
+    'Database',
+    facts.dataDir === null ? 'BULKHEAD_DATABASE_URL' : `embedded PostgreSQL in ${shortened(facts.dataDir, facts.workingDirectory)}`,
+  ]);
   rows.push(['Roles', facts.roles.join(', ')]);
   if (facts.publicUrl !== null) rows.push(['Meta token', metaTokenText(facts.metaToken)]);
   const width = Math.max(...rows.map(([label]) => label.length));
@@ -30,7 +40,9 @@ export function startBlock(facts: StartFacts): string {
     `  Bulkhead ${facts.version}`,
     '',
     ...rows.map(([label, value]) => `  ${label.padEnd(width)}  ${value}`),
-    ...(facts.metaToken.kind === 'issued' && facts.publicUrl !== null ? [`  ${' '.repeat(width)}  Written this once; only its hash is kept. It configures everything: keep it like a password.`] : []),
+    ...(facts.metaToken.kind === 'issued' && facts.publicUrl !== null
+      ? [`  ${' '.repeat(width)}  Written this once; only its hash is kept. It configures everything: keep it like a password.`]
+      : []),
     '',
     '  Ctrl-C drains and stops everything.',
     '',

@@ -97,7 +97,11 @@ describe('bulkhead start on a folder in use', () => {
     const first = world.start(folder);
     const url = await first.ready();
     const authorization = { authorization: `Bearer ${first.metaToken}` };
-    const made = await fetch(`${url}/v1/meta/applications`, { method: 'POST', headers: { ...authorization, 'content-type': 'application/json' }, body: '{"name":"Survivor"}' });
+    const made = await fetch(`${url}/v1/meta/applications`, {
+      method: 'POST',
+      headers: { ...authorization, 'content-type': 'application/json' },
+      body: '{"name":"Survivor"}',
+    });
     expect(made.status).toBe(201);
     await first.end('SIGKILL');
     const second = world.start(folder);
@@ -143,7 +147,10 @@ describe('bulkhead start', () => {
     await first.end();
     const wrong = world.start(folder, { BULKHEAD_ROOT_KEY: Buffer.alloc(32, 7).toString('base64') });
     await wrong.ended;
-    expect([wrong.exitCode, wrong.stderr]).toEqual([2, expect.stringContaining('BULKHEAD_ROOT_KEY: expected the root key this database was made with')]);
+    expect([wrong.exitCode, wrong.stderr]).toEqual([
+      2,
+      expect.stringContaining('BULKHEAD_ROOT_KEY: expected the root key this database was made with'),
+    ]);
     await rename(join(folder, 'root.key'), join(folder, 'root.key.away'));
     const missing = world.start(folder);
     await missing.ended;
@@ -155,7 +162,9 @@ describe('bulkhead start', () => {
 
   it('says in one sentence that it cannot reach the database, without its password', async () => {
     await using taken = await takenPort();
-    const started = world.start(await world.folder(), { BULKHEAD_DATABASE_URL: `postgres://bulkhead:hunter2@127.0.0.1:${taken.closed}/bulkhead` });
+    const started = world.start(await world.folder(), {
+      BULKHEAD_DATABASE_URL: `postgres://bulkhead:hunter2@127.0.0.1:${taken.closed}/bulkhead`,
+    });
     await started.ended;
     expect(started.exitCode).toBe(1);
     expect(started.stderr).toContain('Bulkhead cannot reach its database (connect ECONNREFUSED');
@@ -211,7 +220,10 @@ describe('bulkhead demo', () => {
 });
 
 describe('the door on an older Node', () => {
-  const pretend = (version: string) => ['--import', `data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"${version}"}})`];
+  const pretend = (version: string) => [
+    '--import',
+    `data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"${version}"}})`,
+  ];
 
   it('runs the command on the Node that npm ci brought, and passes signals and exit codes on', async () => {
     const folder = await world.folder();

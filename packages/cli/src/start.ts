@@ -13,9 +13,11 @@ const DRAIN_LIMIT_MS = 25_000;
 /** Serves until a signal asks it to stop; with `demo`, the demo's services and page beside it. */
 export async function start({ demo = false }: { readonly demo?: boolean } = {}): Promise<void> {
   const workingDirectory = process.cwd();
-  for (const name of unknownSettings(process.env)) process.stderr.write(`${name} is not a setting of this version and does nothing. All settings: docs/reference/config.md\n`);
+  for (const name of unknownSettings(process.env))
+    process.stderr.write(`${name} is not a setting of this version and does nothing. All settings: docs/reference/config.md\n`);
   const config = configFrom(readEnvironment(), workingDirectory);
-  if (demo && !config.roles.has('api')) throw new UsageError('--demo needs the API in this process: add api to BULKHEAD_ROLES, or leave --demo out.');
+  if (demo && !config.roles.has('api'))
+    throw new UsageError('--demo needs the API in this process: add api to BULKHEAD_ROLES, or leave --demo out.');
   const log = pinoLog(config.logLevel);
   const stop = onStopSignal({ force: (exitCode) => process.exit(exitCode) });
   // Neither signal handlers nor an idle pool keep a process alive.
@@ -31,17 +33,25 @@ export async function start({ demo = false }: { readonly demo?: boolean } = {}):
         startBlock({
           version: manifest.version,
           publicUrl: config.roles.has('api') ? bulkhead.publicUrl : null,
-          demo: site === null || services === null ? null : { url: site.url, harbourUrl: services.upstream.issuer, lanternUrl: services.upstream.notesBaseUrl },
+          demo:
+            site === null || services === null
+              ? null
+              : { url: site.url, harbourUrl: services.upstream.issuer, lanternUrl: services.upstream.notesBaseUrl },
           dataDir: config.databaseUrl === null ? config.dataDir : null,
           workingDirectory,
           roles: [...config.roles],
-          metaToken: bulkhead.firstMetaToken !== null ? { kind: 'issued', text: bulkhead.firstMetaToken.reveal() } : { kind: config.metaToken === null ? 'earlier' : 'from-environment' },
+          metaToken:
+            bulkhead.firstMetaToken !== null
+              ? { kind: 'issued', text: bulkhead.firstMetaToken.reveal() }
+              : { kind: config.metaToken === null ? 'earlier' : 'from-environment' },
         }),
       );
     }
     await drain(closing, stop, await stop.asked);
   } catch (thrown) {
-    await closeInReverse(closing).catch((error: unknown) => log.error('Not everything could be stopped after a failed start', { err: error }));
+    await closeInReverse(closing).catch((error: unknown) =>
+      log.error('Not everything could be stopped after a failed start', { err: error }),
+    );
     throw thrown;
   } finally {
     clearInterval(staying);

@@ -1,4 +1,19 @@
 export { appendOrganizationAudit } from './audit/index.ts';
 export { type Config, ConfigError, configFrom, loadRootKey, readEnvironment, SETTINGS, unknownSettings } from './config/index.ts';
-export { deleteMetaToken, ensureFirstOrganization, issueMetaToken, listMetaTokens, META_SCOPES, type MetaToken } from './developers/index.ts';
-export { claimRootKey, createPlatform, hasRootKey, MIGRATIONS_FOLDER, type Platform, type PlatformOptions, prepareFirstOrganization } from './platform.ts';
+export {
+  deleteMetaToken,
+  ensureFirstOrganization,
+  issueMetaToken,
+  listMetaTokens,
+  META_SCOPES,
+  type MetaToken,
+} from './developers/index.ts';
+export {
+  claimRootKey,
+  createPlatform,
+  hasRootKey,
+  MIGRATIONS_FOLDER,
+  type Platform,
+  type PlatformOptions,
+  prepareFirstOrganization,
+} from './platform.ts';

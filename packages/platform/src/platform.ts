@@ -51,7 +51,8 @@ const FORGET_EVERY_MS = 10 * 60_000;
 export async function createPlatform(options: PlatformOptions): Promise<Platform> {
   const { db, clock, log } = options;
   let listening = { host: options.host, port: 0 };
-  const publicUrl = () => options.publicUrl ?? `http://${listening.host.includes(':') ? `[${listening.host}]` : listening.host}:${listening.port}`;
+  const publicUrl = () =>
+    options.publicUrl ?? `http://${listening.host.includes(':') ? `[${listening.host}]` : listening.host}:${listening.port}`;
   const vault = new Vault({ rootKey: rootKey(options.rootKeyBytes), clock });
   const egress = createEgress({ allow: options.egressAllow, ownListeners: () => (listening.port === 0 ? [] : [listening]), log, clock });
   const parts = { db, vault, egress, clock, log, publicUrl };
@@ -89,13 +90,19 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
       },
     }),
     close: (context, route) => {
-      if (route.audit !== null && !context.audited) throw httpErrors('server_error', { detail: `${route.id} declares the audit action ${route.audit} and wrote no entry` });
+      if (route.audit !== null && !context.audited)
+        throw httpErrors('server_error', { detail: `${route.id} declares the audit action ${route.audit} and wrote no entry` });
     },
     idempotency: idempotencyStore(parts),
     errorPage: authorizationErrorPage(parts),
   });
 
-  const worker = taskWorker({ db, tasks: [eraseApplicationTask(parts), forgetUnconfirmedTask(parts), revokeCredentialTask({ ...parts, resolve })], clock, log });
+  const worker = taskWorker({
+    db,
+    tasks: [eraseApplicationTask(parts), forgetUnconfirmedTask(parts), revokeCredentialTask({ ...parts, resolve })],
+    clock,
+    log,
+  });
 
   let forgetting: NodeJS.Timeout | undefined;
 
@@ -112,7 +119,10 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
       return publicUrl();
     },
     async startWorker() {
-      const forget = () => forgetPastAnswers(db, new Date(clock.now())).catch((error: unknown) => log.error('past answers could not be forgotten', { err: error }));
+      const forget = () =>
+        forgetPastAnswers(db, new Date(clock.now())).catch((error: unknown) =>
+          log.error('past answers could not be forgotten', { err: error }),
+        );
       await forget();
       forgetting = setInterval(() => void forget(), FORGET_EVERY_MS).unref();
       await worker.start();
@@ -132,7 +142,9 @@ function resolveService(vault: Vault): ResolveService {
   return async (tx, applicationId, service) => {
     const found = await findService(tx, applicationId, service);
     const key = await openOAuthKey(tx, vault, applicationId, service);
-    return found === null || key === null ? null : { definition: found.service, client: { clientId: key.clientId, clientSecret: key.clientSecret } };
+    return found === null || key === null
+      ? null
+      : { definition: found.service, client: { clientId: key.clientId, clientSecret: key.clientSecret } };
   };
 }
 

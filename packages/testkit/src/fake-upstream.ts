@@ -67,12 +67,24 @@ export async function startFakeUpstream(): Promise<FakeUpstream> {
     const person = grants.get(presented);
     if (person === undefined) return json(response, 400, { error: 'invalid_grant' });
     grants.delete(presented);
-    json(response, 200, { access_token: give('access', access, person), refresh_token: give('refresh', refresh, person), token_type: 'Bearer', expires_in: 3600, scope: 'files.read' });
+    json(response, 200, {
+      access_token: give('access', access, person),
+      refresh_token: give('refresh', refresh, person),
+      token_type: 'Bearer',
+      expires_in: 3600,
+      scope: 'files.read',
+    });
   };
   const api = (request: UpstreamRequest, person: UpstreamPerson | undefined, response: ServerResponse): void => {
     if (person === undefined) return json(response, 401, { error: 'unauthorized' });
     if (request.path.endsWith('/me')) return json(response, 200, { id: person.id, name: person.name });
-    json(response, 200, { person: person.id, method: request.method, path: request.path, query: Object.fromEntries(request.query), body: request.body });
+    json(response, 200, {
+      person: person.id,
+      method: request.method,
+      path: request.path,
+      query: Object.fromEntries(request.query),
+      body: request.body,
+    });
   };
 
   const server = createServer((message, response) => {
@@ -80,7 +92,13 @@ export async function startFakeUpstream(): Promise<FakeUpstream> {
     message.on('data', (part: Buffer) => parts.push(part));
     message.on('end', () => {
       const target = new URL(message.url ?? '/', 'http://upstream.example');
-      const request = { method: message.method ?? 'GET', path: target.pathname, query: target.searchParams, headers: message.headers, body: Buffer.concat(parts).toString('utf8') };
+      const request = {
+        method: message.method ?? 'GET',
+        path: target.pathname,
+        query: target.searchParams,
+        headers: message.headers,
+        body: Buffer.concat(parts).toString('utf8'),
+      };
       requests.push(request);
       if (request.path === '/authorize') return authorize(request.query, response);
       if (request.path === '/token') return token(new URLSearchParams(request.body), response);

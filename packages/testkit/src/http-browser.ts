@@ -21,7 +21,10 @@ export class HttpBrowser {
   /** The Cookie header it would send. */
   cookieFor(address: string): string {
     const { hostname, pathname } = new URL(address);
-    return [...this.#cookies.values()].filter(({ host, path }) => host === hostname && pathname.startsWith(path)).map(({ pair }) => pair).join('; ');
+    return [...this.#cookies.values()]
+      .filter(({ host, path }) => host === hostname && pathname.startsWith(path))
+      .map(({ pair }) => pair)
+      .join('; ');
   }
 
   /** Follows redirects until a page, or an address outside. */
@@ -39,7 +42,11 @@ export class HttpBrowser {
 
   /** Sends a form and goes where the answer leads. */
   async submit(address: string, fields: Readonly<Record<string, string>>): Promise<Visit> {
-    const visit = await this.step(address, { method: 'POST', body: new URLSearchParams(fields), headers: { origin: new URL(address).origin, 'sec-fetch-site': 'same-origin' } });
+    const visit = await this.step(address, {
+      method: 'POST',
+      body: new URLSearchParams(fields),
+      headers: { origin: new URL(address).origin, 'sec-fetch-site': 'same-origin' },
+    });
     const location = visit.headers.get('location');
     if (location === null) return visit;
     const next = new URL(location, visit.url);
@@ -47,9 +54,16 @@ export class HttpBrowser {
   }
 
   /** One request, no redirect followed. */
-  async step(address: string, init: { readonly method?: string; readonly body?: URLSearchParams; readonly headers?: Record<string, string> } = {}): Promise<Visit> {
+  async step(
+    address: string,
+    init: { readonly method?: string; readonly body?: URLSearchParams; readonly headers?: Record<string, string> } = {},
+  ): Promise<Visit> {
     const cookie = this.cookieFor(address);
-    const response = await fetch(address, { ...init, redirect: 'manual', headers: { accept: 'text/html', ...(cookie === '' ? {} : { cookie }), ...init.headers } });
+    const response = await fetch(address, {
+      ...init,
+      redirect: 'manual',
+      headers: { accept: 'text/html', ...(cookie === '' ? {} : { cookie }), ...init.headers },
+    });
     const { hostname } = new URL(address);
     for (const line of response.headers.getSetCookie()) this.#keep(hostname, line);
     return { url: address, status: response.status, headers: response.headers, text: await response.text() };
@@ -66,10 +80,15 @@ export class HttpBrowser {
 }
 
 /** The action of the page's form that holds `field`, with what its hidden fields say. Null where there is none. */
-export function formWith(page: string, field: string): { readonly action: string; readonly hidden: Readonly<Record<string, string>> } | null {
+export function formWith(
+  page: string,
+  field: string,
+): { readonly action: string; readonly hidden: Readonly<Record<string, string>> } | null {
   for (const [form] of page.matchAll(/<form[^>]*>[\s\S]*?<\/form>/g)) {
     if (!new RegExp(`name="${field}"`).test(form)) continue;
-    const hidden = [...form.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g)].map(([, name = '', value = '']) => [name, value] as const);
+    const hidden = [...form.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g)].map(
+      ([, name = '', value = '']) => [name, value] as const,
+    );
     return { action: /action="([^"]*)"/.exec(form)?.[1] ?? '', hidden: Object.fromEntries(hidden) };
   }
   return null;

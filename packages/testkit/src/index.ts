@@ -2,5 +2,19 @@ export { browserHere, launchBrowser } from './browser.ts';
 export { testDatabase, type TestDatabase } from './database.ts';
 export { type FakeUpstream, startFakeUpstream, type UpstreamRequest } from './fake-upstream.ts';
 export { formWith, HttpBrowser, type Visit } from './http-browser.ts';
-export { authorized, connectAccount, createTwins, type GrantedTokens, type Name, type Names, neverExisted, openFlow, pkcePair, pushed, redeemed, type Twin, type Twins } from './twins.ts';
+export {
+  authorized,
+  connectAccount,
+  createTwins,
+  type GrantedTokens,
+  type Name,
+  type Names,
+  neverExisted,
+  openFlow,
+  pkcePair,
+  pushed,
+  redeemed,
+  type Twin,
+  type Twins,
+} from './twins.ts';
 export { type HttpAnswer, World, type WorldOptions } from './world.ts';

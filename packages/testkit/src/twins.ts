@@ -85,8 +85,6 @@ export async function createTwins(world: World, upstream: FakeUpstream): Promise
   return { upstream, victim, sibling, stranger, [Symbol.asyncDispose]: () => upstream[Symbol.asyncDispose]() };
 }
 
-
-
 interface OrganizationTokens {
   readonly organizationId: string;
   readonly metaToken: string;
@@ -133,7 +131,10 @@ class Meta {
 
   // oxlint-disable-next-line typescript/no-explicit-any -- answers of every shape.
   async call(method: string, path: string, body?: unknown): Promise<any> {
-    const answer = await this.#world.call(method, `/v1/meta${path}`, { headers: { authorization: `Bearer ${this.#token}` }, ...(body === undefined ? {} : { body }) });
+    const answer = await this.#world.call(method, `/v1/meta${path}`, {
+      headers: { authorization: `Bearer ${this.#token}` },
+      ...(body === undefined ? {} : { body }),
+    });
     if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
     return answer.json;
   }
@@ -168,14 +169,23 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
   const trustedDomain = await meta.call('POST', `${below}/trusted_domains`, { domain: `${canary}.example` });
   const service = await meta.call('POST', `${below}/services`, upstream.oauthService(oauthService, `${canary} files`));
   await meta.call('POST', `${below}/services`, upstream.keyService(keyService, `${canary} notes`));
-  const oauthKey = await meta.call('POST', `${below}/oauth_keys`, { service: oauthService, client_id: `${canary}-client`, client_secret: clientSecret, scopes: ['files.read'] });
+  const oauthKey = await meta.call('POST', `${below}/oauth_keys`, {
+    service: oauthService,
+    client_id: `${canary}-client`,
+    client_secret: clientSecret,
+    scopes: ['files.read'],
+  });
   const webhook = await meta.call('POST', `${below}/webhooks`, { url: `https://${canary}.example/hook` });
   const revoked = await meta.call('POST', `${below}/apikeys`);
   await meta.call('DELETE', `${below}/apikeys/${revoked.id}`);
   const spareService = `s${randomBytes(6).toString('hex')}`;
   await meta.call('POST', `${below}/services`, upstream.keyService(spareService, `${canary} spare`));
   const spareKey = await meta.call('POST', `${below}/apikeys`);
-  const spareOAuthKey = await meta.call('POST', `${below}/oauth_keys`, { service: 'box', client_id: `${canary}-spare`, client_secret: clientSecret });
+  const spareOAuthKey = await meta.call('POST', `${below}/oauth_keys`, {
+    service: 'box',
+    client_id: `${canary}-spare`,
+    client_secret: clientSecret,
+  });
   const clone = await meta.call('POST', '/applications', { name: `${canary} clone`, source: applicationId });
 
   const tenant: ConnectingTenant = { applicationId, apiKey, redirectUrl, canary };
@@ -184,10 +194,21 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
   const grant = await connectAccount(world, upstream, tenant, oauth);
   const secondGrant = await connectAccount(world, upstream, tenant, { service: keyService, apiKey: upstreamKey });
   const spent = await redeemed(world, tenant, await authorized(world, upstream, tenant, oauth));
-  await mustBe(200, await world.call('POST', '/v1/oauth/revoke', { headers: { authorization: `APIKey ${apiKey}` }, body: new URLSearchParams({ token: spent.access_token }) }));
+  await mustBe(
+    200,
+    await world.call('POST', '/v1/oauth/revoke', {
+      headers: { authorization: `APIKey ${apiKey}` },
+      body: new URLSearchParams({ token: spent.access_token }),
+    }),
+  );
   const unspent = await authorized(world, upstream, tenant, oauth);
   const { requestUri } = await pushed(world, tenant, { scope: oauthService });
-  await mustBe(201, await world.call('POST', `/v1/accounts/${grant.account_id}/reconnect`, { headers: { authorization: `APIKey ${apiKey}`, 'idempotency-key': `${canary}-key` } }));
+  await mustBe(
+    201,
+    await world.call('POST', `/v1/accounts/${grant.account_id}/reconnect`, {
+      headers: { authorization: `APIKey ${apiKey}`, 'idempotency-key': `${canary}-key` },
+    }),
+  );
   const flow = await openFlow(world, tenant, oauthService, keyService);
 
   return {
@@ -254,7 +275,9 @@ export interface ConnectingTenant {
 }
 
 /** How an account is connected: by whom at an OAuth service, or with which key. */
-export type Connecting = { readonly service: string; readonly person: { readonly id: string; readonly name: string } } | { readonly service: string; readonly apiKey: string };
+export type Connecting =
+  | { readonly service: string; readonly person: { readonly id: string; readonly name: string } }
+  | { readonly service: string; readonly apiKey: string };
 
 export interface GrantedTokens {
   readonly access_token: string;
@@ -264,16 +287,28 @@ export interface GrantedTokens {
 }
 
 /** A connect flow from the pushed request to the tokens. */
-export async function connectAccount(world: World, upstream: FakeUpstream, tenant: ConnectingTenant, connecting: Connecting): Promise<GrantedTokens> {
+export async function connectAccount(
+  world: World,
+  upstream: FakeUpstream,
+  tenant: ConnectingTenant,
+  connecting: Connecting,
+): Promise<GrantedTokens> {
   return redeemed(world, tenant, await authorized(world, upstream, tenant, connecting));
 }
 
 /** A connect flow up to the code. */
-export async function authorized(world: World, upstream: FakeUpstream, tenant: ConnectingTenant, connecting: Connecting): Promise<{ code: string; verifier: string }> {
+export async function authorized(
+  world: World,
+  upstream: FakeUpstream,
+  tenant: ConnectingTenant,
+  connecting: Connecting,
+): Promise<{ code: string; verifier: string }> {
   const { requestUri, verifier } = await pushed(world, tenant, { scope: connecting.service });
   const browser = new HttpBrowser(world.url, upstream.url);
   if ('person' in connecting) upstream.person = connecting.person;
-  const begun = await browser.open(`${world.url}/v1/oauth?${new URLSearchParams({ client_id: tenant.applicationId, request_uri: requestUri })}`);
+  const begun = await browser.open(
+    `${world.url}/v1/oauth?${new URLSearchParams({ client_id: tenant.applicationId, request_uri: requestUri })}`,
+  );
   const end = 'person' in connecting ? begun : await typeKey(browser, begun, connecting.apiKey);
   const code = new URL(end.url).searchParams.get('code');
   if (code === null) throw new Error(`no code at ${end.url}: ${end.status} ${end.text.slice(0, 2000)}`);
@@ -287,14 +322,28 @@ async function typeKey(browser: HttpBrowser, visit: Visit, apiKey: string): Prom
 }
 
 /** The tokens of a code. */
-export async function redeemed(world: World, tenant: ConnectingTenant, { code, verifier }: { code: string; verifier: string }): Promise<GrantedTokens> {
-  const form = new URLSearchParams({ grant_type: 'authorization_code', code, code_verifier: verifier, redirect_uri: tenant.redirectUrl, end_user: `${tenant.canary}-user` });
+export async function redeemed(
+  world: World,
+  tenant: ConnectingTenant,
+  { code, verifier }: { code: string; verifier: string },
+): Promise<GrantedTokens> {
+  const form = new URLSearchParams({
+    grant_type: 'authorization_code',
+    code,
+    code_verifier: verifier,
+    redirect_uri: tenant.redirectUrl,
+    end_user: `${tenant.canary}-user`,
+  });
   const answer = await world.call('POST', '/v1/oauth/token', { headers: { authorization: `APIKey ${tenant.apiKey}` }, body: form });
   return (await mustBe(200, answer)).json;
 }
 
 /** A pushed authorization request of the twin (RFC 9126). */
-export async function pushed(world: World, tenant: ConnectingTenant, fields: Readonly<Record<string, string>>): Promise<{ requestUri: string; verifier: string }> {
+export async function pushed(
+  world: World,
+  tenant: ConnectingTenant,
+  fields: Readonly<Record<string, string>>,
+): Promise<{ requestUri: string; verifier: string }> {
   const { verifier, challenge } = pkcePair();
   const form = new URLSearchParams({
     response_type: 'code',
@@ -305,12 +354,20 @@ export async function pushed(world: World, tenant: ConnectingTenant, fields: Rea
     custom_properties: JSON.stringify({ note: `${tenant.canary} property` }),
     ...fields,
   });
-  const answer = await mustBe(201, await world.call('POST', '/v1/oauth/par', { headers: { authorization: `APIKey ${tenant.apiKey}` }, body: form }));
+  const answer = await mustBe(
+    201,
+    await world.call('POST', '/v1/oauth/par', { headers: { authorization: `APIKey ${tenant.apiKey}` }, body: form }),
+  );
   return { requestUri: answer.json.request_uri, verifier };
 }
 
 /** A flow that waits at the chooser, and one that waits at the upstream; both in one browser. */
-export async function openFlow(world: World, tenant: ConnectingTenant, oauthService: string, keyService: string): Promise<{ transaction: string; state: string; cookie: string }> {
+export async function openFlow(
+  world: World,
+  tenant: ConnectingTenant,
+  oauthService: string,
+  keyService: string,
+): Promise<{ transaction: string; state: string; cookie: string }> {
   const browser = new HttpBrowser(world.url);
   const start = async (scope: string): Promise<Visit> => {
     const { requestUri } = await pushed(world, tenant, { scope });

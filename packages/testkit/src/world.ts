@@ -73,7 +73,10 @@ export class World implements AsyncDisposable {
 
   /** A Meta API call under the world's Meta token. */
   meta(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<HttpAnswer> {
-    return this.call(method, `/v1/meta${path}`, { headers: { authorization: `Bearer ${this.metaToken}`, ...headers }, ...(body === undefined ? {} : { body }) });
+    return this.call(method, `/v1/meta${path}`, {
+      headers: { authorization: `Bearer ${this.metaToken}`, ...headers },
+      ...(body === undefined ? {} : { body }),
+    });
   }
 
   /** A fresh Application and its first API key. */

@@ -32,7 +32,8 @@ describe('a sealed value', () => {
 
   it('does not open with its tag cut short', () => {
     const [nonce, tag, body] = [sealed.subarray(0, 12), sealed.subarray(12, 28), sealed.subarray(28)];
-    for (const length of [0, 4, 8, 12, 15]) expect(() => open(key, Buffer.concat([nonce, tag.subarray(0, length), body]), 'here')).toThrow();
+    for (const length of [0, 4, 8, 12, 15])
+      expect(() => open(key, Buffer.concat([nonce, tag.subarray(0, length), body]), 'here')).toThrow();
     for (let length = 0; length < sealed.byteLength; length++) expect(() => open(key, sealed.subarray(0, length), 'here')).toThrow();
     expect(open(key, Buffer.concat([nonce, tag, body]), 'here')).toEqual(text);
   });

@@ -6,10 +6,12 @@ export function asPlatformError(thrown: unknown): PlatformError {
   if (thrown instanceof PlatformError) return thrown;
   if (thrown instanceof Error && 'statusCode' in thrown && 'code' in thrown) {
     const code = String(thrown.code);
-    if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return httpErrors('request.body_too_large', { params: { limit: 'the allowed number of' }, cause: thrown });
+    if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+      return httpErrors('request.body_too_large', { params: { limit: 'the allowed number of' }, cause: thrown });
     // No id is as long as that, so there is nothing of that name.
     if (code === 'FST_ERR_MAX_PARAM_LENGTH') return httpErrors('not_found', { cause: thrown });
-    if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH') return httpErrors('request.invalid', { params: { problem: 'Content-Length and body differ.' } });
+    if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH')
+      return httpErrors('request.invalid', { params: { problem: 'Content-Length and body differ.' } });
     if (typeof thrown.statusCode === 'number' && thrown.statusCode >= 400 && thrown.statusCode < 500)
       return httpErrors('request.invalid', { params: { problem: 'The request is malformed.' }, cause: thrown });
   }

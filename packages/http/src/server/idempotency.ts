@@ -12,11 +12,16 @@ export interface IdempotencyStore<Context> {
   release(context: Context, key: string): Promise<void>;
 }
 
-export type IdempotencyClaim = { readonly kind: 'first' } | { readonly kind: 'done'; readonly answer: Answer } | { readonly kind: 'running' } | { readonly kind: 'mismatch' };
+export type IdempotencyClaim =
+  | { readonly kind: 'first' }
+  | { readonly kind: 'done'; readonly answer: Answer }
+  | { readonly kind: 'running' }
+  | { readonly kind: 'mismatch' };
 
 export function idempotencyKey(header: string | string[] | undefined): string | null {
   if (header === undefined) return null;
-  if (typeof header !== 'string' || !/^[\x21-\x7E]{1,255}$/.test(header)) throw httpErrors('request.idempotency_key', { field: 'Idempotency-Key' });
+  if (typeof header !== 'string' || !/^[\x21-\x7E]{1,255}$/.test(header))
+    throw httpErrors('request.idempotency_key', { field: 'Idempotency-Key' });
   return header;
 }
 
@@ -39,7 +44,12 @@ export async function withIdempotency<Context>(
   return answer;
 }
 
-async function released<Context>(store: IdempotencyStore<Context>, context: Context, key: string, run: () => Promise<Answer>): Promise<Answer> {
+async function released<Context>(
+  store: IdempotencyStore<Context>,
+  context: Context,
+  key: string,
+  run: () => Promise<Answer>,
+): Promise<Answer> {
   try {
     return await run();
   } catch (thrown) {

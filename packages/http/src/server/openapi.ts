@@ -23,7 +23,12 @@ export function openApi(routes: readonly AnyRoute[], options: OpenApiOptions): R
   }
   return {
     openapi: '3.1.0',
-    info: { title: options.title, version: options.version, description: options.description, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+    info: {
+      title: options.title,
+      version: options.version,
+      description: options.description,
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
     servers: [{ url: options.serverUrl }],
     paths,
     components: { securitySchemes: options.securitySchemes, schemas: { Error: ERROR_SCHEMA } },
@@ -55,7 +60,9 @@ function operation(route: AnyRoute, operationId: string): Record<string, unknown
     ...(route.audit === null ? {} : { 'x-audit': route.audit }),
     security: route.credentials.map((kind) => ({ [kind]: [] })),
     parameters: [...parameters(route.params, 'path'), ...parameters(route.query, 'query')],
-    ...(body ? { requestBody: { required: !body.safeParse({}).success, content: { [media]: { schema: jsonSchema(body, 'input') } } } } : {}),
+    ...(body
+      ? { requestBody: { required: !body.safeParse({}).success, content: { [media]: { schema: jsonSchema(body, 'input') } } } }
+      : {}),
     responses: {
       ...Object.fromEntries(Object.entries(route.answers).map(([status, schema]) => [status, answer(status, schema as z.ZodType | null)])),
       default: { description: 'Error', content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } },
@@ -80,6 +87,9 @@ function parameters(schema: z.ZodType | undefined, where: 'path' | 'query'): obj
 }
 
 function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Record<string, unknown> {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, target: 'draft-2020-12', unrepresentable: 'any' }) as Record<string, unknown>;
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, target: 'draft-2020-12', unrepresentable: 'any' }) as Record<
+    string,
+    unknown
+  >;
   return rest;
 }

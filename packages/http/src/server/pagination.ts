@@ -29,7 +29,12 @@ export function objectList<Schema extends z.ZodType>(object: Schema) {
   });
 }
 
-export function listAnswer<Row, Shape>(page: Page<Row>, query: { page: number; page_size: number }, api: string, shape: (row: Row) => Shape) {
+export function listAnswer<Row, Shape>(
+  page: Page<Row>,
+  query: { page: number; page_size: number },
+  api: string,
+  shape: (row: Row) => Shape,
+) {
   const more = query.page * query.page_size < page.total;
   return {
     total: page.total,

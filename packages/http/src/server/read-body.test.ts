@@ -13,8 +13,25 @@ beforeEach(async () => {
   const common = { credentials: [], scope: null, rateClass: 'api', audit: null, idempotent: false } as const;
   server = await createServer<object>({
     routes: [
-      route({ ...common, id: 'thing.take', method: 'POST', path: '/take', summary: 'Takes a body', body: z.looseObject({}), answers: { 200: z.object({}) }, handler: async () => ({ status: 200, body: {} }) }),
-      route({ ...common, id: 'thing.get', method: 'GET', path: '/get', summary: 'Answers', answers: { 200: z.object({}) }, handler: async () => ({ status: 200, body: {} }) }),
+      route({
+        ...common,
+        id: 'thing.take',
+        method: 'POST',
+        path: '/take',
+        summary: 'Takes a body',
+        body: z.looseObject({}),
+        answers: { 200: z.object({}) },
+        handler: async () => ({ status: 200, body: {} }),
+      }),
+      route({
+        ...common,
+        id: 'thing.get',
+        method: 'GET',
+        path: '/get',
+        summary: 'Answers',
+        answers: { 200: z.object({}) },
+        handler: async () => ({ status: 200, body: {} }),
+      }),
     ],
     log: silentLog,
     bodyBytesMax: LIMIT,
@@ -30,7 +47,8 @@ afterEach(async () => {
   await server.close();
 });
 
-const post = (bytes: number) => `POST /take HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\ncontent-length: ${bytes}\r\n\r\n{}${' '.repeat(bytes - 2)}`;
+const post = (bytes: number) =>
+  `POST /take HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\ncontent-length: ${bytes}\r\n\r\n{}${' '.repeat(bytes - 2)}`;
 
 /** What one connection answers to these bytes, until as many answers have come. */
 async function answersTo(text: string, count: number): Promise<string[]> {
@@ -52,9 +70,12 @@ async function answersTo(text: string, count: number): Promise<string[]> {
 }
 
 describe('a body that is too large', () => {
-  test.each([LIMIT + 1, 100 * LIMIT, 3000 * LIMIT])('of %i bytes is refused, and the next request on its connection is answered', async (bytes) => {
-    expect(await answersTo(`${post(bytes)}GET /get HTTP/1.1\r\nhost: here\r\n\r\n`, 2)).toEqual(['413', '200']);
-  });
+  test.each([LIMIT + 1, 100 * LIMIT, 3000 * LIMIT])(
+    'of %i bytes is refused, and the next request on its connection is answered',
+    async (bytes) => {
+      expect(await answersTo(`${post(bytes)}GET /get HTTP/1.1\r\nhost: here\r\n\r\n`, 2)).toEqual(['413', '200']);
+    },
+  );
 
   test('control: one that is just small enough is taken', async () => {
     expect(await answersTo(`${post(LIMIT)}GET /get HTTP/1.1\r\nhost: here\r\n\r\n`, 2)).toEqual(['200', '200']);

@@ -48,7 +48,9 @@ export function decodeBody(bytes: Buffer, contentType: string | undefined, form:
   try {
     return parseJson(text, undefined, { protoAction: 'remove', constructorAction: 'remove' });
   } catch (cause) {
-    throw httpErrors('request.malformed_json', { params: { problem: cause instanceof Error ? cause.message.slice(0, 120) : 'unreadable' } });
+    throw httpErrors('request.malformed_json', {
+      params: { problem: cause instanceof Error ? cause.message.slice(0, 120) : 'unreadable' },
+    });
   }
 }
 

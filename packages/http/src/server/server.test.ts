@@ -24,9 +24,22 @@ const routes: AnyRoute[] = [
     query: z.object({ n: z.coerce.number().optional() }),
     body: z.strictObject({ text: z.string() }),
     answers: { 200: z.object({ text: z.string(), runs: z.int() }) },
-    handler: async (_context, { params, body }) => ({ status: 200, body: { text: `${params.name}:${body.text}`, runs: ++runs, secret: 'undeclared' } }),
+    handler: async (_context, { params, body }) => ({
+      status: 200,
+      body: { text: `${params.name}:${body.text}`, runs: ++runs, secret: 'undeclared' },
+    }),
   }),
-  route({ ...base, id: 'form.create', method: 'POST', path: '/v1/form', bodyForm: 'form-or-json', errors: 'oauth', body: z.object({ a: z.string() }), answers: { 200: z.object({ a: z.string() }) }, handler: async (_c, { body }) => ({ status: 200, body }) }),
+  route({
+    ...base,
+    id: 'form.create',
+    method: 'POST',
+    path: '/v1/form',
+    bodyForm: 'form-or-json',
+    errors: 'oauth',
+    body: z.object({ a: z.string() }),
+    answers: { 200: z.object({ a: z.string() }) },
+    handler: async (_c, { body }) => ({ status: 200, body }),
+  }),
   route({
     ...base,
     id: 'signal.create',
@@ -109,7 +122,8 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const post = (path: string, body: string, headers: Record<string, string> = {}) => fetch(url + path, { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
+const post = (path: string, body: string, headers: Record<string, string> = {}) =>
+  fetch(url + path, { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
 
 async function rawRequest(text: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
@@ -204,9 +218,12 @@ describe('a body', () => {
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
   });
 
-  it.each(['application/x-www-form-urlencoded', 'application/form-urlencoded', 'text/plain'])('of a form is read by the name %j', async (type) => {
-    expect(await (await post('/v1/form', 'a=b%20c', { 'content-type': type })).json()).toEqual({ a: 'b c' });
-  });
+  it.each(['application/x-www-form-urlencoded', 'application/form-urlencoded', 'text/plain'])(
+    'of a form is read by the name %j',
+    async (type) => {
+      expect(await (await post('/v1/form', 'a=b%20c', { 'content-type': type })).json()).toEqual({ a: 'b c' });
+    },
+  );
 
   it('of a form is read without any name', async () => {
     const answer = await fetch(`${url}/v1/form`, { method: 'POST', body: Buffer.from('a=b') });
@@ -264,7 +281,15 @@ describe('withIdempotency', () => {
 
 describe('CORS', () => {
   it('answers a preflight of a route that allows it, and of no other', async () => {
-    const preflight = (path: string) => fetch(url + path, { method: 'OPTIONS', headers: { origin: 'https://app.example', 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization,x-kloudless-source' } });
+    const preflight = (path: string) =>
+      fetch(url + path, {
+        method: 'OPTIONS',
+        headers: {
+          origin: 'https://app.example',
+          'access-control-request-method': 'POST',
+          'access-control-request-headers': 'authorization,x-kloudless-source',
+        },
+      });
     const allowed = await preflight('/v1/echo/a/');
     expect(allowed.headers.get('access-control-allow-origin')).toBe('https://app.example');
     expect(allowed.headers.get('access-control-allow-headers')).toContain('x-kloudless-source');
@@ -291,7 +316,9 @@ describe('a request line', () => {
   });
 
   it('whose body never ends is answered and closed', async () => {
-    const answer = await rawRequest('POST /v1/echo/a HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"te');
+    const answer = await rawRequest(
+      'POST /v1/echo/a HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"te',
+    );
     expect(answer === '' || answer.startsWith('HTTP/1.1 408 ')).toBe(true);
   });
 
@@ -346,7 +373,12 @@ describe("the caller's signal", () => {
 
   it('stops when the caller leaves', async () => {
     const leaving = new AbortController();
-    const answer = fetch(`${url}/v1/signal/yes`, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' }, signal: leaving.signal });
+    const answer = fetch(`${url}/v1/signal/yes`, {
+      method: 'POST',
+      body: '{}',
+      headers: { 'content-type': 'application/json' },
+      signal: leaving.signal,
+    });
     await expect.poll(() => waiting.since).toBeGreaterThan(0);
     leaving.abort();
     await expect(answer).rejects.toThrow();

@@ -69,7 +69,12 @@ export async function createServer<Context>(options: ServerOptions<Context>): Pr
   await server.register(cors, {
     hook: 'onRequest',
     delegator: (request, done) =>
-      done(null, corsPaths(request.url ?? '') ? { origin: true, methods: ANY_METHODS, maxAge: 600, exposedHeaders: ['x-request-id', 'retry-after'] } : { origin: false }),
+      done(
+        null,
+        corsPaths(request.url ?? '')
+          ? { origin: true, methods: ANY_METHODS, maxAge: 600, exposedHeaders: ['x-request-id', 'retry-after'] }
+          : { origin: false },
+      ),
   });
   server.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
@@ -84,7 +89,8 @@ export async function createServer<Context>(options: ServerOptions<Context>): Pr
   server.setNotFoundHandler((request, reply) => {
     const signal = new AbortController().signal;
     const allowed = allowedMethods(options.routes, request.raw.url ?? '/');
-    const error = allowed.length === 0 ? httpErrors('not_found') : httpErrors('method.not_allowed', { params: { allowed: allowed.join(', ') } });
+    const error =
+      allowed.length === 0 ? httpErrors('not_found') : httpErrors('method.not_allowed', { params: { allowed: allowed.join(', ') } });
     if (allowed.length > 0) reply.header('allow', allowed.join(', '));
     return sendError(options, error, 'rest', callOf(request, {}, signal), reply);
   });
@@ -117,8 +123,14 @@ function register<Context>(server: FastifyInstance, options: ServerOptions<Conte
       let call = callOf(request, {}, leaving.signal);
       try {
         const stream = request.body as Readable | undefined;
-        const bytes = route.bodyForm === 'stream' || stream === undefined ? Buffer.alloc(0) : await readBytes(stream, { bytes: options.bodyBytesMax, ms: options.bodyMsMax ?? BODY_MS_MAX });
-        const decoded = route.bodyForm === 'stream' || route.body === undefined ? undefined : decodeBody(bytes, request.headers['content-type'], route.bodyForm ?? 'json');
+        const bytes =
+          route.bodyForm === 'stream' || stream === undefined
+            ? Buffer.alloc(0)
+            : await readBytes(stream, { bytes: options.bodyBytesMax, ms: options.bodyMsMax ?? BODY_MS_MAX });
+        const decoded =
+          route.bodyForm === 'stream' || route.body === undefined
+            ? undefined
+            : decodeBody(bytes, request.headers['content-type'], route.bodyForm ?? 'json');
         if (route.bodyForm === 'form-or-json') call = callOf(request, decoded as Record<string, string | string[]>, leaving.signal);
         const context = await options.open(call, route);
         const raw: RawRequest = { message: request.raw, response: reply.raw, target: request.raw.url ?? '/', signal: leaving.signal };
@@ -137,7 +149,13 @@ function register<Context>(server: FastifyInstance, options: ServerOptions<Conte
         const answer =
           key === null
             ? await run()
-            : await withIdempotency(options.idempotency, context, key, { method: request.method, target: call.target, body: bytes }, async () => shaped(route, await run()));
+            : await withIdempotency(
+                options.idempotency,
+                context,
+                key,
+                { method: request.method, target: call.target, body: bytes },
+                async () => shaped(route, await run()),
+              );
         if (answer === ALREADY_SENT) return reply;
         return send(reply, shaped(route, answer));
       } catch (thrown) {
@@ -158,8 +176,10 @@ function restNamed(route: AnyRoute, params: Readonly<Record<string, string>>): R
 
 /** Parses the answer by its declared schema: a field that is not declared cannot leave. */
 function shaped(route: AnyRoute, answer: Answer | typeof ALREADY_SENT): Answer {
-  if (answer === ALREADY_SENT) throw httpErrors('server_error', { detail: `${route.id} sent its answer itself, yet takes an Idempotency-Key` });
-  if (!(answer.status in route.answers)) throw httpErrors('server_error', { detail: `${route.id} does not declare status ${answer.status}` });
+  if (answer === ALREADY_SENT)
+    throw httpErrors('server_error', { detail: `${route.id} sent its answer itself, yet takes an Idempotency-Key` });
+  if (!(answer.status in route.answers))
+    throw httpErrors('server_error', { detail: `${route.id} does not declare status ${answer.status}` });
   const schema = route.answers[answer.status];
   if (!schema || answer.body === undefined || typeof answer.body === 'string') return answer;
   return { ...answer, body: schema.parse(answer.body) };
@@ -188,7 +208,10 @@ async function sendError<Context>(
   // What the router refuses itself has passed no hook.
   reply.header('x-request-id', call.requestId);
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', String(error.retryAfterSeconds));
-  const answer = shape === 'page' ? await options.errorPage(error, call.requestId, call) : { status: error.status, body: shape === 'oauth' ? oauthErrorBody(error, call.requestId) : restErrorBody(error, call.requestId) };
+  const answer =
+    shape === 'page'
+      ? await options.errorPage(error, call.requestId, call)
+      : { status: error.status, body: shape === 'oauth' ? oauthErrorBody(error, call.requestId) : restErrorBody(error, call.requestId) };
   const challenge = challengeFor(error, shape);
   if (challenge !== null) reply.header('www-authenticate', challenge);
   if (reply.sent) return sendHijacked(reply, answer);
@@ -205,7 +228,10 @@ function sendHijacked(reply: FastifyReply, answer: Answer): FastifyReply {
 
 /** RFC 6750 §3: no error code where no token came, `invalid_token` where a bad one did. RFC 6749 §5.2: Basic for a client. */
 function challengeFor(error: PlatformError, shape: 'rest' | 'oauth' | 'page'): string | null {
-  if (error.status === 401) return error.wire === 'invalid_token' ? 'Bearer realm="bulkhead", error="invalid_token"' : `${shape === 'oauth' ? 'Basic' : 'Bearer'} realm="bulkhead", APIKey realm="bulkhead"`;
+  if (error.status === 401)
+    return error.wire === 'invalid_token'
+      ? 'Bearer realm="bulkhead", error="invalid_token"'
+      : `${shape === 'oauth' ? 'Basic' : 'Bearer'} realm="bulkhead", APIKey realm="bulkhead"`;
   if (error.status === 403 && error.code === 'forbidden') return 'Bearer realm="bulkhead", error="insufficient_scope"';
   return null;
 }
@@ -247,12 +273,19 @@ function corsMatcher(routes: readonly AnyRoute[]): (target: string) => boolean {
 /** The methods that a path has, for telling a wrong method from a wrong path; the same for everybody, whoever asks. */
 function allowedMethods(routes: readonly AnyRoute[], target: string): string[] {
   const path = pathOf(target);
-  const methods = routes.filter((route) => pathForm(route).test(path)).flatMap(({ method }) => (method === 'ANY' ? ANY_METHODS : method === 'GET' ? ['GET', 'HEAD'] : [method]));
+  const methods = routes
+    .filter((route) => pathForm(route).test(path))
+    .flatMap(({ method }) => (method === 'ANY' ? ANY_METHODS : method === 'GET' ? ['GET', 'HEAD'] : [method]));
   return [...new Set(methods)].sort();
 }
 
 function pathForm(route: AnyRoute): RegExp {
-  return new RegExp(`^${route.path.replaceAll('.', '\\.').replace(/\/?\{\w+(\\\.){3}\}$/, '(/.*)?').replaceAll(/\{\w+\}/g, '[^/]+')}/?$`);
+  return new RegExp(
+    `^${route.path
+      .replaceAll('.', '\\.')
+      .replace(/\/?\{\w+(\\\.){3}\}$/, '(/.*)?')
+      .replaceAll(/\{\w+\}/g, '[^/]+')}/?$`,
+  );
 }
 
 function pathOf(target: string): string {

@@ -1,3 +1,12 @@
-export { type Actor, type ApiKeyPrincipal, type BearerPrincipal, type ClientPrincipal, type CredentialKind, type MetaTokenPrincipal, type PassthroughDetail, type Principal } from './principal.ts';
+export {
+  type Actor,
+  type ApiKeyPrincipal,
+  type BearerPrincipal,
+  type ClientPrincipal,
+  type CredentialKind,
+  type MetaTokenPrincipal,
+  type PassthroughDetail,
+  type Principal,
+} from './principal.ts';
 export { RequestContext } from './request-context.ts';
 export { route } from './route.ts';

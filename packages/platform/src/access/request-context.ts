@@ -15,7 +15,15 @@ export class RequestContext<Caller extends Principal | null = Principal | null> 
   readonly #applicationId: ApplicationId | null;
   #audited = false;
 
-  constructor(fields: { requestId: string; principal: Caller; applicationId: ApplicationId | null; now: Date; log: Log; call: IncomingCall; auditAction: string | null }) {
+  constructor(fields: {
+    requestId: string;
+    principal: Caller;
+    applicationId: ApplicationId | null;
+    now: Date;
+    log: Log;
+    call: IncomingCall;
+    auditAction: string | null;
+  }) {
     this.requestId = fields.requestId;
     this.principal = fields.principal;
     this.now = fields.now;

@@ -28,7 +28,8 @@ function apiKey(row: ApiKeyRow): ApiKey {
 
 export async function issueApiKey(tx: Tx, applicationId: ApplicationId, now: Date): Promise<{ apiKey: ApiKey; secret: Secret }> {
   const { held } = await tx.one<{ held: number }>(sql`select count(*) as held from api_keys where application_id = ${applicationId}`);
-  if (held >= CHILDREN_MAX.apiKeys) throw applicationErrors('limit.reached', { params: { limit: CHILDREN_MAX.apiKeys, things: 'API keys' } });
+  if (held >= CHILDREN_MAX.apiKeys)
+    throw applicationErrors('limit.reached', { params: { limit: CHILDREN_MAX.apiKeys, things: 'API keys' } });
   const issued = apiKeyCredential.issue(applicationId);
   const row = await tx.one<ApiKeyRow>(sql`
     insert into api_keys (application_id, api_key_id, key_hash, shortened, created_at)

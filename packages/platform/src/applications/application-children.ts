@@ -144,7 +144,13 @@ function oauthKeyRoutes({ db, vault, publicUrl }: ChildrenParts): AnyRoute[] {
       add: async (tx, context, body) => {
         await requireOAuthService(tx, context.applicationId, body.service);
         const clientSecret = body.client_secret === undefined ? null : new Secret(body.client_secret);
-        const added = await addOAuthKey(tx, vault, context.applicationId, { service: body.service, clientId: body.client_id, clientSecret, scopes: body.scopes ?? null }, context.now);
+        const added = await addOAuthKey(
+          tx,
+          vault,
+          context.applicationId,
+          { service: body.service, clientId: body.client_id, clientSecret, scopes: body.scopes ?? null },
+          context.now,
+        );
         return withCallback(tx, context.applicationId, added);
       },
       remove: (tx, applicationId, row) => deleteOAuthKey(tx, applicationId, row.oauthKeyId),
@@ -166,7 +172,14 @@ function oauthKeyRoutes({ db, vault, publicUrl }: ChildrenParts): AnyRoute[] {
       handler: async (context, { params, body }) => {
         const row = await db.withTenant(context.applicationId, async (tx) => {
           const clientSecret = body.client_secret === undefined ? undefined : new Secret(body.client_secret);
-          const changed = await changeOAuthKey(tx, vault, context.applicationId, params.id, { clientId: body.client_id, clientSecret, scopes: body.scopes }, context.now);
+          const changed = await changeOAuthKey(
+            tx,
+            vault,
+            context.applicationId,
+            params.id,
+            { clientId: body.client_id, clientSecret, scopes: body.scopes },
+            context.now,
+          );
           if (changed === null) throw httpErrors('not_found');
           await audit(tx, context, { target: changed.oauthKeyId, detail: { fields: Object.keys(body) } });
           return withCallback(tx, context.applicationId, changed);
@@ -181,5 +194,6 @@ function oauthKeyRoutes({ db, vault, publicUrl }: ChildrenParts): AnyRoute[] {
 export async function requireOAuthService(tx: Tx, applicationId: ApplicationId, service: string): Promise<void> {
   const found = await findService(tx, applicationId, service);
   if (found === null) throw applicationErrors('oauth_key.unknown_service', { params: { service }, field: 'service' });
-  if (found.service.definition.auth.type !== 'oauth2') throw applicationErrors('oauth_key.not_oauth', { params: { service }, field: 'service' });
+  if (found.service.definition.auth.type !== 'oauth2')
+    throw applicationErrors('oauth_key.not_oauth', { params: { service }, field: 'service' });
 }

@@ -111,7 +111,13 @@ export const apiKeyAnswer = z.object({
   ...meta,
 });
 export const redirectUriAnswer = z.object({ id: z.string(), url: z.string(), modified: iso, type: z.literal('redirect_uri'), ...meta });
-export const trustedDomainAnswer = z.object({ id: z.string(), domain: z.string(), modified: iso, type: z.literal('trusted_domain'), ...meta });
+export const trustedDomainAnswer = z.object({
+  id: z.string(),
+  domain: z.string(),
+  modified: iso,
+  type: z.literal('trusted_domain'),
+  ...meta,
+});
 export const oauthKeyAnswer = z.object({
   id: z.string(),
   service: z.string(),

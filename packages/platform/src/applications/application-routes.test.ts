@@ -13,7 +13,14 @@ const SERVICE = {
   id: 'harbour',
   friendly_name: 'Harbour',
   apis: ['raw'],
-  auth: { type: 'oauth2', authorization_endpoint: 'https://up.example/authorize', token_endpoint: 'https://up.example/token', scopes: ['files'], pkce: true, token_endpoint_auth_method: 'client_secret_basic' },
+  auth: {
+    type: 'oauth2',
+    authorization_endpoint: 'https://up.example/authorize',
+    token_endpoint: 'https://up.example/token',
+    scopes: ['files'],
+    pkce: true,
+    token_endpoint_auth_method: 'client_secret_basic',
+  },
   api: { base_url: 'https://api.up.example' },
   identity: { url: 'https://api.up.example/me', id: '/id', name: '/name' },
 };
@@ -22,7 +29,12 @@ const children: [collection: string, body: Record<string, unknown>, bad: Record<
   ['redirect_uris', { url: 'https://x.example/cb' }, { url: 'http://x.example/cb' }, 'url'],
   ['trusted_domains', { domain: 'x.example' }, { domain: 'https://x.example' }, 'domain'],
   ['services', SERVICE, { ...SERVICE, api: { base_url: 'ftp://x' } }, 'api.base_url'],
-  ['oauth_keys', { service: 'harbour', client_id: 'c', client_secret: 's3cr3t-of-oauth' }, { service: 'nowhere', client_id: 'c', client_secret: 's' }, 'service'],
+  [
+    'oauth_keys',
+    { service: 'harbour', client_id: 'c', client_secret: 's3cr3t-of-oauth' },
+    { service: 'nowhere', client_id: 'c', client_secret: 's' },
+    'service',
+  ],
   ['webhooks', { url: 'https://hooks.example/in', format: 'standard' }, { url: 'gopher://x' }, 'url'],
   ['apikeys', {}, { key: 'mine' }, 'key'],
 ];
@@ -76,9 +88,17 @@ describe('a custom service', () => {
 
 describe('the Meta API', () => {
   it('lists, filters, searches and pages Applications, and answers 404 past the end', async () => {
-    for (const name of ['Alpha', 'Beta', 'Gamma']) await world.application({ name, environment: 'staging', end_customer: `customer ${name}` });
+    for (const name of ['Alpha', 'Beta', 'Gamma'])
+      await world.application({ name, environment: 'staging', end_customer: `customer ${name}` });
     const page = (query: string) => world.meta('GET', `/applications?${query}`);
-    expect((await page('environment=staging&page_size=2')).json).toMatchObject({ total: 3, count: 2, page: 1, next_page: 2, type: 'object_list', api: 'meta' });
+    expect((await page('environment=staging&page_size=2')).json).toMatchObject({
+      total: 3,
+      count: 2,
+      page: 1,
+      next_page: 2,
+      type: 'object_list',
+      api: 'meta',
+    });
     expect((await page('environment=staging&page_size=2&page=2')).json).toMatchObject({ count: 1, next_page: null });
     expect((await page('environment=staging&page_size=2&page=3')).status).toBe(404);
     expect((await page('search=gamm')).json.objects.map((one: { name: string }) => one.name)).toEqual(['Gamma']);
@@ -94,10 +114,19 @@ describe('the Meta API', () => {
   });
 
   it('takes a Meta token as Bearer or DeveloperKey, in any case, and nothing else', async () => {
-    const as = (authorization?: string) => world.call('GET', '/v1/meta/applications', authorization === undefined ? {} : { headers: { authorization } });
-    for (const scheme of ['Bearer', 'bearer', 'DeveloperKey', 'developerkey']) expect((await as(`${scheme} ${world.metaToken}`)).status).toBe(200);
+    const as = (authorization?: string) =>
+      world.call('GET', '/v1/meta/applications', authorization === undefined ? {} : { headers: { authorization } });
+    for (const scheme of ['Bearer', 'bearer', 'DeveloperKey', 'developerkey'])
+      expect((await as(`${scheme} ${world.metaToken}`)).status).toBe(200);
     const { apiKey } = await world.application();
-    for (const bad of [undefined, 'Bearer', `APIKey ${apiKey}`, `Bearer ${apiKey}`, `Basic ${Buffer.from(`x:${world.metaToken}`).toString('base64')}`, `Bearer ${world.metaToken}x`]) {
+    for (const bad of [
+      undefined,
+      'Bearer',
+      `APIKey ${apiKey}`,
+      `Bearer ${apiKey}`,
+      `Basic ${Buffer.from(`x:${world.metaToken}`).toString('base64')}`,
+      `Bearer ${world.metaToken}x`,
+    ]) {
       const refused = await as(bad);
       expect(refused.status).toBe(401);
       expect(refused.headers.get('www-authenticate')).toContain('Bearer');

@@ -14,8 +14,22 @@ import {
   eventSettingsAnswer,
   eventSettingsBody,
 } from './application-messages.ts';
-import { applicationChanges, applicationShape, brandingChanges, brandingShape, eventSettingsChanges, eventSettingsShape } from './application-shape.ts';
-import { getApplicationSettings, getEventSettings, listApplications, updateApplication, updateBranding, updateEventSettings } from './application-store.ts';
+import {
+  applicationChanges,
+  applicationShape,
+  brandingChanges,
+  brandingShape,
+  eventSettingsChanges,
+  eventSettingsShape,
+} from './application-shape.ts';
+import {
+  getApplicationSettings,
+  getEventSettings,
+  listApplications,
+  updateApplication,
+  updateBranding,
+  updateEventSettings,
+} from './application-store.ts';
 
 const READ = { credentials: ['meta_token'], scope: 'applications:read', rateClass: 'meta', audit: null } as const;
 const WRITE = { credentials: ['meta_token'], scope: 'applications:write', rateClass: 'meta' } as const;
@@ -71,7 +85,8 @@ export function applicationRoutes({ db, publicUrl }: { db: Database; clock: Cloc
         const changed = await db.withTenant(context.applicationId, async (tx) => {
           await updateApplication(tx, context.applicationId, applicationChanges(body), context.now);
           if (body.branding) await updateBranding(tx, context.applicationId, brandingChanges(body.branding));
-          if (body.event_settings) await updateEventSettings(tx, context.applicationId, eventSettingsChanges(body.event_settings), context.now);
+          if (body.event_settings)
+            await updateEventSettings(tx, context.applicationId, eventSettingsChanges(body.event_settings), context.now);
           await audit(tx, context, { target: context.applicationId, detail: { fields: Object.keys(body) } });
           return getApplicationSettings(tx, context.applicationId);
         });

@@ -1,9 +1,20 @@
 import type { z } from 'zod';
 import type { Application, ApplicationChanges, Branding, BrandingChanges, EventSettings, EventSettingsChanges } from './application.ts';
-import type { applicationAnswer, applicationFields, brandingAnswer, brandingBody, eventSettingsAnswer, eventSettingsBody } from './application-messages.ts';
+import type {
+  applicationAnswer,
+  applicationFields,
+  brandingAnswer,
+  brandingBody,
+  eventSettingsAnswer,
+  eventSettingsBody,
+} from './application-messages.ts';
 
 /** The Application as the Meta API shows it. */
-export function applicationShape(application: Application, branding: Branding | null, publicUrl: string): z.input<typeof applicationAnswer> {
+export function applicationShape(
+  application: Application,
+  branding: Branding | null,
+  publicUrl: string,
+): z.input<typeof applicationAnswer> {
   return {
     id: application.applicationId,
     name: application.name,
@@ -43,7 +54,11 @@ export function brandingShape(branding: Branding): z.input<typeof brandingAnswer
 }
 
 export function eventSettingsShape(settings: EventSettings): z.input<typeof eventSettingsAnswer> {
-  return { enabled: settings.enabled, retention_hours: settings.retentionHours, types: settings.types === null ? null : [...settings.types] };
+  return {
+    enabled: settings.enabled,
+    retention_hours: settings.retentionHours,
+    types: settings.types === null ? null : [...settings.types],
+  };
 }
 
 type ApplicationBody = { [Field in keyof typeof applicationFields]?: z.output<(typeof applicationFields)[Field]> };

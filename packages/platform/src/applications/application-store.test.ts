@@ -18,13 +18,16 @@ describe('two changes of one Application at the same moment', () => {
       await tx.execute(sql`insert into event_settings (application_id) values (${id})`);
     });
     const change = (tx: Parameters<typeof updateBranding>[0], retentionHours: number) =>
-      below === 'branding' ? updateBranding(tx, id, { displayName: String(retentionHours) }) : updateEventSettings(tx, id, { retentionHours }, world.now());
+      below === 'branding'
+        ? updateBranding(tx, id, { displayName: String(retentionHours) })
+        : updateEventSettings(tx, id, { retentionHours }, world.now());
     let second: Promise<void> = Promise.resolve();
     await db.withTenant(id, async (tx) => {
       await updateApplication(tx, id, { description: 'above' }, world.now());
       second = db.withTenant(id, (other) => change(other, 2));
       second.catch(() => undefined);
-      const isWaiting = async () => (await tx.one<{ waits: boolean }>(sql`select exists (select from pg_locks where not granted) as waits`)).waits;
+      const isWaiting = async () =>
+        (await tx.one<{ waits: boolean }>(sql`select exists (select from pg_locks where not granted) as waits`)).waits;
       await expect.poll(isWaiting).toBe(true);
       await change(tx, 1);
     });

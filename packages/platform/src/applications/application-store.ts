@@ -1,7 +1,16 @@
 import type { ApplicationId } from '@bulkhead/base';
 import type { Page } from '@bulkhead/http';
 import { type OrganizationTx, sql, type Sql, type Tx } from '@bulkhead/postgres';
-import type { Application, ApplicationChanges, ApplicationEnvironment, ApplicationSettings, Branding, BrandingChanges, EventSettings, EventSettingsChanges } from './application.ts';
+import type {
+  Application,
+  ApplicationChanges,
+  ApplicationEnvironment,
+  ApplicationSettings,
+  Branding,
+  BrandingChanges,
+  EventSettings,
+  EventSettingsChanges,
+} from './application.ts';
 
 interface ApplicationRow {
   application_id: ApplicationId;
@@ -103,7 +112,10 @@ export async function listApplications(tx: OrganizationTx, filter: ApplicationFi
   if (filter.active !== undefined) where.push(sql`active = ${filter.active}`);
   if (filter.environment !== undefined) where.push(sql`environment = ${filter.environment}`);
   if (filter.source !== undefined) where.push(sql`source_application_id = ${filter.source}`);
-  if (filter.search !== undefined) where.push(sql`(strpos(lower(name), lower(${filter.search})) > 0 or strpos(lower(coalesce(end_customer, '')), lower(${filter.search})) > 0)`);
+  if (filter.search !== undefined)
+    where.push(
+      sql`(strpos(lower(name), lower(${filter.search})) > 0 or strpos(lower(coalesce(end_customer, '')), lower(${filter.search})) > 0)`,
+    );
   const condition = sql.join(where, sql.raw(' and '));
   const [total, rows] = await Promise.all([
     tx.one<{ total: number }>(sql`select count(*) as total from applications where ${condition}`),
@@ -116,7 +128,13 @@ export async function listApplications(tx: OrganizationTx, filter: ApplicationFi
 
 export async function insertApplication(
   tx: Tx,
-  fields: { applicationId: ApplicationId; organizationId: string; changes: ApplicationChanges & { name: string }; source: { applicationId: string; revision: number } | null; now: Date },
+  fields: {
+    applicationId: ApplicationId;
+    organizationId: string;
+    changes: ApplicationChanges & { name: string };
+    source: { applicationId: string; revision: number } | null;
+    now: Date;
+  },
 ): Promise<void> {
   const { changes, now } = fields;
   await tx.execute(sql`
@@ -208,7 +226,9 @@ export async function recordSourceRevision(tx: Tx, applicationId: ApplicationId,
 
 /** Marks it deleted; from the commit on nothing finds it. What hangs below goes with `eraseApplication`. */
 export async function markApplicationDeleted(tx: Tx, applicationId: ApplicationId, now: Date): Promise<void> {
-  await tx.execute(sql`update applications set deleted_at = ${now}, active = false where application_id = ${applicationId} and deleted_at is null`);
+  await tx.execute(
+    sql`update applications set deleted_at = ${now}, active = false where application_id = ${applicationId} and deleted_at is null`,
+  );
 }
 
 /** Removes every row of the Application, its data keys too: what an old dump holds of it cannot be opened again. */
@@ -246,6 +266,8 @@ export async function cloneApplication(
   return true;
 }
 
-function assignments(fields: readonly (readonly [column: string, value: string | number | boolean | readonly string[] | null | undefined])[]): Sql[] {
+function assignments(
+  fields: readonly (readonly [column: string, value: string | number | boolean | readonly string[] | null | undefined])[],
+): Sql[] {
   return fields.flatMap(([column, value]) => (value === undefined ? [] : [sql`${sql.identifier(column)} = ${value}`]));
 }

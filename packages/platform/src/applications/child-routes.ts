@@ -25,7 +25,10 @@ export interface ChildCollection<Row, Body extends z.ZodType, Shape extends z.Zo
 }
 
 /** List, create, retrieve, delete: the four routes that every collection has. */
-export function childRoutes<Row, Body extends z.ZodType, Shape extends z.ZodType>(db: Database, child: ChildCollection<Row, Body, Shape>): AnyRoute[] {
+export function childRoutes<Row, Body extends z.ZodType, Shape extends z.ZodType>(
+  db: Database,
+  child: ChildCollection<Row, Body, Shape>,
+): AnyRoute[] {
   return child.paths.flatMap((segment, position) => {
     const suffix = position === 0 ? '' : `.${segment}`;
     const collection = `/v1/meta/applications/{application_id}/${segment}`;

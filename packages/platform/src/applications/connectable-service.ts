@@ -19,11 +19,20 @@ export async function listConnectableServices(tx: Tx, applicationId: Application
   const keys = await keysByService(tx, applicationId);
   const custom = await listCustomServices(tx, applicationId, { page: 1, page_size: CHILDREN_MAX.customServices });
   const all: ConnectableService[] = [
-    ...custom.rows.map(({ definition, callbackId }) => ({ service: upstreamService(definition), callbackId, oauthKeyId: keys.get(definition.id) ?? null })),
-    ...catalogueEntries.map((service) => ({ service, callbackId: service.definition.id, oauthKeyId: keys.get(service.definition.id) ?? null })),
+    ...custom.rows.map(({ definition, callbackId }) => ({
+      service: upstreamService(definition),
+      callbackId,
+      oauthKeyId: keys.get(definition.id) ?? null,
+    })),
+    ...catalogueEntries.map((service) => ({
+      service,
+      callbackId: service.definition.id,
+      oauthKeyId: keys.get(service.definition.id) ?? null,
+    })),
   ];
   return all.filter(
-    ({ service: { definition }, oauthKeyId }) => (definition.auth.type !== 'oauth2' || oauthKeyId !== null) && (enabled === null || enabled.includes(definition.id)),
+    ({ service: { definition }, oauthKeyId }) =>
+      (definition.auth.type !== 'oauth2' || oauthKeyId !== null) && (enabled === null || enabled.includes(definition.id)),
   );
 }
 
@@ -37,6 +46,8 @@ export async function findService(tx: Tx, applicationId: ApplicationId, id: stri
 }
 
 async function keysByService(tx: Tx, applicationId: ApplicationId): Promise<Map<string, string>> {
-  const rows = await tx.query<{ service: string; oauth_key_id: string }>(sql`select service, oauth_key_id from oauth_keys where application_id = ${applicationId}`);
+  const rows = await tx.query<{ service: string; oauth_key_id: string }>(
+    sql`select service, oauth_key_id from oauth_keys where application_id = ${applicationId}`,
+  );
   return new Map(rows.map((row) => [row.service, row.oauth_key_id]));
 }

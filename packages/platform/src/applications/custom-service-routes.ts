@@ -6,7 +6,14 @@ import { route } from '../access/index.ts';
 import { audit } from '../audit/index.ts';
 import { catalogueEntries, parseServiceDefinition, type ServiceDefinition, serviceDefinitionSchema } from '../services/index.ts';
 import { childRoutes } from './child-routes.ts';
-import { addCustomService, type CustomService, deleteCustomService, findCustomService, listCustomServices, replaceCustomService } from './custom-service-store.ts';
+import {
+  addCustomService,
+  type CustomService,
+  deleteCustomService,
+  findCustomService,
+  listCustomServices,
+  replaceCustomService,
+} from './custom-service-store.ts';
 
 const customServiceAnswer = z.looseObject({
   id: z.string(),
@@ -83,7 +90,10 @@ export function customServiceRoutes({ db, egress, publicUrl }: { db: Database; e
           const definition = parseServiceDefinition({ ...before.definition, ...body, id: before.definition.id });
           checkAddresses(egress, definition);
           const changed = await replaceCustomService(tx, context.applicationId, before, definition, context.now);
-          await audit(tx, context, { target: definition.id, detail: { fields: Object.keys(body).slice(0, 50), callbackReplaced: changed.callbackId !== before.callbackId } });
+          await audit(tx, context, {
+            target: definition.id,
+            detail: { fields: Object.keys(body).slice(0, 50), callbackReplaced: changed.callbackId !== before.callbackId },
+          });
           return changed;
         });
         return { status: 200, body: shape(row, context.applicationId) };

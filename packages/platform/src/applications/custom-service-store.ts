@@ -21,17 +21,31 @@ interface CustomServiceRow {
 }
 
 function customService(row: CustomServiceRow): CustomService {
-  return { definition: parseServiceDefinition(row.definition), callbackId: row.callback_id, createdAt: row.created_at, modifiedAt: row.modified_at };
+  return {
+    definition: parseServiceDefinition(row.definition),
+    callbackId: row.callback_id,
+    createdAt: row.created_at,
+    modifiedAt: row.modified_at,
+  };
 }
 
 function newCallbackId(): string {
   return `cb${randomBase62(22)}`;
 }
 
-export async function addCustomService(tx: Tx, applicationId: ApplicationId, definition: ServiceDefinition, now: Date): Promise<CustomService> {
-  if (findCatalogueEntry(definition.id) !== null) throw applicationErrors('custom_service.exists', { params: { service: definition.id }, field: 'id' });
-  const { held } = await tx.one<{ held: number }>(sql`select count(*) as held from custom_services where application_id = ${applicationId}`);
-  if (held >= CHILDREN_MAX.customServices) throw applicationErrors('limit.reached', { params: { limit: CHILDREN_MAX.customServices, things: 'custom services' } });
+export async function addCustomService(
+  tx: Tx,
+  applicationId: ApplicationId,
+  definition: ServiceDefinition,
+  now: Date,
+): Promise<CustomService> {
+  if (findCatalogueEntry(definition.id) !== null)
+    throw applicationErrors('custom_service.exists', { params: { service: definition.id }, field: 'id' });
+  const { held } = await tx.one<{ held: number }>(
+    sql`select count(*) as held from custom_services where application_id = ${applicationId}`,
+  );
+  if (held >= CHILDREN_MAX.customServices)
+    throw applicationErrors('limit.reached', { params: { limit: CHILDREN_MAX.customServices, things: 'custom services' } });
   try {
     return customService(
       await tx.one<CustomServiceRow>(sql`
@@ -39,12 +53,20 @@ export async function addCustomService(tx: Tx, applicationId: ApplicationId, def
         values (${applicationId}, ${definition.id}, ${sql.json(definition as JsonValue)}, ${newCallbackId()}, ${now}, ${now}) returning *`),
     );
   } catch (thrown) {
-    throw isUniqueViolation(thrown) ? applicationErrors('custom_service.exists', { params: { service: definition.id }, field: 'id' }) : thrown;
+    throw isUniqueViolation(thrown)
+      ? applicationErrors('custom_service.exists', { params: { service: definition.id }, field: 'id' })
+      : thrown;
   }
 }
 
 /** Replaces the definition. New endpoints get a new callback id, so a flow begun at the old ones cannot end at the new. */
-export async function replaceCustomService(tx: Tx, applicationId: ApplicationId, before: CustomService, definition: ServiceDefinition, now: Date): Promise<CustomService> {
+export async function replaceCustomService(
+  tx: Tx,
+  applicationId: ApplicationId,
+  before: CustomService,
+  definition: ServiceDefinition,
+  now: Date,
+): Promise<CustomService> {
   const moved = endpointsFingerprint(before.definition) !== endpointsFingerprint(definition);
   return customService(
     await tx.one<CustomServiceRow>(sql`
@@ -55,12 +77,20 @@ export async function replaceCustomService(tx: Tx, applicationId: ApplicationId,
 }
 
 export async function findCustomService(tx: Tx, applicationId: ApplicationId, id: string): Promise<CustomService | null> {
-  const row = await tx.maybe<CustomServiceRow>(sql`select * from custom_services where application_id = ${applicationId} and service = ${id}`);
+  const row = await tx.maybe<CustomServiceRow>(
+    sql`select * from custom_services where application_id = ${applicationId} and service = ${id}`,
+  );
   return row === null ? null : customService(row);
 }
 
-export async function listCustomServices(tx: Tx, applicationId: ApplicationId, page: { page: number; page_size: number }): Promise<Page<CustomService>> {
-  const { total } = await tx.one<{ total: number }>(sql`select count(*) as total from custom_services where application_id = ${applicationId}`);
+export async function listCustomServices(
+  tx: Tx,
+  applicationId: ApplicationId,
+  page: { page: number; page_size: number },
+): Promise<Page<CustomService>> {
+  const { total } = await tx.one<{ total: number }>(
+    sql`select count(*) as total from custom_services where application_id = ${applicationId}`,
+  );
   const rows = await tx.query<CustomServiceRow>(sql`
     select * from custom_services where application_id = ${applicationId} order by created_at, service
      limit ${page.page_size} offset ${(page.page - 1) * page.page_size}`);
@@ -69,7 +99,9 @@ export async function listCustomServices(tx: Tx, applicationId: ApplicationId, p
 
 /** Deletes the service and its OAuth key. Refused while accounts are connected to it. */
 export async function deleteCustomService(tx: Tx, applicationId: ApplicationId, id: string): Promise<boolean> {
-  const inUse = await tx.maybe(sql`select 1 from accounts where application_id = ${applicationId} and service = ${id} and not provisional limit 1`);
+  const inUse = await tx.maybe(
+    sql`select 1 from accounts where application_id = ${applicationId} and service = ${id} and not provisional limit 1`,
+  );
   if (inUse !== null) throw applicationErrors('custom_service.in_use');
   await tx.execute(sql`delete from oauth_keys where application_id = ${applicationId} and service = ${id}`);
   return (await tx.execute(sql`delete from custom_services where application_id = ${applicationId} and service = ${id}`)) === 1;

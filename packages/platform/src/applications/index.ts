@@ -24,4 +24,10 @@ export { type ConnectableService, findService, listConnectableServices } from '.
 export { cloneCustomServices, listCustomServices } from './custom-service-store.ts';
 export { addOAuthKey, cloneOAuthKeys, listOAuthKeys, openOAuthKey, removeAllOAuthKeys } from './oauth-key-store.ts';
 export { addRedirectUri, cloneRedirectUris, isRegisteredRedirectUri, listRedirectUris, removeRedirectUris } from './redirect-uri-store.ts';
-export { addTrustedDomain, cloneTrustedDomains, isTrustedOrigin, listTrustedDomains, removeTrustedDomains } from './trusted-domain-store.ts';
+export {
+  addTrustedDomain,
+  cloneTrustedDomains,
+  isTrustedOrigin,
+  listTrustedDomains,
+  removeTrustedDomains,
+} from './trusted-domain-store.ts';

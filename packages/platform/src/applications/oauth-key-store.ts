@@ -26,7 +26,14 @@ interface OAuthKeyRow {
 }
 
 function oauthKey(row: OAuthKeyRow): OAuthKey {
-  return { oauthKeyId: row.oauth_key_id, service: row.service, clientId: row.client_id, scopes: row.scopes, createdAt: row.created_at, modifiedAt: row.modified_at };
+  return {
+    oauthKeyId: row.oauth_key_id,
+    service: row.service,
+    clientId: row.client_id,
+    scopes: row.scopes,
+    createdAt: row.created_at,
+    modifiedAt: row.modified_at,
+  };
 }
 
 /** Sealed like any other, so that a row does not tell whether it holds a secret. */
@@ -44,7 +51,13 @@ export interface OAuthKeyFields {
   readonly scopes: readonly string[] | null;
 }
 
-export async function addOAuthKey(tx: Tx, vault: Vault, applicationId: ApplicationId, fields: OAuthKeyFields, now: Date): Promise<OAuthKey> {
+export async function addOAuthKey(
+  tx: Tx,
+  vault: Vault,
+  applicationId: ApplicationId,
+  fields: OAuthKeyFields,
+  now: Date,
+): Promise<OAuthKey> {
   const id = oauthKeyId.generate();
   const sealed = await vault.seal(tx, place(applicationId, id), fields.clientSecret ?? NO_SECRET);
   try {
@@ -54,7 +67,9 @@ export async function addOAuthKey(tx: Tx, vault: Vault, applicationId: Applicati
         values (${applicationId}, ${id}, ${fields.service}, ${fields.clientId}, ${sealed}, ${fields.scopes}, ${now}, ${now}) returning *`),
     );
   } catch (thrown) {
-    throw isUniqueViolation(thrown) ? applicationErrors('oauth_key.exists', { params: { service: fields.service }, field: 'service' }) : thrown;
+    throw isUniqueViolation(thrown)
+      ? applicationErrors('oauth_key.exists', { params: { service: fields.service }, field: 'service' })
+      : thrown;
   }
 }
 
@@ -82,7 +97,11 @@ export async function findOAuthKey(tx: Tx, applicationId: ApplicationId, id: str
   return row === null ? null : oauthKey(row);
 }
 
-export async function listOAuthKeys(tx: Tx, applicationId: ApplicationId, page: { page: number; page_size: number }): Promise<Page<OAuthKey>> {
+export async function listOAuthKeys(
+  tx: Tx,
+  applicationId: ApplicationId,
+  page: { page: number; page_size: number },
+): Promise<Page<OAuthKey>> {
   const { total } = await tx.one<{ total: number }>(sql`select count(*) as total from oauth_keys where application_id = ${applicationId}`);
   const rows = await tx.query<OAuthKeyRow>(sql`
     select * from oauth_keys where application_id = ${applicationId} order by created_at, oauth_key_id
@@ -104,7 +123,12 @@ export async function openOAuthKey(
   const row = await tx.maybe<OAuthKeyRow>(sql`select * from oauth_keys where application_id = ${applicationId} and service = ${service}`);
   if (row === null) return null;
   const clientSecret = await vault.open(tx, place(applicationId, row.oauth_key_id), row.client_secret_sealed);
-  return { oauthKeyId: row.oauth_key_id, clientId: row.client_id, clientSecret: clientSecret.reveal() === '' ? null : clientSecret, scopes: row.scopes };
+  return {
+    oauthKeyId: row.oauth_key_id,
+    clientId: row.client_id,
+    clientSecret: clientSecret.reveal() === '' ? null : clientSecret,
+    scopes: row.scopes,
+  };
 }
 
 /** Copies the keys, each secret opened under the source's data key and sealed anew under the clone's. `except`: services whose key the caller sets itself. */
@@ -122,7 +146,10 @@ export async function cloneOAuthKeys(
     const secret = await vault.open(tx, place(from, row.oauth_key_id), row.client_secret_sealed);
     copies.push({ id, row, sealed: await vault.seal(tx, place(to, id), secret) });
   }
-  const values = copies.map(({ id, row, sealed }) => sql`(${to}, ${id}, ${row.service}, ${row.client_id}, ${sealed}::bytea, ${row.scopes}::text[], ${now}::timestamptz, ${now}::timestamptz)`);
+  const values = copies.map(
+    ({ id, row, sealed }) =>
+      sql`(${to}, ${id}, ${row.service}, ${row.client_id}, ${sealed}::bytea, ${row.scopes}::text[], ${now}::timestamptz, ${now}::timestamptz)`,
+  );
   await tx.execute(sql`
     insert into oauth_keys (application_id, oauth_key_id, service, client_id, client_secret_sealed, scopes, created_at, modified_at)
     values ${sql.join(values)}`);

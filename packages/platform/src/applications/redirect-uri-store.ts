@@ -24,7 +24,8 @@ function redirectUri(row: RedirectUriRow): RedirectUri {
 export async function addRedirectUri(tx: Tx, applicationId: ApplicationId, url: string, now: Date): Promise<RedirectUri> {
   checkRedirectUri(url);
   const { held } = await tx.one<{ held: number }>(sql`select count(*) as held from redirect_uris where application_id = ${applicationId}`);
-  if (held >= CHILDREN_MAX.redirectUris) throw applicationErrors('limit.reached', { params: { limit: CHILDREN_MAX.redirectUris, things: 'redirect URIs' } });
+  if (held >= CHILDREN_MAX.redirectUris)
+    throw applicationErrors('limit.reached', { params: { limit: CHILDREN_MAX.redirectUris, things: 'redirect URIs' } });
   try {
     return redirectUri(
       await tx.one<RedirectUriRow>(sql`
@@ -36,8 +37,14 @@ export async function addRedirectUri(tx: Tx, applicationId: ApplicationId, url: 
   }
 }
 
-export async function listRedirectUris(tx: Tx, applicationId: ApplicationId, page: { page: number; page_size: number }): Promise<Page<RedirectUri>> {
-  const { total } = await tx.one<{ total: number }>(sql`select count(*) as total from redirect_uris where application_id = ${applicationId}`);
+export async function listRedirectUris(
+  tx: Tx,
+  applicationId: ApplicationId,
+  page: { page: number; page_size: number },
+): Promise<Page<RedirectUri>> {
+  const { total } = await tx.one<{ total: number }>(
+    sql`select count(*) as total from redirect_uris where application_id = ${applicationId}`,
+  );
   const rows = await tx.query<RedirectUriRow>(sql`
     select * from redirect_uris where application_id = ${applicationId} order by created_at, redirect_uri_id
      limit ${page.page_size} offset ${(page.page - 1) * page.page_size}`);
@@ -45,7 +52,9 @@ export async function listRedirectUris(tx: Tx, applicationId: ApplicationId, pag
 }
 
 export async function findRedirectUri(tx: Tx, applicationId: ApplicationId, id: string): Promise<RedirectUri | null> {
-  const row = await tx.maybe<RedirectUriRow>(sql`select * from redirect_uris where application_id = ${applicationId} and redirect_uri_id = ${id}`);
+  const row = await tx.maybe<RedirectUriRow>(
+    sql`select * from redirect_uris where application_id = ${applicationId} and redirect_uri_id = ${id}`,
+  );
   return row === null ? null : redirectUri(row);
 }
 

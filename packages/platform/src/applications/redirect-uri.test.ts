@@ -95,7 +95,16 @@ describe('matching a redirect URI', () => {
     expect(redirectUriMatches('http://127.0.0.1/cb', 'http://127.0.0.1:51004/cb')).toBe(true);
     expect(redirectUriMatches('http://127.0.0.1:3000/cb', 'http://127.0.0.1/cb')).toBe(true);
     expect(redirectUriMatches('http://[::1]:1/cb', 'http://[::1]:2/cb')).toBe(true);
-    for (const other of ['http://127.0.0.1:1/other', 'https://127.0.0.1:1/cb', 'http://127.0.0.2:1/cb', 'http://[::1]:1/cb', 'http://localhost:1/cb', 'http://127.0.0.1:1@evil.example/cb', 'http://127.0.0.1:1.evil.example/cb', 'http://127.0.0.1:/cb'])
+    for (const other of [
+      'http://127.0.0.1:1/other',
+      'https://127.0.0.1:1/cb',
+      'http://127.0.0.2:1/cb',
+      'http://[::1]:1/cb',
+      'http://localhost:1/cb',
+      'http://127.0.0.1:1@evil.example/cb',
+      'http://127.0.0.1:1.evil.example/cb',
+      'http://127.0.0.1:/cb',
+    ])
       expect(redirectUriMatches('http://127.0.0.1/cb', other)).toBe(false);
     expect(redirectUriMatches('http://localhost:1/cb', 'http://localhost:2/cb')).toBe(false);
     expect(redirectUriMatches('https://app.example:1/cb', 'https://app.example:2/cb')).toBe(false);

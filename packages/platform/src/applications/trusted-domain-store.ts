@@ -23,8 +23,11 @@ function trustedDomain(row: TrustedDomainRow): TrustedDomain {
 
 export async function addTrustedDomain(tx: Tx, applicationId: ApplicationId, domain: string, now: Date): Promise<TrustedDomain> {
   const checked = checkTrustedDomain(domain);
-  const { held } = await tx.one<{ held: number }>(sql`select count(*) as held from trusted_domains where application_id = ${applicationId}`);
-  if (held >= CHILDREN_MAX.trustedDomains) throw applicationErrors('limit.reached', { params: { limit: CHILDREN_MAX.trustedDomains, things: 'trusted domains' } });
+  const { held } = await tx.one<{ held: number }>(
+    sql`select count(*) as held from trusted_domains where application_id = ${applicationId}`,
+  );
+  if (held >= CHILDREN_MAX.trustedDomains)
+    throw applicationErrors('limit.reached', { params: { limit: CHILDREN_MAX.trustedDomains, things: 'trusted domains' } });
   try {
     return trustedDomain(
       await tx.one<TrustedDomainRow>(sql`
@@ -36,8 +39,14 @@ export async function addTrustedDomain(tx: Tx, applicationId: ApplicationId, dom
   }
 }
 
-export async function listTrustedDomains(tx: Tx, applicationId: ApplicationId, page: { page: number; page_size: number }): Promise<Page<TrustedDomain>> {
-  const { total } = await tx.one<{ total: number }>(sql`select count(*) as total from trusted_domains where application_id = ${applicationId}`);
+export async function listTrustedDomains(
+  tx: Tx,
+  applicationId: ApplicationId,
+  page: { page: number; page_size: number },
+): Promise<Page<TrustedDomain>> {
+  const { total } = await tx.one<{ total: number }>(
+    sql`select count(*) as total from trusted_domains where application_id = ${applicationId}`,
+  );
   const rows = await tx.query<TrustedDomainRow>(sql`
     select * from trusted_domains where application_id = ${applicationId} order by created_at, trusted_domain_id
      limit ${page.page_size} offset ${(page.page - 1) * page.page_size}`);
@@ -45,7 +54,9 @@ export async function listTrustedDomains(tx: Tx, applicationId: ApplicationId, p
 }
 
 export async function findTrustedDomain(tx: Tx, applicationId: ApplicationId, id: string): Promise<TrustedDomain | null> {
-  const row = await tx.maybe<TrustedDomainRow>(sql`select * from trusted_domains where application_id = ${applicationId} and trusted_domain_id = ${id}`);
+  const row = await tx.maybe<TrustedDomainRow>(
+    sql`select * from trusted_domains where application_id = ${applicationId} and trusted_domain_id = ${id}`,
+  );
   return row === null ? null : trustedDomain(row);
 }
 

@@ -11,7 +11,19 @@ describe('a trusted domain', () => {
     expect(checkTrustedDomain(text)).toBe(kept);
   });
 
-  it.each(['https://app.example', 'app.example/path', '*.app.example', 'user@app.example', 'app.example:port', 'app.example:99999', '', '-app.example', 'app..example', 'app.example?x', 'äpp.example'])('is not %j', (text) => {
+  it.each([
+    'https://app.example',
+    'app.example/path',
+    '*.app.example',
+    'user@app.example',
+    'app.example:port',
+    'app.example:99999',
+    '',
+    '-app.example',
+    'app..example',
+    'app.example?x',
+    'äpp.example',
+  ])('is not %j', (text) => {
     expect(() => checkTrustedDomain(text)).toThrow(expect.objectContaining({ code: 'trusted_domain.refused' }));
   });
 

@@ -20,7 +20,9 @@ function plain(env: Readonly<Record<string, string>>): Record<string, unknown> {
 
 describe('an environment without settings', () => {
   it('gives the documented defaults', () => {
-    const documented = Object.fromEntries(Object.values(SETTINGS).flatMap(({ variable, default: value }) => (value === null ? [] : [[variable, value]])));
+    const documented = Object.fromEntries(
+      Object.values(SETTINGS).flatMap(({ variable, default: value }) => (value === null ? [] : [[variable, value]])),
+    );
     expect(Object.keys(documented)).not.toEqual([]);
     expect(plain({})).toEqual(plain(documented));
     expect(plain({})).toEqual({
@@ -38,11 +40,14 @@ describe('an environment without settings', () => {
     });
   });
 
-  it.each(Object.entries(SETTINGS) as [keyof Environment, (typeof SETTINGS)[keyof Environment]][])('%s is read from its documented variable, and empty counts as unset', (name, { variable }) => {
-    expect(readEnvironment({ [variable]: 'text' })[name]).toBe('text');
-    expect(readEnvironment({ [variable]: '' })[name]).toBe(undefined);
-    expect(Object.values(readEnvironment({ [variable]: 'text' })).filter((value) => value !== undefined)).toHaveLength(1);
-  });
+  it.each(Object.entries(SETTINGS) as [keyof Environment, (typeof SETTINGS)[keyof Environment]][])(
+    '%s is read from its documented variable, and empty counts as unset',
+    (name, { variable }) => {
+      expect(readEnvironment({ [variable]: 'text' })[name]).toBe('text');
+      expect(readEnvironment({ [variable]: '' })[name]).toBe(undefined);
+      expect(Object.values(readEnvironment({ [variable]: 'text' })).filter((value) => value !== undefined)).toHaveLength(1);
+    },
+  );
 
   it.each(Object.values(SETTINGS))('the example of $variable is one that is taken', ({ variable, example }) => {
     const text = example.startsWith('$(') ? 'ab'.repeat(32) : example;
@@ -66,7 +71,11 @@ describe('a value that can be used', () => {
     ['BULKHEAD_ROOT_KEY', 'file:keys/root', { rootKey: { kind: 'file', path: '/srv/keys/root' } }],
     ['BULKHEAD_ROLES', ' api , worker ,api', { roles: ['api', 'worker'] }],
     ['BULKHEAD_META_TOKEN', 'x'.repeat(32), { metaToken: 'x'.repeat(32) }],
-    ['BULKHEAD_EGRESS_ALLOW', '10.0.0.0/8, fd00::/8,192.0.2.7,localhost:9000,[::1]:9000', { egressAllow: ['10.0.0.0/8', 'fd00::/8', '192.0.2.7/32', 'localhost:9000', '[::1]:9000'] }],
+    [
+      'BULKHEAD_EGRESS_ALLOW',
+      '10.0.0.0/8, fd00::/8,192.0.2.7,localhost:9000,[::1]:9000',
+      { egressAllow: ['10.0.0.0/8', 'fd00::/8', '192.0.2.7/32', 'localhost:9000', '[::1]:9000'] },
+    ],
     ['BULKHEAD_TRUST_PROXY', '::1,10.1.0.0/16', { trustProxy: ['::1/128', '10.1.0.0/16'] }],
     ['BULKHEAD_LOG_LEVEL', 'silent', { logLevel: 'silent' }],
   ])('%s=%s', (variable, text, expected) => {
@@ -78,7 +87,19 @@ describe('a value that cannot be used is refused by the name of its variable', (
   it.each([
     ['BULKHEAD_PORT', ['65536', '-1', '80.5', '0x50', ' ', 'http', '8400 ', '1e3', '٨']],
     ['BULKHEAD_HOST', ['http://localhost', 'a b', '127.0.0.1:80', '-x', 'a'.repeat(300)]],
-    ['BULKHEAD_PUBLIC_URL', ['connect.example.com', 'ftp://x', 'https://x/path', 'https://x?q', 'https://x#f', 'https://u:p@x', 'javascript:alert(1)', 'https://']],
+    [
+      'BULKHEAD_PUBLIC_URL',
+      [
+        'connect.example.com',
+        'ftp://x',
+        'https://x/path',
+        'https://x?q',
+        'https://x#f',
+        'https://u:p@x',
+        'javascript:alert(1)',
+        'https://',
+      ],
+    ],
     ['BULKHEAD_DATABASE_URL', ['localhost/db', 'mysql://u:p@h/d', 'http://h']],
     ['BULKHEAD_ROOT_KEY', ['short', 'A'.repeat(42), Buffer.alloc(31).toString('base64'), Buffer.alloc(33).toString('base64'), `${key} `]],
     ['BULKHEAD_ROLES', ['everything', 'api;worker', ',', 'API']],
@@ -96,7 +117,8 @@ describe('a value that cannot be used is refused by the name of its variable', (
   });
 
   it('and never repeated, where it may be a secret', () => {
-    for (const variable of ['BULKHEAD_ROOT_KEY', 'BULKHEAD_META_TOKEN', 'BULKHEAD_DATABASE_URL']) expect(refusal({ [variable]: 'hunter2 secret' })?.message).not.toContain('hunter2');
+    for (const variable of ['BULKHEAD_ROOT_KEY', 'BULKHEAD_META_TOKEN', 'BULKHEAD_DATABASE_URL'])
+      expect(refusal({ [variable]: 'hunter2 secret' })?.message).not.toContain('hunter2');
   });
 });
 

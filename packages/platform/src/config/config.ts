@@ -23,7 +23,10 @@ export interface Config {
 }
 
 /** Where the root key comes from; see `secrets.ts`. */
-export type RootKeySource = { readonly kind: 'data-dir' } | { readonly kind: 'file'; readonly path: string } | { readonly kind: 'value'; readonly base64: Secret };
+export type RootKeySource =
+  | { readonly kind: 'data-dir' }
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'value'; readonly base64: Secret };
 
 /** A setting that cannot be used: names the variable and what was expected. The process prints it and exits with 2. */
 export class ConfigError extends Error {
@@ -90,30 +93,44 @@ function port(text: string): number {
 }
 
 function host(text: string): string {
-  return isIP(text) !== 0 || /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(text) ? text : fail('BULKHEAD_HOST', 'an IP address or host name to listen on');
+  return isIP(text) !== 0 || /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(text)
+    ? text
+    : fail('BULKHEAD_HOST', 'an IP address or host name to listen on');
 }
 
 function publicUrl(text: string): string {
   const expected = 'an origin such as https://connect.example.com, without path, query or user';
   const url = URL.canParse(text) ? new URL(text) : fail('BULKHEAD_PUBLIC_URL', expected);
-  const plain = (url.protocol === 'https:' || url.protocol === 'http:') && url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '' && url.password === '';
+  const plain =
+    (url.protocol === 'https:' || url.protocol === 'http:') &&
+    url.pathname === '/' &&
+    url.search === '' &&
+    url.hash === '' &&
+    url.username === '' &&
+    url.password === '';
   return plain ? url.origin : fail('BULKHEAD_PUBLIC_URL', expected);
 }
 
 function databaseUrl(text: string): Secret {
   const url = URL.canParse(text) ? new URL(text) : null;
-  return url !== null && /^postgres(ql)?:$/.test(url.protocol) ? new Secret(text) : fail('BULKHEAD_DATABASE_URL', 'postgres://user:password@host:port/database (PostgreSQL 15 or newer)');
+  return url !== null && /^postgres(ql)?:$/.test(url.protocol)
+    ? new Secret(text)
+    : fail('BULKHEAD_DATABASE_URL', 'postgres://user:password@host:port/database (PostgreSQL 15 or newer)');
 }
 
 function rootKeySource(text: string | undefined, workingDirectory: string): RootKeySource {
   if (text === undefined) return { kind: 'data-dir' };
   if (text.startsWith('file:')) return { kind: 'file', path: resolve(workingDirectory, text.slice('file:'.length)) };
   const valid = /^[A-Za-z0-9+/_-]{43}=?$/.test(text) && Buffer.from(text, 'base64').byteLength === 32;
-  return valid ? { kind: 'value', base64: new Secret(text) } : fail('BULKHEAD_ROOT_KEY', '32 bytes in base64 (openssl rand -base64 32), or file:/path of a file that holds them');
+  return valid
+    ? { kind: 'value', base64: new Secret(text) }
+    : fail('BULKHEAD_ROOT_KEY', '32 bytes in base64 (openssl rand -base64 32), or file:/path of a file that holds them');
 }
 
 function roles(text: string): ReadonlySet<Role> {
-  const chosen = list(text).map((name) => ROLES.find((role) => role === name) ?? fail('BULKHEAD_ROLES', `a comma-separated list of ${ROLES.join(', ')}`));
+  const chosen = list(text).map(
+    (name) => ROLES.find((role) => role === name) ?? fail('BULKHEAD_ROLES', `a comma-separated list of ${ROLES.join(', ')}`),
+  );
   return chosen.length > 0 ? new Set(chosen) : fail('BULKHEAD_ROLES', `at least one of ${ROLES.join(', ')}`);
 }
 
@@ -122,7 +139,9 @@ function logLevel(text: string): LogLevel {
 }
 
 function metaToken(text: string): Secret {
-  return /^[\x21-\x7E]{32,512}$/.test(text) ? new Secret(text) : fail('BULKHEAD_META_TOKEN', '32 to 512 printable characters without spaces');
+  return /^[\x21-\x7E]{32,512}$/.test(text)
+    ? new Secret(text)
+    : fail('BULKHEAD_META_TOKEN', '32 to 512 printable characters without spaces');
 }
 
 function egressEntry(text: string): string {
@@ -134,7 +153,10 @@ function egressEntry(text: string): string {
 function cidr(variable: string, text: string): string {
   const [address, bits, more] = text.split('/');
   const family = isIP(address ?? '');
-  const expected = variable === 'BULKHEAD_EGRESS_ALLOW' ? 'comma-separated CIDRs (10.0.0.0/8) or host:port pairs (127.0.0.1:9000)' : 'comma-separated CIDRs such as 10.0.0.0/8';
+  const expected =
+    variable === 'BULKHEAD_EGRESS_ALLOW'
+      ? 'comma-separated CIDRs (10.0.0.0/8) or host:port pairs (127.0.0.1:9000)'
+      : 'comma-separated CIDRs such as 10.0.0.0/8';
   if (family === 0 || more !== undefined) fail(variable, expected);
   if (bits !== undefined && !(/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))) fail(variable, expected);
   return bits === undefined ? `${text}/${family === 4 ? 32 : 128}` : text;

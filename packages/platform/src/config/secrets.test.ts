@@ -25,13 +25,17 @@ describe('the root key of a data folder', () => {
 
   it('is one, whoever of several first starts makes it', async () => {
     // Different sources of randomness, as in different processes: only what lies in the file may be answered.
-    const keys = await Promise.all([1, 2, 3].map((seed) => loadRootKey({ kind: 'data-dir' }, join(folder, 'raced'), true, (length) => Buffer.alloc(length, seed))));
+    const keys = await Promise.all(
+      [1, 2, 3].map((seed) => loadRootKey({ kind: 'data-dir' }, join(folder, 'raced'), true, (length) => Buffer.alloc(length, seed))),
+    );
     const stored = Buffer.from((await readFile(join(folder, 'raced', 'root.key'), 'utf8')).trim(), 'base64');
     for (const key of keys) expect(key.equals(stored)).toBe(true);
   });
 
   it('is never made anew over data it could not open', async () => {
-    await expect(fromFolder(false)).rejects.toThrow(/BULKHEAD_ROOT_KEY: expected the root key this database was made with: .*root\.key is missing/);
+    await expect(fromFolder(false)).rejects.toThrow(
+      /BULKHEAD_ROOT_KEY: expected the root key this database was made with: .*root\.key is missing/,
+    );
     expect(await readdir(folder)).toEqual([]);
     // The control: the same empty folder with a new database gets one.
     expect((await fromFolder(true)).byteLength).toBe(32);
@@ -42,11 +46,14 @@ describe('the root key of a data folder', () => {
     expect(await readdir(folder)).toEqual(['root.key']);
   });
 
-  it.each(['', 'not base64 of 32 bytes', Buffer.alloc(16).toString('base64')])('is refused where the file holds %j, and the file stays', async (text) => {
-    await writeFile(join(folder, 'root.key'), text);
-    await expect(fromFolder(true)).rejects.toThrow(ConfigError);
-    expect(await readFile(join(folder, 'root.key'), 'utf8')).toBe(text);
-  });
+  it.each(['', 'not base64 of 32 bytes', Buffer.alloc(16).toString('base64')])(
+    'is refused where the file holds %j, and the file stays',
+    async (text) => {
+      await writeFile(join(folder, 'root.key'), text);
+      await expect(fromFolder(true)).rejects.toThrow(ConfigError);
+      expect(await readFile(join(folder, 'root.key'), 'utf8')).toBe(text);
+    },
+  );
 });
 
 describe('a root key given by the operator', () => {
@@ -63,7 +70,9 @@ describe('a root key given by the operator', () => {
   });
 
   it('that is not there is refused and never made, not even for a new database', async () => {
-    await expect(loadRootKey({ kind: 'file', path: join(folder, 'none') }, folder, true)).rejects.toThrow(`BULKHEAD_ROOT_KEY: expected a readable file at ${join(folder, 'none')}.`);
+    await expect(loadRootKey({ kind: 'file', path: join(folder, 'none') }, folder, true)).rejects.toThrow(
+      `BULKHEAD_ROOT_KEY: expected a readable file at ${join(folder, 'none')}.`,
+    );
     expect(await readdir(folder)).toEqual([]);
   });
 });

@@ -8,7 +8,12 @@ import { ConfigError, type RootKeySource } from './config.ts';
  * The 32 bytes of the root key. From the data folder it is made once (0600), never again over existing data: `mayCreate`
  * says whether the database is new. Written to a temporary file and linked into place, so that two first starts agree.
  */
-export async function loadRootKey(source: RootKeySource, dataDir: string, mayCreate: boolean, random: Random = systemRandom): Promise<Buffer> {
+export async function loadRootKey(
+  source: RootKeySource,
+  dataDir: string,
+  mayCreate: boolean,
+  random: Random = systemRandom,
+): Promise<Buffer> {
   if (source.kind === 'value') return Buffer.from(source.base64.reveal(), 'base64');
   const path = source.kind === 'file' ? source.path : join(dataDir, 'root.key');
   if (source.kind === 'data-dir' && !existsSync(path)) {

@@ -14,7 +14,8 @@ export const SETTINGS: Readonly<Record<keyof Environment, Setting>> = {
   port: {
     variable: 'BULKHEAD_PORT',
     default: '8400',
-    meaning: 'Port to listen on. 0 takes any free one, shown in the ready line. With the demo, the three ports after it are those of its page, of Harbour Files and of Lantern Notes; any free one stands in for one that is taken. The start shows them.',
+    meaning:
+      'Port to listen on. 0 takes any free one, shown in the ready line. With the demo, the three ports after it are those of its page, of Harbour Files and of Lantern Notes; any free one stands in for one that is taken. The start shows them.',
     example: '9000',
   },
   host: {
@@ -26,13 +27,15 @@ export const SETTINGS: Readonly<Record<keyof Environment, Setting>> = {
   publicUrl: {
     variable: 'BULKHEAD_PUBLIC_URL',
     default: null,
-    meaning: 'Origin under which others reach this server: issuer, links and callbacks begin with it. Unset: made from host and port. Set it before services are registered, because their callbacks name it.',
+    meaning:
+      'Origin under which others reach this server: issuer, links and callbacks begin with it. Unset: made from host and port. Set it before services are registered, because their callbacks name it.',
     example: 'https://connect.example.com',
   },
   dataDir: {
     variable: 'BULKHEAD_DATA_DIR',
     default: '.bulkhead',
-    meaning: 'Folder of the embedded database and of the root key; relative to where the command is typed. One running Bulkhead per folder.',
+    meaning:
+      'Folder of the embedded database and of the root key; relative to where the command is typed. One running Bulkhead per folder.',
     example: '/var/lib/bulkhead',
   },
   databaseUrl: {
@@ -51,19 +54,22 @@ export const SETTINGS: Readonly<Record<keyof Environment, Setting>> = {
   roles: {
     variable: 'BULKHEAD_ROLES',
     default: 'api,worker,runner',
-    meaning: 'What this process does, comma-separated: `api` answers HTTP, `worker` runs tasks such as revoking tokens at the provider, `runner` has nothing to run yet.',
+    meaning:
+      'What this process does, comma-separated: `api` answers HTTP, `worker` runs tasks such as revoking tokens at the provider, `runner` has nothing to run yet.',
     example: 'worker',
   },
   metaToken: {
     variable: 'BULKHEAD_META_TOKEN',
     default: null,
-    meaning: 'A value of 32 to 512 printable characters that is registered at start as a Meta token of the first organization, for automation. Unset: the first start issues one and prints it once.',
+    meaning:
+      'A value of 32 to 512 printable characters that is registered at start as a Meta token of the first organization, for automation. Unset: the first start issues one and prints it once.',
     example: '$(openssl rand -hex 32)',
   },
   egressAllow: {
     variable: 'BULKHEAD_EGRESS_ALLOW',
     default: null,
-    meaning: 'Addresses that outbound calls may reach although they are private, comma-separated: CIDRs or host:port. Unset: none (the demo adds its own services).',
+    meaning:
+      'Addresses that outbound calls may reach although they are private, comma-separated: CIDRs or host:port. Unset: none (the demo adds its own services).',
     example: '10.20.0.0/16,erp.internal:8443',
   },
   trustProxy: {
@@ -83,5 +89,7 @@ export const SETTINGS: Readonly<Record<keyof Environment, Setting>> = {
 /** The variables that look like settings and are none: most likely typed wrongly. */
 export function unknownSettings(env: Readonly<Record<string, string | undefined>>): string[] {
   const known = new Set(Object.values(SETTINGS).map(({ variable }) => variable));
-  return Object.keys(env).filter((name) => name.startsWith('BULKHEAD_') && !known.has(name)).sort();
+  return Object.keys(env)
+    .filter((name) => name.startsWith('BULKHEAD_') && !known.has(name))
+    .sort();
 }

@@ -11,7 +11,8 @@ export async function issueMetaToken(
 ): Promise<{ metaToken: MetaToken; secret: Secret }> {
   const scopes = request.scopes ?? META_SCOPES;
   const unknown = scopes.find((scope) => !META_SCOPES.some((known) => known === scope));
-  if (unknown !== undefined) throw developerErrors('meta_token.unknown_scope', { params: { scope: unknown, known: META_SCOPES.join(', ') }, field: 'scopes' });
+  if (unknown !== undefined)
+    throw developerErrors('meta_token.unknown_scope', { params: { scope: unknown, known: META_SCOPES.join(', ') }, field: 'scopes' });
   if (request.expiresAt && request.expiresAt <= request.now) throw developerErrors('meta_token.expired_at_birth', { field: 'expires_at' });
   const issued = issueControlCredential('bhm');
   const metaToken = await insertMetaToken(tx, { ...request, scopes, issued, expiresAt: request.expiresAt ?? null });

@@ -40,7 +40,9 @@ function metaToken(row: MetaTokenRow): MetaToken {
 /** The first organization, made on first need. Several processes may start at once: the lock lets one make it. */
 export async function ensureFirstOrganization(tx: Tx): Promise<string> {
   await tx.execute(sql`select pg_advisory_xact_lock(hashtext('bulkhead first organization'))`);
-  const found = await tx.maybe<{ organization_id: string }>(sql`select organization_id from organizations order by created_at, organization_id limit 1`);
+  const found = await tx.maybe<{ organization_id: string }>(
+    sql`select organization_id from organizations order by created_at, organization_id limit 1`,
+  );
   if (found !== null) return found.organization_id;
   const id = organizationId.generate();
   await tx.execute(sql`insert into organizations (organization_id, name) values (${id}, 'My organization')`);
@@ -49,7 +51,14 @@ export async function ensureFirstOrganization(tx: Tx): Promise<string> {
 
 export async function insertMetaToken(
   tx: Tx,
-  fields: { organizationId: string; name: string; scopes: readonly string[]; issued: Pick<IssuedCredential, 'hash' | 'shortened'>; expiresAt: Date | null; now: Date },
+  fields: {
+    organizationId: string;
+    name: string;
+    scopes: readonly string[];
+    issued: Pick<IssuedCredential, 'hash' | 'shortened'>;
+    expiresAt: Date | null;
+    now: Date;
+  },
 ): Promise<MetaToken> {
   return metaToken(
     await tx.one<MetaTokenRow>(sql`
@@ -61,7 +70,9 @@ export async function insertMetaToken(
 }
 
 export async function listMetaTokens(tx: Tx, organization: string): Promise<MetaToken[]> {
-  const rows = await tx.query<MetaTokenRow>(sql`select * from meta_tokens where organization_id = ${organization} order by created_at, meta_token_id`);
+  const rows = await tx.query<MetaTokenRow>(
+    sql`select * from meta_tokens where organization_id = ${organization} order by created_at, meta_token_id`,
+  );
   return rows.map(metaToken);
 }
 
@@ -81,7 +92,9 @@ export async function registerMetaToken(tx: Tx, organization: string, token: Sec
 /** The live token with this hash. Its last use is noted at most once a minute. */
 export async function findMetaTokenByHash(db: Database, hash: Buffer, now: Date): Promise<MetaToken | null> {
   return db.withControl('authenticate a Meta token', async (tx) => {
-    const row = await tx.maybe<MetaTokenRow>(sql`select * from meta_tokens where token_hash = ${hash} and (expires_at is null or expires_at > ${now})`);
+    const row = await tx.maybe<MetaTokenRow>(
+      sql`select * from meta_tokens where token_hash = ${hash} and (expires_at is null or expires_at > ${now})`,
+    );
     if (row === null) return null;
     if (row.last_used_at === null || now.getTime() - row.last_used_at.getTime() > 60_000)
       await tx.execute(sql`update meta_tokens set last_used_at = ${now} where meta_token_id = ${row.meta_token_id}`);

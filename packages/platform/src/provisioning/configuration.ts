@@ -55,7 +55,8 @@ export async function readConfiguration(tx: Tx, vault: Vault, applicationId: App
   const oauthKeys = await listOAuthKeys(tx, applicationId, ALL);
   const webhooks = await listWebhooks(tx, applicationId, ALL);
   const clientSecrets = new Map<string, Secret | null>();
-  for (const { service } of oauthKeys.rows) clientSecrets.set(service, (await openOAuthKey(tx, vault, applicationId, service))?.clientSecret ?? null);
+  for (const { service } of oauthKeys.rows)
+    clientSecrets.set(service, (await openOAuthKey(tx, vault, applicationId, service))?.clientSecret ?? null);
   const { redirectDomain: _, ...branding } = settings.branding;
   return {
     settings,

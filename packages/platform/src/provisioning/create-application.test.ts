@@ -36,7 +36,11 @@ describe('POST /v1/meta/applications', () => {
   it('copies every setting of the source, with a new id, new secrets and the overrides of the body', async () => {
     const template = await world.meta('POST', '/applications', TEMPLATE);
     expect(template.status).toBe(201);
-    const clone = await world.meta('POST', '/applications', { name: 'Customer A', source: template.json.id, branding: { display_name: 'A Ltd' } });
+    const clone = await world.meta('POST', '/applications', {
+      name: 'Customer A',
+      source: template.json.id,
+      branding: { display_name: 'A Ltd' },
+    });
     expect(clone.status).toBe(201);
     expect(clone.json.source).toBe(template.json.id);
     expect(clone.json.description).toBe('for every customer');
@@ -61,7 +65,10 @@ describe('POST /v1/meta/applications', () => {
 
   it('names the unknown field, the foreign source, the missing name', async () => {
     expect((await world.meta('POST', '/applications', { name: 'x', colour: 1 })).json).toMatchObject({ status_code: 400, field: 'colour' });
-    expect((await world.meta('POST', '/applications', { name: 'x', source: 'app0123456789012345678901' })).json).toMatchObject({ status_code: 400, field: 'source' });
+    expect((await world.meta('POST', '/applications', { name: 'x', source: 'app0123456789012345678901' })).json).toMatchObject({
+      status_code: 400,
+      field: 'source',
+    });
     expect((await world.meta('POST', '/applications', {})).json).toMatchObject({ status_code: 400, field: 'name' });
   });
 });

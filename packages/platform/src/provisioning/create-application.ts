@@ -49,13 +49,23 @@ type Body = z.output<typeof createApplicationBody>;
  * secrets), event settings, branding, custom services, enabled services. Never: accounts, tokens, API keys, webhook
  * secrets, the custom redirect domain. Fields of the body override what was copied; a list given replaces the copied one.
  */
-export async function createApplication(parts: ProvisioningParts, context: RequestContext<MetaTokenPrincipal>, body: Body): Promise<CreatedApplication> {
+export async function createApplication(
+  parts: ProvisioningParts,
+  context: RequestContext<MetaTokenPrincipal>,
+  body: Body,
+): Promise<CreatedApplication> {
   const to = applicationIds.generate();
   const { organizationId } = context.principal;
   // Two Applications are seen at once: the system role alone may. Every statement names the tenant it reads or writes.
   return parts.db.withSystem('create an Application from its source', async (tx) => {
     if (body.source === undefined) {
-      await insertApplication(tx, { applicationId: to, organizationId, changes: { ...applicationChanges(body), name: body.name }, source: null, now: context.now });
+      await insertApplication(tx, {
+        applicationId: to,
+        organizationId,
+        changes: { ...applicationChanges(body), name: body.name },
+        source: null,
+        now: context.now,
+      });
       await parts.vault.createDataKey(tx, to);
     } else {
       await copyConfiguration(parts, tx, context, { from: body.source as ApplicationId, to, body });
@@ -63,7 +73,14 @@ export async function createApplication(parts: ProvisioningParts, context: Reque
     await applyOverrides(parts, tx, context, to, body);
     const { apiKey, secret } = await issueApiKey(tx, to, context.now);
     const target = { target: to, detail: body.source === undefined ? {} : { source: body.source } };
-    await appendAudit(tx, { applicationId: to, actor: context.actor, action: 'application.created', at: context.now, requestId: context.requestId, ...target });
+    await appendAudit(tx, {
+      applicationId: to,
+      actor: context.actor,
+      action: 'application.created',
+      at: context.now,
+      requestId: context.requestId,
+      ...target,
+    });
     await auditOrganization(tx, context, organizationId, target);
     const settings = await getApplicationSettings(tx, to);
     return { settings: settings!, apiKey: { id: apiKey.apiKeyId, secret } };
@@ -78,7 +95,8 @@ async function copyConfiguration(
 ): Promise<void> {
   const { organizationId } = context.principal;
   const copy = { from, to, now: context.now };
-  if (!(await cloneApplication(tx, { ...copy, organizationId }))) throw applicationErrors('application.unknown_source', { field: 'source' });
+  if (!(await cloneApplication(tx, { ...copy, organizationId })))
+    throw applicationErrors('application.unknown_source', { field: 'source' });
   await vault.createDataKey(tx, to);
   await cloneCustomServices(tx, copy);
   await cloneOAuthKeys(tx, vault, { ...copy, except: (body.oauth_keys ?? []).map((key) => key.service) });
@@ -87,7 +105,13 @@ async function copyConfiguration(
   if (body.webhooks === undefined) await cloneWebhooks(tx, vault, copy);
 }
 
-async function applyOverrides({ vault, egress }: ProvisioningParts, tx: Tx, context: RequestContext<MetaTokenPrincipal>, to: ApplicationId, body: Body): Promise<void> {
+async function applyOverrides(
+  { vault, egress }: ProvisioningParts,
+  tx: Tx,
+  context: RequestContext<MetaTokenPrincipal>,
+  to: ApplicationId,
+  body: Body,
+): Promise<void> {
   const { now } = context;
   if (body.source !== undefined) await updateApplication(tx, to, applicationChanges(body), now);
   if (body.branding) await updateBranding(tx, to, brandingChanges(body.branding));

@@ -12,7 +12,11 @@ beforeAll(async () => {
 afterAll(() => world[Symbol.asyncDispose]());
 
 const count = (table: 'applications' | 'data_keys' | 'accounts' | 'tasks' | 'oauth_keys', id: string) =>
-  world.platform.db.withSystem('count rows in a test', async (tx) => (await tx.one<{ held: number }>(sql`select count(*) as held from ${sql.identifier(table)} where application_id = ${id}`)).held);
+  world.platform.db.withSystem(
+    'count rows in a test',
+    async (tx) =>
+      (await tx.one<{ held: number }>(sql`select count(*) as held from ${sql.identifier(table)} where application_id = ${id}`)).held,
+  );
 
 describe('a deleted Application', () => {
   it('is erased with its data key by the worker, and the organization keeps the fact', async () => {
@@ -24,7 +28,8 @@ describe('a deleted Application', () => {
     world.clock.advance(1_000);
     const { db, vault } = world.platform;
     await taskWorker({ db, tasks: [eraseApplicationTask({ db, vault })], clock: world.clock, log: silentLog }).runDue();
-    for (const table of ['applications', 'data_keys', 'accounts', 'tasks', 'oauth_keys'] as const) expect(await count(table, doomed.id)).toBe(0);
+    for (const table of ['applications', 'data_keys', 'accounts', 'tasks', 'oauth_keys'] as const)
+      expect(await count(table, doomed.id)).toBe(0);
     expect(await count('data_keys', other.id)).toBe(1);
     expect((await world.call('GET', '/v1/accounts', { headers: { authorization: `APIKey ${other.apiKey}` } })).status).toBe(200);
     const actions = await db.withControl('read the log in a test', (tx) =>

@@ -15,9 +15,17 @@ export async function deleteApplication({ db }: { db: Database }, context: Reque
   await db.withTenant(applicationId, async (tx) => {
     await markApplicationDeleted(tx, applicationId, context.now);
     await disconnectAllAccounts(tx, applicationId);
-    await enqueueTask(tx, applicationId, eraseApplicationKind, { deleted_at: context.now.toISOString(), organization_id: context.principal.organizationId }, { runAt: context.now });
+    await enqueueTask(
+      tx,
+      applicationId,
+      eraseApplicationKind,
+      { deleted_at: context.now.toISOString(), organization_id: context.principal.organizationId },
+      { runAt: context.now },
+    );
     await audit(tx, context, { target: applicationId });
   });
   // The Application's own log goes with it; the organization's keeps the fact.
-  await db.withControl('record the end of an Application', (tx) => auditOrganization(tx, context, context.principal.organizationId, { target: applicationId }));
+  await db.withControl('record the end of an Application', (tx) =>
+    auditOrganization(tx, context, context.principal.organizationId, { target: applicationId }),
+  );
 }

@@ -30,13 +30,22 @@ export async function diffApplication(tx: Tx, vault: Vault, applicationId: Appli
   const differences = LINEAGE_FIELDS.flatMap((field): Difference[] => {
     const secrets = field === 'oauth_keys' ? differingSecrets(source, application) : [];
     if (JSON.stringify(source.fields[field]) === JSON.stringify(application.fields[field]) && secrets.length === 0) return [];
-    return [{ field, source: source.fields[field], application: application.fields[field], ...(secrets.length === 0 ? {} : { secrets_differ: secrets }) }];
+    return [
+      {
+        field,
+        source: source.fields[field],
+        application: application.fields[field],
+        ...(secrets.length === 0 ? {} : { secrets_differ: secrets }),
+      },
+    ];
   });
   return { source, application, differences };
 }
 
 function differingSecrets(source: Configuration, application: Configuration): string[] {
-  return [...source.clientSecrets].filter(([service, secret]) => application.clientSecrets.has(service) && !same(secret, application.clientSecrets.get(service) ?? null)).map(([service]) => service);
+  return [...source.clientSecrets]
+    .filter(([service, secret]) => application.clientSecrets.has(service) && !same(secret, application.clientSecrets.get(service) ?? null))
+    .map(([service]) => service);
 }
 
 function same(left: Secret | null, right: Secret | null): boolean {

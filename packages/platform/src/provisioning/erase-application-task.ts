@@ -17,16 +17,26 @@ export const eraseApplicationKind: TaskKind<z.output<typeof payload>> = { name: 
  * than 45 s: a provider that does not answer must not keep a secret alive here. Safe to run twice: nothing is left the second time.
  */
 export function eraseApplicationTask({ db, vault }: { db: Database; vault: Vault }): AnyTask {
-  return defineTask(eraseApplicationKind.name, eraseApplicationKind.schema, async ({ applicationId, payload: { deleted_at, organization_id: organizationId }, now }) => {
-    const waiting = now.getTime() - Date.parse(deleted_at) < WAITS_MAX_MS;
-    const isBusy = await db.withTenant(applicationId, (tx) => hasTasksBeside(tx, applicationId, eraseApplicationKind.name));
-    if (waiting && isBusy) return { runAgainAt: new Date(now.getTime() + WAIT_MS) };
-    // Before the rows go: twice in the organization's log is better than never.
-    await db.withControl('record that an Application is erased', (tx) =>
-      appendOrganizationAudit(tx, { organizationId, actor: { kind: 'system' }, action: 'application.erased', at: now, target: applicationId }),
-    );
-    await db.withTenant(applicationId, (tx) => eraseApplication(tx, applicationId));
-    vault.forget(applicationId);
-    return undefined;
-  });
+  return defineTask(
+    eraseApplicationKind.name,
+    eraseApplicationKind.schema,
+    async ({ applicationId, payload: { deleted_at, organization_id: organizationId }, now }) => {
+      const waiting = now.getTime() - Date.parse(deleted_at) < WAITS_MAX_MS;
+      const isBusy = await db.withTenant(applicationId, (tx) => hasTasksBeside(tx, applicationId, eraseApplicationKind.name));
+      if (waiting && isBusy) return { runAgainAt: new Date(now.getTime() + WAIT_MS) };
+      // Before the rows go: twice in the organization's log is better than never.
+      await db.withControl('record that an Application is erased', (tx) =>
+        appendOrganizationAudit(tx, {
+          organizationId,
+          actor: { kind: 'system' },
+          action: 'application.erased',
+          at: now,
+          target: applicationId,
+        }),
+      );
+      await db.withTenant(applicationId, (tx) => eraseApplication(tx, applicationId));
+      vault.forget(applicationId);
+      return undefined;
+    },
+  );
 }

@@ -8,7 +8,12 @@ import type { ProvisioningParts } from './create-application.ts';
 import { diffApplication } from './diff-application.ts';
 import { syncApplication } from './sync-application.ts';
 
-const difference = z.object({ field: z.enum(LINEAGE_FIELDS), source: z.unknown(), application: z.unknown(), secrets_differ: z.array(z.string()).optional() });
+const difference = z.object({
+  field: z.enum(LINEAGE_FIELDS),
+  source: z.unknown(),
+  application: z.unknown(),
+  secrets_differ: z.array(z.string()).optional(),
+});
 
 const diffAnswer = z.object({
   application: z.string(),
@@ -36,7 +41,9 @@ export function lineageRoutes({ db, vault }: ProvisioningParts): AnyRoute[] {
       query: z.object({ against: z.enum(['source']).default('source') }),
       answers: { 200: diffAnswer },
       handler: async (context) => {
-        const { source, application, differences } = await db.withSystem('compare a clone with its template', (tx) => diffApplication(tx, vault, context.applicationId));
+        const { source, application, differences } = await db.withSystem('compare a clone with its template', (tx) =>
+          diffApplication(tx, vault, context.applicationId),
+        );
         return {
           status: 200,
           body: {
@@ -63,8 +70,16 @@ export function lineageRoutes({ db, vault }: ProvisioningParts): AnyRoute[] {
       answers: { 200: syncAnswer },
       handler: async (context, { body }) => {
         const changed = await db.withSystem('sync a clone with its template', async (tx) => {
-          const done = await syncApplication(tx, vault, { applicationId: context.applicationId, fields: body.fields, dryRun: body.dry_run, now: context.now });
-          await audit(tx, context, { target: context.applicationId, detail: { fields: done.map(({ field }) => field), dry_run: body.dry_run } });
+          const done = await syncApplication(tx, vault, {
+            applicationId: context.applicationId,
+            fields: body.fields,
+            dryRun: body.dry_run,
+            now: context.now,
+          });
+          await audit(tx, context, {
+            target: context.applicationId,
+            detail: { fields: done.map(({ field }) => field), dry_run: body.dry_run },
+          });
           return done;
         });
         return { status: 200, body: { application: context.applicationId, dry_run: body.dry_run, changed } };

@@ -6,7 +6,14 @@ let template: string;
 let clone: string;
 beforeAll(async () => {
   world = await World.create();
-  template = (await world.application({ name: 'Template', redirect_uris: ['https://a.example/cb'], oauth_keys: [{ service: 'github', client_id: 'one', client_secret: 'first' }], webhooks: [{ url: 'https://h.example/in' }] })).id;
+  template = (
+    await world.application({
+      name: 'Template',
+      redirect_uris: ['https://a.example/cb'],
+      oauth_keys: [{ service: 'github', client_id: 'one', client_secret: 'first' }],
+      webhooks: [{ url: 'https://h.example/in' }],
+    })
+  ).id;
   clone = (await world.application({ name: 'Clone', source: template })).id;
 });
 afterAll(() => world[Symbol.asyncDispose]());

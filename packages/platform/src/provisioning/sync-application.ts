@@ -80,11 +80,16 @@ async function syncTrustedDomains(tx: Tx, to: ApplicationId, { source, applicati
   for (const domain of missing) await addTrustedDomain(tx, to, domain, now);
 }
 
-async function syncOAuthKeys(tx: Tx, vault: Vault, { from, to, lineage, now }: { from: ApplicationId; to: ApplicationId; lineage: Lineage; now: Date }): Promise<void> {
+async function syncOAuthKeys(
+  tx: Tx,
+  vault: Vault,
+  { from, to, lineage, now }: { from: ApplicationId; to: ApplicationId; lineage: Lineage; now: Date },
+): Promise<void> {
   await removeAllOAuthKeys(tx, to);
   for (const service of lineage.source.clientSecrets.keys()) {
     const key = await openOAuthKey(tx, vault, from, service);
-    if (key !== null) await addOAuthKey(tx, vault, to, { service, clientId: key.clientId, clientSecret: key.clientSecret, scopes: key.scopes }, now);
+    if (key !== null)
+      await addOAuthKey(tx, vault, to, { service, clientId: key.clientId, clientSecret: key.clientSecret, scopes: key.scopes }, now);
   }
 }
 

@@ -27,7 +27,10 @@ describe('an answer kept for an Idempotency-Key', () => {
     const { id, apiKey } = await world.application();
     expect((await world.meta('POST', `/applications/${id}/apikeys`, {}, { 'idempotency-key': 'of-an-organization' })).status).toBe(201);
     const account = { service: 'dropbox', account: 'ada', token: 'upstream-token' };
-    const imported = await world.call('POST', '/v1/accounts', { headers: { authorization: `APIKey ${apiKey}`, 'idempotency-key': 'of-an-application' }, body: account });
+    const imported = await world.call('POST', '/v1/accounts', {
+      headers: { authorization: `APIKey ${apiKey}`, 'idempotency-key': 'of-an-application' },
+      body: account,
+    });
     expect(imported.status, imported.text).toBe(201);
     world.clock.advance(DAY_MS - 1_000);
     await world.meta('POST', `/applications/${id}/apikeys`, {}, { 'idempotency-key': 'younger' });

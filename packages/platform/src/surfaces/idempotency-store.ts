@@ -30,8 +30,18 @@ export function idempotencyStore({ db, vault, clock }: { db: Database; vault: Va
     const principal: Principal | null = context.principal;
     if (principal === null) return null;
     if (principal.kind === 'meta_token')
-      return { within: (work) => db.withOrganization(principal.organizationId, work), table: 'organization_idempotency_keys', owner: principal.organizationId, principal: null };
-    return { within: (work) => db.withTenant(principal.applicationId, work), table: 'idempotency_keys', owner: principal.applicationId, principal: principalName(principal) };
+      return {
+        within: (work) => db.withOrganization(principal.organizationId, work),
+        table: 'organization_idempotency_keys',
+        owner: principal.organizationId,
+        principal: null,
+      };
+    return {
+      within: (work) => db.withTenant(principal.applicationId, work),
+      table: 'idempotency_keys',
+      owner: principal.applicationId,
+      principal: principalName(principal),
+    };
   };
   const place = (scope: Scope, key: string) => `${scope.table}|${scope.owner}|${scope.principal ?? ''}|${key}`;
   return {
@@ -50,7 +60,9 @@ export function idempotencyStore({ db, vault, clock }: { db: Database; vault: Va
                   values (${scope.owner}, ${scope.principal}, ${key}, ${requestHash}, ${until}) on conflict do nothing`,
         );
         if (first === 1) return null;
-        const row = await tx.maybe<KeyRow>(sql`select request_hash, status, sealed_answer from ${sql.identifier(scope.table)} where ${mine(scope, key)}`);
+        const row = await tx.maybe<KeyRow>(
+          sql`select request_hash, status, sealed_answer from ${sql.identifier(scope.table)} where ${mine(scope, key)}`,
+        );
         return row ?? 'freed meanwhile';
       });
       if (held === null) return { kind: 'first' };
@@ -58,7 +70,10 @@ export function idempotencyStore({ db, vault, clock }: { db: Database; vault: Va
       if (!constantTimeEqual(held.request_hash, requestHash)) return { kind: 'mismatch' };
       if (held.status === null || held.sealed_answer === null) return { kind: 'running' };
       const { body, headers } = JSON.parse(vault.openControl(place(scope, key), held.sealed_answer).reveal()) as Answer;
-      return { kind: 'done', answer: { status: held.status, ...(body === undefined ? {} : { body }), ...(headers === undefined ? {} : { headers }) } };
+      return {
+        kind: 'done',
+        answer: { status: held.status, ...(body === undefined ? {} : { body }), ...(headers === undefined ? {} : { headers }) },
+      };
     },
     async complete(context, key, answer) {
       const scope = scopeOf(context);
@@ -66,7 +81,9 @@ export function idempotencyStore({ db, vault, clock }: { db: Database; vault: Va
       const sealed = vault.sealControl(place(scope, key), new Secret(JSON.stringify({ body: answer.body, headers: answer.headers })));
       const until = new Date(clock.now() + KEPT_MS);
       await scope.within((tx) =>
-        tx.execute(sql`update ${sql.identifier(scope.table)} set status = ${answer.status}, sealed_answer = ${sealed}, expires_at = ${until} where ${mine(scope, key)}`),
+        tx.execute(
+          sql`update ${sql.identifier(scope.table)} set status = ${answer.status}, sealed_answer = ${sealed}, expires_at = ${until} where ${mine(scope, key)}`,
+        ),
       );
     },
     async release(context, key) {

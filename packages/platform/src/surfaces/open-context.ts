@@ -32,8 +32,10 @@ export function openContext(parts: OpenContextParts): (call: IncomingCall, route
     const now = new Date(parts.clock.now());
     const principal = await authenticate(parts, call, route, now);
     const named = call.params['application_id'];
-    const owned = principal?.kind === 'meta_token' && named !== undefined ? await ownedApplication(parts.db, named, principal.organizationId) : null;
-    if (principal?.kind === 'meta_token' && route.scope !== null && !coversScope(principal.scopes, route.scope)) throw httpErrors('forbidden', { params: { scope: route.scope } });
+    const owned =
+      principal?.kind === 'meta_token' && named !== undefined ? await ownedApplication(parts.db, named, principal.organizationId) : null;
+    if (principal?.kind === 'meta_token' && route.scope !== null && !coversScope(principal.scopes, route.scope))
+      throw httpErrors('forbidden', { params: { scope: route.scope } });
     return new RequestContext({
       requestId: call.requestId,
       principal,
@@ -46,7 +48,12 @@ export function openContext(parts: OpenContextParts): (call: IncomingCall, route
   };
 }
 
-async function authenticate({ authenticators }: OpenContextParts, call: IncomingCall, route: AnyRoute, now: Date): Promise<Principal | null> {
+async function authenticate(
+  { authenticators }: OpenContextParts,
+  call: IncomingCall,
+  route: AnyRoute,
+  now: Date,
+): Promise<Principal | null> {
   const kinds = route.credentials as readonly CredentialKind[];
   if (kinds.length === 0) return null;
   if ('access_token' in call.query) throw httpErrors('request.two_credentials', { field: 'access_token', detail: 'a token in the URL' });
@@ -69,7 +76,12 @@ function presentedCredential(call: IncomingCall): Presented | null {
 }
 
 /** A Bearer of an account and a Meta token share the scheme; the route says which of them is meant. */
-async function byScheme(authenticators: Authenticators, kinds: readonly CredentialKind[], { scheme, value }: Presented, now: Date): Promise<Principal | null> {
+async function byScheme(
+  authenticators: Authenticators,
+  kinds: readonly CredentialKind[],
+  { scheme, value }: Presented,
+  now: Date,
+): Promise<Principal | null> {
   if (scheme === 'apikey' && kinds.includes('api_key')) return authenticators.apiKey(value, now);
   if ((scheme === 'bearer' || scheme === 'developerkey') && kinds.includes('meta_token')) return authenticators.metaToken(value);
   if (scheme === 'bearer' && kinds.includes('bearer')) return authenticators.bearer(value);
@@ -82,7 +94,11 @@ const KINDS_BY_PREFIX: Readonly<Record<string, { readonly kind: CredentialKind; 
   bhm_: { kind: 'meta_token', scheme: 'bearer', name: 'a Meta token' },
 };
 
-function refusal(kinds: readonly CredentialKind[], presented: Presented | null, invalidToken: 'token.invalid' | 'token.invalid_at_verify' | 'token.invalid_at_picker'): Error {
+function refusal(
+  kinds: readonly CredentialKind[],
+  presented: Presented | null,
+  invalidToken: 'token.invalid' | 'token.invalid_at_verify' | 'token.invalid_at_picker',
+): Error {
   const words: Record<CredentialKind, string> = {
     meta_token: '"Authorization: Bearer META_TOKEN"',
     api_key: '"Authorization: APIKey KEY"',

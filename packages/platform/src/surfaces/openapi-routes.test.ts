@@ -11,10 +11,15 @@ describe('the reference', () => {
   it('names every route that is served, and no other', async () => {
     const { json } = await world.call('GET', '/v1/openapi.json');
     expect(json.openapi).toBe('3.1.0');
-    const documented = new Set(Object.entries(json.paths as Record<string, object>).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`)));
+    const documented = new Set(
+      Object.entries(json.paths as Record<string, object>).flatMap(([path, methods]) =>
+        Object.keys(methods).map((method) => `${method} ${path}`),
+      ),
+    );
     const served = world.platform.routes.filter(({ id }) => !id.endsWith('.legacy') && !id.startsWith('openapi.'));
     for (const { method, path } of served) {
-      for (const one of method === 'ANY' ? ['get', 'post'] : [method.toLowerCase()]) expect(documented.delete(`${one} ${path.replace('...}', '}')}`)).toBe(true);
+      for (const one of method === 'ANY' ? ['get', 'post'] : [method.toLowerCase()])
+        expect(documented.delete(`${one} ${path.replace('...}', '}')}`)).toBe(true);
     }
     for (const rest of documented) expect(rest).toMatch(/^(put|patch|delete) /);
   });

@@ -8,9 +8,18 @@ export const OPENAPI_DESCRIPTION =
 
 const SECURITY_SCHEMES = {
   meta_token: { type: 'http', scheme: 'bearer', description: 'Meta token (bhm_…): configuration of an organization.' },
-  api_key: { type: 'apiKey', in: 'header', name: 'Authorization', description: 'APIKey KEY (bhk_…): every account of one Application, server side only.' },
+  api_key: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'Authorization',
+    description: 'APIKey KEY (bhk_…): every account of one Application, server side only.',
+  },
   bearer: { type: 'http', scheme: 'bearer', description: 'Access token (bha_…): one account.' },
-  client: { type: 'http', scheme: 'basic', description: 'OAuth client: client_id = Application id, client secret = an API key. Also as form fields or "Authorization: APIKey".' },
+  client: {
+    type: 'http',
+    scheme: 'basic',
+    description: 'OAuth client: client_id = Application id, client secret = an API key. Also as form fields or "Authorization: APIKey".',
+  },
 };
 
 /** `/v1/openapi.json` and the page for people at `/v1/docs`, over all the other routes. */
@@ -57,5 +66,11 @@ export function openApiRoutes(routes: readonly AnyRoute[], publicUrl: () => stri
 }
 
 export function openApiDocument(routes: readonly AnyRoute[], serverUrl: string): Record<string, unknown> {
-  return openApi(routes, { title: 'Bulkhead', version: '1.0.0', description: OPENAPI_DESCRIPTION, serverUrl, securitySchemes: SECURITY_SCHEMES });
+  return openApi(routes, {
+    title: 'Bulkhead',
+    version: '1.0.0',
+    description: OPENAPI_DESCRIPTION,
+    serverUrl,
+    securitySchemes: SECURITY_SCHEMES,
+  });
 }

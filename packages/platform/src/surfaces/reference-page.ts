@@ -22,7 +22,9 @@ interface Operation {
   readonly security: readonly Readonly<Record<string, unknown>>[];
   readonly parameters: readonly { readonly name: string; readonly in: string; readonly required: boolean; readonly schema: Schema }[];
   readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Schema }>> };
-  readonly responses: Readonly<Record<string, { readonly description: string; readonly content?: Readonly<Record<string, { readonly schema: Schema }>> }>>;
+  readonly responses: Readonly<
+    Record<string, { readonly description: string; readonly content?: Readonly<Record<string, { readonly schema: Schema }>> }>
+  >;
   readonly 'x-scope'?: string;
   readonly 'x-audit'?: string;
 }
@@ -52,11 +54,15 @@ const POLICY = `default-src 'none'; style-src 'sha256-${createHash('sha256').upd
 export function referencePage(document: OpenApiDocument): Answer<string> {
   const byTag = new Map<string, [path: string, method: string, operation: Operation][]>();
   for (const [path, methods] of Object.entries(document.paths)) {
-    for (const [method, operation] of Object.entries(methods)) byTag.set(operation.tags[0]!, [...(byTag.get(operation.tags[0]!) ?? []), [path, method, operation]]);
+    for (const [method, operation] of Object.entries(methods))
+      byTag.set(operation.tags[0]!, [...(byTag.get(operation.tags[0]!) ?? []), [path, method, operation]]);
   }
-  const credentials = Object.entries(document.components.securitySchemes).map(([name, { description }]) => `<li><code>${escape(name)}</code> <em>${escape(description)}</em></li>`);
+  const credentials = Object.entries(document.components.securitySchemes).map(
+    ([name, { description }]) => `<li><code>${escape(name)}</code> <em>${escape(description)}</em></li>`,
+  );
   const sections = [...byTag].map(
-    ([tag, operations]) => `<h2 id="${escape(tag)}">${escape(tag.replaceAll('_', ' '))}</h2>${operations.map(([path, method, operation]) => operationHtml(path, method, operation)).join('')}`,
+    ([tag, operations]) =>
+      `<h2 id="${escape(tag)}">${escape(tag.replaceAll('_', ' '))}</h2>${operations.map(([path, method, operation]) => operationHtml(path, method, operation)).join('')}`,
   );
   const html = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${escape(document.info.title)} API</title><style>${STYLE}</style></head>
 <body><main><h1>${escape(document.info.title)} API</h1><p>${escape(document.info.description)} <a href="/v1/openapi.json">OpenAPI 3.1 document</a></p>
@@ -85,13 +91,20 @@ function operationHtml(path: string, method: string, operation: Operation): stri
 function schemaHtml(schema: Schema, depth = 0): string {
   if (depth > 6) return '';
   const properties = Object.entries(schema.properties ?? {});
-  if (properties.length > 0) return `<ul class="schema">${properties.map(([name, inner]) => property(name, inner, schema.required?.includes(name) ?? false, '', depth)).join('')}</ul>`;
+  if (properties.length > 0)
+    return `<ul class="schema">${properties.map(([name, inner]) => property(name, inner, schema.required?.includes(name) ?? false, '', depth)).join('')}</ul>`;
   if (schema.items !== undefined) return schemaHtml(schema.items, depth + 1);
   return [...(schema.anyOf ?? []), ...(schema.oneOf ?? [])].map((one) => schemaHtml(one, depth + 1)).join('');
 }
 
 function property(name: string, schema: Schema, required: boolean, where: string, depth = 0): string {
-  const notes = [typeName(schema), where, required ? 'required' : '', schema.default === undefined ? '' : `default ${JSON.stringify(schema.default)}`, schema.description ?? ''].filter((note) => note !== '');
+  const notes = [
+    typeName(schema),
+    where,
+    required ? 'required' : '',
+    schema.default === undefined ? '' : `default ${JSON.stringify(schema.default)}`,
+    schema.description ?? '',
+  ].filter((note) => note !== '');
   return `<li><code>${escape(name)}</code> <em>${escape(notes.join(' · '))}</em>${schemaHtml(schema, depth + 1)}</li>`;
 }
 

@@ -19,7 +19,8 @@ export async function issueToken(
   body: Readonly<Record<string, unknown>>,
 ): Promise<TokenResponse> {
   const parameters = mergeParameters(query, body);
-  if (parameters['grant_type'] === undefined) throw httpErrors('request.invalid', { params: { problem: '"grant_type": it is missing.' }, field: 'grant_type' });
+  if (parameters['grant_type'] === undefined)
+    throw httpErrors('request.invalid', { params: { problem: '"grant_type": it is missing.' }, field: 'grant_type' });
   const grant = grants.get(parameters['grant_type']);
   if (grant === undefined) throw tokenErrors('grant.unsupported_type', { field: 'grant_type' });
   return grant.issue(parts, context, parameters);

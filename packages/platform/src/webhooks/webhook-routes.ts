@@ -8,7 +8,14 @@ import { audit } from '../audit/index.ts';
 import type { Vault } from '../vault/index.ts';
 import { addWebhook, changeWebhook, deleteWebhook, findWebhook, listWebhooks, rotateWebhookSecret, type Webhook } from './webhook-store.ts';
 
-const events = z.array(z.string().regex(/^[a-z_]+(\.([a-z_]+|\*))?$/, 'expected an event type such as "account.connected"').max(100)).max(100);
+const events = z
+  .array(
+    z
+      .string()
+      .regex(/^[a-z_]+(\.([a-z_]+|\*))?$/, 'expected an event type such as "account.connected"')
+      .max(100),
+  )
+  .max(100);
 
 export const webhookBody = z.strictObject({
   url: z.string().min(1).max(2048),
@@ -39,7 +46,17 @@ const webhookAnswer = z.object({
 });
 
 /** Webhooks as configuration: what a clone carries along. Delivering is `deliveries/`'s. */
-export function webhookRoutes({ db, vault, egress, publicUrl }: { db: Database; vault: Vault; egress: Egress; publicUrl: () => string }): AnyRoute[] {
+export function webhookRoutes({
+  db,
+  vault,
+  egress,
+  publicUrl,
+}: {
+  db: Database;
+  vault: Vault;
+  egress: Egress;
+  publicUrl: () => string;
+}): AnyRoute[] {
   const shape = (row: Webhook & { secret?: Secret }, applicationId: ApplicationId) => ({
     id: row.webhookId,
     url: row.url,
@@ -65,7 +82,13 @@ export function webhookRoutes({ db, vault, egress, publicUrl }: { db: Database; 
       find: findWebhook,
       add: async (tx, context, body) => {
         egress.checkUrl(body.url, 'webhook', 'url');
-        const { webhook, secret } = await addWebhook(tx, vault, context.applicationId, { ...body, events: body.events ?? null }, context.now);
+        const { webhook, secret } = await addWebhook(
+          tx,
+          vault,
+          context.applicationId,
+          { ...body, events: body.events ?? null },
+          context.now,
+        );
         return { ...webhook, secret };
       },
       remove: (tx, applicationId, row) => deleteWebhook(tx, applicationId, row.webhookId),

@@ -32,7 +32,15 @@ interface WebhookRow {
 }
 
 function webhook(row: WebhookRow): Webhook {
-  return { webhookId: row.webhook_id, url: row.url, format: row.format, events: row.events, active: row.active, createdAt: row.created_at, modifiedAt: row.modified_at };
+  return {
+    webhookId: row.webhook_id,
+    url: row.url,
+    format: row.format,
+    events: row.events,
+    active: row.active,
+    createdAt: row.created_at,
+    modifiedAt: row.modified_at,
+  };
 }
 
 function place(applicationId: ApplicationId, row: string): Place {
@@ -46,7 +54,13 @@ export interface WebhookFields {
   readonly active: boolean;
 }
 
-export async function addWebhook(tx: Tx, vault: Vault, applicationId: ApplicationId, fields: WebhookFields, now: Date): Promise<{ webhook: Webhook; secret: Secret }> {
+export async function addWebhook(
+  tx: Tx,
+  vault: Vault,
+  applicationId: ApplicationId,
+  fields: WebhookFields,
+  now: Date,
+): Promise<{ webhook: Webhook; secret: Secret }> {
   const { held } = await tx.one<{ held: number }>(sql`select count(*) as held from webhooks where application_id = ${applicationId}`);
   if (held >= WEBHOOKS_MAX) throw webhookErrors('webhook.limit', { params: { limit: WEBHOOKS_MAX } });
   const id = webhookId.generate();
@@ -58,7 +72,11 @@ export async function addWebhook(tx: Tx, vault: Vault, applicationId: Applicatio
   return { webhook: webhook(row), secret };
 }
 
-export async function listWebhooks(tx: Tx, applicationId: ApplicationId, page: { page: number; page_size: number }): Promise<Page<Webhook>> {
+export async function listWebhooks(
+  tx: Tx,
+  applicationId: ApplicationId,
+  page: { page: number; page_size: number },
+): Promise<Page<Webhook>> {
   const { total } = await tx.one<{ total: number }>(sql`select count(*) as total from webhooks where application_id = ${applicationId}`);
   const rows = await tx.query<WebhookRow>(sql`
     select * from webhooks where application_id = ${applicationId} order by created_at, webhook_id
@@ -71,7 +89,13 @@ export async function findWebhook(tx: Tx, applicationId: ApplicationId, id: stri
   return row === null ? null : webhook(row);
 }
 
-export async function changeWebhook(tx: Tx, applicationId: ApplicationId, id: string, changes: { [Field in keyof WebhookFields]?: WebhookFields[Field] | undefined }, now: Date): Promise<Webhook | null> {
+export async function changeWebhook(
+  tx: Tx,
+  applicationId: ApplicationId,
+  id: string,
+  changes: { [Field in keyof WebhookFields]?: WebhookFields[Field] | undefined },
+  now: Date,
+): Promise<Webhook | null> {
   const row = await tx.maybe<WebhookRow>(sql`
     update webhooks
        set url = coalesce(${changes.url ?? null}, url),
@@ -84,7 +108,13 @@ export async function changeWebhook(tx: Tx, applicationId: ApplicationId, id: st
 }
 
 /** A new secret, at once; the old one is gone. */
-export async function rotateWebhookSecret(tx: Tx, vault: Vault, applicationId: ApplicationId, id: string, now: Date): Promise<{ webhook: Webhook; secret: Secret } | null> {
+export async function rotateWebhookSecret(
+  tx: Tx,
+  vault: Vault,
+  applicationId: ApplicationId,
+  id: string,
+  now: Date,
+): Promise<{ webhook: Webhook; secret: Secret } | null> {
   const { secret } = webhookSecret.issue(applicationId);
   const sealed = await vault.seal(tx, place(applicationId, id), secret);
   const row = await tx.maybe<WebhookRow>(sql`
@@ -98,7 +128,11 @@ export async function deleteWebhook(tx: Tx, applicationId: ApplicationId, id: st
 }
 
 /** Copies URL, format and events; every copy gets a secret of its own, never the source's. */
-export async function cloneWebhooks(tx: Tx, vault: Vault, { from, to, now }: { from: ApplicationId; to: ApplicationId; now: Date }): Promise<void> {
+export async function cloneWebhooks(
+  tx: Tx,
+  vault: Vault,
+  { from, to, now }: { from: ApplicationId; to: ApplicationId; now: Date },
+): Promise<void> {
   const rows = await tx.query<WebhookRow>(sql`select * from webhooks where application_id = ${from} order by created_at, webhook_id`);
   if (rows.length === 0) return;
   const copies: { id: string; row: WebhookRow; sealed: Buffer }[] = [];
@@ -106,7 +140,10 @@ export async function cloneWebhooks(tx: Tx, vault: Vault, { from, to, now }: { f
     const id = webhookId.generate();
     copies.push({ id, row, sealed: await vault.seal(tx, place(to, id), webhookSecret.issue(to).secret) });
   }
-  const values = copies.map(({ id, row, sealed }) => sql`(${to}, ${id}, ${row.url}, ${row.format}, ${row.events}::text[], ${row.active}::boolean, ${sealed}::bytea, ${now}::timestamptz, ${now}::timestamptz)`);
+  const values = copies.map(
+    ({ id, row, sealed }) =>
+      sql`(${to}, ${id}, ${row.url}, ${row.format}, ${row.events}::text[], ${row.active}::boolean, ${sealed}::bytea, ${now}::timestamptz, ${now}::timestamptz)`,
+  );
   await tx.execute(sql`
     insert into webhooks (application_id, webhook_id, url, format, events, active, secret_sealed, created_at, modified_at)
     values ${sql.join(values)}`);
