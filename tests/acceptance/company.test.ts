@@ -151,14 +151,12 @@ describe('a company gives each of its customers an Application', () => {
     expect(await through(`Bearer ${alderNotes.access_token}`, alderNotes.account_id)).toMatchObject({
       name: target.upstreams.notesKeys[0]!.name,
     });
-    const exchanged = await http
-      .as(`APIKey ${alder.apiKey}`)
-      .form('/v1/oauth/token', {
-        grant_type: EXCHANGE,
-        subject_token: alder.apiKey,
-        subject_token_type: API_KEY,
-        account_id: String(alderFiles.account_id),
-      });
+    const exchanged = await http.as(`APIKey ${alder.apiKey}`).form('/v1/oauth/token', {
+      grant_type: EXCHANGE,
+      subject_token: alder.apiKey,
+      subject_token_type: API_KEY,
+      account_id: String(alderFiles.account_id),
+    });
     expect(exchanged.json).toMatchObject({
       token_type: 'Bearer',
       issued_token_type: ACCESS_TOKEN,
