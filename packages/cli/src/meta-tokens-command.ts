@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
-import type { CreateOptions } from './meta-tokens.ts';
+import type { CreateOptions, InOrganization } from './meta-tokens.ts';
 
 /** As `META_SCOPES` has them; written out, so that showing the help loads nothing else. */
 export const SCOPES = 'applications:read, applications:write, tokens:read, tokens:write';
+
+const ORGANIZATION = ['--organization <id>', 'of which organization (org…); the first one if absent'] as const;
 
 export function addMetaTokensCommand(program: Command): void {
   const group = program
@@ -25,6 +27,7 @@ Examples:
     .requiredOption('--name <name>', 'what it is for, so that you know which one to revoke')
     .option('--scopes <list>', `comma-separated: ${SCOPES}; all of them if absent`)
     .option('--expires-in <time>', 'such as 12h or 30d; never if absent')
+    .option(...ORGANIZATION)
     .option('--json', 'answer as JSON')
     .addHelpText(
       'after',
@@ -34,14 +37,16 @@ Examples:
   group
     .command('list')
     .description('show the Meta tokens there are, shortened')
+    .option(...ORGANIZATION)
     .option('--json', 'answer as JSON')
     .addHelpText('after', '\nExample:\n  $ npx bulkhead meta-tokens list --json')
-    .action(async (options: { readonly json?: true }) => (await import('./meta-tokens.ts')).listTokens(options));
+    .action(async (options: InOrganization) => (await import('./meta-tokens.ts')).listTokens(options));
   group
     .command('revoke')
     .description('end a Meta token at once')
     .argument('<id>', 'the id that "list" shows (mtk…)')
+    .option(...ORGANIZATION)
     .option('--json', 'answer as JSON')
     .addHelpText('after', '\nExample:\n  $ npx bulkhead meta-tokens revoke mtk…')
-    .action(async (id: string, options: { readonly json?: true }) => (await import('./meta-tokens.ts')).revokeToken(id, options));
+    .action(async (id: string, options: InOrganization) => (await import('./meta-tokens.ts')).revokeToken(id, options));
 }

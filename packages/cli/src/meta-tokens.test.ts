@@ -49,6 +49,29 @@ describe('bulkhead meta-tokens beside a running server', () => {
     expect(asJson.map((each) => each.id)).toContain(token.id);
   });
 
+  it("a token of another organization sees none of the first one's Applications, and is ended only there", async () => {
+    const made = await world.run(['organizations', 'create', '--name', 'North', '--json'], { BULKHEAD_DATA_DIR: folder });
+    const { id: organization } = JSON.parse(made.stdout) as { id: string };
+    expect((await world.run(['organizations', 'list'], { BULKHEAD_DATA_DIR: folder })).stdout).toMatch(
+      new RegExp(`^${organization} +North `, 'm'),
+    );
+    const token = async (...more: string[]) =>
+      JSON.parse((await metaTokens('create', '--name', 'two', '--json', ...more)).stdout) as { id: string; token: string };
+    const [first, north] = [await token(), await token('--organization', organization)];
+    const as = (bearer: string, path = '', init: RequestInit = {}) =>
+      fetch(`${url}/v1/meta/applications${path}`, {
+        ...init,
+        headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
+      });
+    const { id } = (await (await as(first.token, '', { method: 'POST', body: '{"name":"Ours"}' })).json()) as { id: string };
+    expect([(await as(first.token, `/${id}`)).status, (await as(north.token, `/${id}`)).status]).toEqual([200, 404]);
+    expect(await (await as(north.token)).json()).toMatchObject({ total: 0 });
+    expect((await metaTokens('revoke', north.id)).exitCode).toBe(1);
+    expect((await metaTokens('revoke', north.id, '--organization', organization)).exitCode).toBe(0);
+    const nowhere = await metaTokens('list', '--organization', 'org0000000000000000000000');
+    expect([nowhere.exitCode, nowhere.stderr]).toEqual([2, expect.stringContaining('organizations list')]);
+  });
+
   it('leaves the server and its database as they were', async () => {
     await metaTokens('list');
     expect((await fetch(`${url}/readyz`)).status).toBe(200);

@@ -1,28 +1,23 @@
 import { type Clock, systemClock } from '@bulkhead/base';
-import {
-  appendOrganizationAudit,
-  configFrom,
-  deleteMetaToken,
-  ensureFirstOrganization,
-  issueMetaToken,
-  listMetaTokens,
-  META_SCOPES,
-  type MetaToken,
-  readEnvironment,
-} from '@bulkhead/platform';
-import { pinoLog, withDatabase } from '@bulkhead/server';
-import type { Database } from '@bulkhead/postgres';
+import { appendOrganizationAudit, deleteMetaToken, issueMetaToken, listMetaTokens, META_SCOPES, type MetaToken } from '@bulkhead/platform';
+import { checkedName } from './checked-name.ts';
 import { parseDuration } from './duration.ts';
+import { onDatabase } from './on-database.ts';
+import { chosenOrganization } from './organizations.ts';
+import { OPERATOR, printJson } from './print.ts';
 import { table } from './table.ts';
 import { UsageError } from './usage-error.ts';
 
-const OPERATOR = { kind: 'operator' } as const;
+export interface InOrganization {
+  /** Id; the first organization where absent. */
+  readonly organization?: string;
+  readonly json?: true;
+}
 
-export interface CreateOptions {
+export interface CreateOptions extends InOrganization {
   readonly name: string;
   readonly scopes?: string;
   readonly expiresIn?: string;
-  readonly json?: true;
 }
 
 export async function createToken(options: CreateOptions): Promise<void> {
@@ -34,7 +29,7 @@ export async function createToken(options: CreateOptions): Promise<void> {
     options.expiresIn === undefined ? null : new Date(now.getTime() + parseDuration(options.expiresIn, '--expires-in') * 1_000);
   const { metaToken, secret } = await onDatabase((db) =>
     db.withControl('meta-tokens create', async (tx) => {
-      const organizationId = await ensureFirstOrganization(tx);
+      const organizationId = await chosenOrganization(tx, options.organization);
       const issued = await issueMetaToken(tx, { organizationId, name, scopes, expiresAt, now });
       await appendOrganizationAudit(tx, {
         organizationId,
@@ -55,9 +50,9 @@ export async function createToken(options: CreateOptions): Promise<void> {
   process.stdout.write(`${secret.reveal()}\n`);
 }
 
-export async function listTokens(options: { readonly json?: true }): Promise<void> {
+export async function listTokens(options: InOrganization): Promise<void> {
   const tokens = await onDatabase((db) =>
-    db.withControl('meta-tokens list', async (tx) => listMetaTokens(tx, await ensureFirstOrganization(tx))),
+    db.withControl('meta-tokens list', async (tx) => listMetaTokens(tx, await chosenOrganization(tx, options.organization))),
   );
   if (options.json) return printJson(tokens.map(wire));
   const rows = tokens.map((token) => [
@@ -74,10 +69,10 @@ export async function listTokens(options: { readonly json?: true }): Promise<voi
   );
 }
 
-export async function revokeToken(id: string, options: { readonly json?: true }): Promise<void> {
+export async function revokeToken(id: string, options: InOrganization): Promise<void> {
   const revoked = await onDatabase((db) =>
     db.withControl('meta-tokens revoke', async (tx) => {
-      const organizationId = await ensureFirstOrganization(tx);
+      const organizationId = await chosenOrganization(tx, options.organization);
       if (!(await deleteMetaToken(tx, organizationId, id))) return false;
       await appendOrganizationAudit(tx, {
         organizationId,
@@ -94,17 +89,6 @@ export async function revokeToken(id: string, options: { readonly json?: true })
   if (revoked) return;
   if (!options.json) process.stderr.write(`There is no Meta token with the id "${id}". "npx bulkhead meta-tokens list" shows the ids.\n`);
   process.exitCode = 1;
-}
-
-async function onDatabase<T>(work: (db: Database) => Promise<T>): Promise<T> {
-  const config = configFrom(readEnvironment(), process.cwd());
-  return withDatabase({ config, log: pinoLog(config.logLevel) }, work);
-}
-
-function checkedName(text: string): string {
-  const name = text.trim();
-  if (name.length >= 1 && name.length <= 200 && !/\p{Cc}/u.test(name)) return name;
-  throw new UsageError('--name: expected 1 to 200 printable characters.');
 }
 
 function checkedScopes(text: string): readonly string[] {
@@ -129,8 +113,4 @@ function wire(token: MetaToken) {
 
 function minute(moment: Date | null): string {
   return moment === null ? 'never' : moment.toISOString().slice(0, 16).replace('T', ' ');
-}
-
-function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { addDemoCommand } from './demo-command.ts';
 import { addMetaTokensCommand } from './meta-tokens-command.ts';
+import { addOrganizationsCommand } from './organizations-command.ts';
 import { addStartCommand } from './start-command.ts';
 
 /** The command line as data: every command with its options, examples and action. Wrong usage throws CommanderError. */
@@ -16,6 +17,7 @@ export function createProgram(): Command {
     .exitOverride();
   addStartCommand(program);
   addMetaTokensCommand(program);
+  addOrganizationsCommand(program);
   addDemoCommand(program);
   program.addHelpText(
     'after',

@@ -3,10 +3,14 @@ export { type Config, ConfigError, configFrom, loadRootKey, readEnvironment, SET
 export {
   deleteMetaToken,
   ensureFirstOrganization,
+  findOrganization,
+  insertOrganization,
   issueMetaToken,
   listMetaTokens,
+  listOrganizations,
   META_SCOPES,
   type MetaToken,
+  type Organization,
 } from './developers/index.ts';
 export {
   claimRootKey,
