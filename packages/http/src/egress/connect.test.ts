@@ -36,6 +36,26 @@ describe('the address is checked when it is connected to', () => {
     await expect(egress.fetch('https://service.example/', get)).rejects.toMatchObject(refused);
   });
 
+  it('localhost is connected to by the family that is open, and by no other', async () => {
+    const { port, connections } = await counted();
+    const resolve = async () => ['::1', '127.0.0.1'];
+    expect((await shutEgress({ allow: ['127.0.0.0/8'], resolve }).fetch(`http://localhost:${port}/`, get)).status).toBe(200);
+    await expect(shutEgress({ allow: ['10.0.0.0/8'], resolve }).fetch(`http://localhost:${port}/`, get)).rejects.toMatchObject(refused);
+    // Only this machine's own name is read so kindly.
+    await expect(shutEgress({ allow: ['127.0.0.0/8'], resolve }).fetch(`http://service.example:${port}/`, get)).rejects.toMatchObject(
+      refused,
+    );
+    expect(connections()).toBe(1);
+  });
+
+  it('localhost does not lead to a listener of this server, whatever is open', async () => {
+    const { port, connections } = await counted();
+    const ownListeners = () => [{ host: '127.0.0.1', port }];
+    const egress = shutEgress({ allow: ['127.0.0.0/8', '::1/128'], resolve: async () => ['::1', '127.0.0.1'], ownListeners });
+    await expect(egress.fetch(`http://localhost:${port}/`, get)).rejects.toMatchObject(refused);
+    expect(connections()).toBe(0);
+  });
+
   it('a name that had a public address when it was registered is refused once it has a private one', async () => {
     const { port, connections } = await counted();
     const answers = [['127.0.0.1'], ['10.9.9.9'], ['127.0.0.1']];

@@ -6,6 +6,9 @@ import type { Guard } from './guard.ts';
 import { limits } from './limits.ts';
 import { asResolveError, type Resolve } from './resolve.ts';
 
+/** RFC 6761 §6.3: names that mean this machine. */
+const LOCALHOST = /(?:^|\.)localhost\.?$/;
+
 export interface ConnectOptions {
   readonly guard: Guard;
   readonly resolve: Resolve;
@@ -27,11 +30,12 @@ export function guardedConnector(destination: Destination, options: ConnectOptio
   const checkedAddresses = async (hostname: string): Promise<{ address: string; family: number }[]> => {
     const addresses = await resolve(hostname).catch((error: unknown) => Promise.reject(asResolveError(error)));
     if (addresses.length === 0) throw refuse('the name has no address');
-    for (const address of addresses) {
-      const reason = guard.refusesAddress(destination, address);
-      if (reason) throw refuse(reason);
-    }
-    return addresses.map((address) => ({ address, family: isIP(address) }));
+    const judged = addresses.map((address) => ({ address, reason: guard.refusesAddress(destination, address) }));
+    // `localhost` is both families of one machine: whoever opened 127.0.0.0/8 meant it. Only what is open is connected to.
+    const usable = LOCALHOST.test(hostname) ? judged.filter(({ reason }) => reason === null) : judged;
+    const refused = (usable.length === 0 ? judged : usable).find(({ reason }) => reason !== null);
+    if (refused?.reason) throw refuse(refused.reason);
+    return usable.map(({ address }) => address).map((address) => ({ address, family: isIP(address) }));
   };
 
   const lookup: LookupFunction = (hostname, { all, family }, callback) => {
