@@ -54,7 +54,14 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
   const publicUrl = () =>
     options.publicUrl ?? `http://${listening.host.includes(':') ? `[${listening.host}]` : listening.host}:${listening.port}`;
   const vault = new Vault({ rootKey: rootKey(options.rootKeyBytes), clock });
-  const egress = createEgress({ allow: options.egressAllow, ownListeners: () => (listening.port === 0 ? [] : [listening]), log, clock });
+  // Behind a proxy we are reached by another name and port; a tenant's service must not be ourselves by that way either.
+  const announced = options.publicUrl === null ? [] : [listenerOf(options.publicUrl)];
+  const egress = createEgress({
+    allow: options.egressAllow,
+    ownListeners: () => (listening.port === 0 ? announced : [listening, ...announced]),
+    log,
+    clock,
+  });
   const parts = { db, vault, egress, clock, log, publicUrl };
   const authenticateApiKey = apiKeyAuthenticator(parts);
   const resolve = resolveService(vault);
@@ -135,6 +142,11 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
       await egress.close();
     },
   };
+}
+
+function listenerOf(publicUrl: string): { host: string; port: number } {
+  const { hostname, port, protocol } = new URL(publicUrl);
+  return { host: hostname, port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port) };
 }
 
 /** The vault asks for a service by tenant and name; the Applications slice knows the definition and the OAuth key. */
