@@ -66,6 +66,7 @@ export async function createServer<Context>(options: ServerOptions<Context>): Pr
   server.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
 
   const corsPaths = corsMatcher(options.routes);
+  const methodsOf = methodFinder(options.routes);
   await server.register(cors, {
     hook: 'onRequest',
     delegator: (request, done) =>
@@ -88,7 +89,7 @@ export async function createServer<Context>(options: ServerOptions<Context>): Pr
   });
   server.setNotFoundHandler((request, reply) => {
     const signal = new AbortController().signal;
-    const allowed = allowedMethods(options.routes, request.raw.url ?? '/');
+    const allowed = methodsOf(request.raw.url ?? '/');
     const error =
       allowed.length === 0 ? httpErrors('not_found') : httpErrors('method.not_allowed', { params: { allowed: allowed.join(', ') } });
     if (allowed.length > 0) reply.header('allow', allowed.join(', '));
@@ -271,12 +272,15 @@ function corsMatcher(routes: readonly AnyRoute[]): (target: string) => boolean {
 }
 
 /** The methods that a path has, for telling a wrong method from a wrong path; the same for everybody, whoever asks. */
-function allowedMethods(routes: readonly AnyRoute[], target: string): string[] {
-  const path = pathOf(target);
-  const methods = routes
-    .filter((route) => pathForm(route).test(path))
-    .flatMap(({ method }) => (method === 'ANY' ? ANY_METHODS : method === 'GET' ? ['GET', 'HEAD'] : [method]));
-  return [...new Set(methods)].sort();
+function methodFinder(routes: readonly AnyRoute[]): (target: string) => string[] {
+  const known = routes.map((route) => {
+    const methods = route.method === 'ANY' ? ANY_METHODS : route.method === 'GET' ? ['GET', 'HEAD'] : [route.method];
+    return { form: pathForm(route), methods };
+  });
+  return (target) => {
+    const path = pathOf(target);
+    return [...new Set(known.filter(({ form }) => form.test(path)).flatMap(({ methods }) => methods))].sort();
+  };
 }
 
 function pathForm(route: AnyRoute): RegExp {
