@@ -149,6 +149,21 @@ describe("P1: the credential goes to the service's scheme, host and port", () =>
     expect(upstream.seen.at(-1)?.target).toBe('/api/x?y=1');
   });
 
+  test('and an address of another origin is refused, not called here instead', async () => {
+    const mine = new URL(upstream.url);
+    const before = upstream.seen.length;
+    const others = [
+      `${upstream.url}.evil.example/`,
+      `${upstream.url}@evil.example/`,
+      `${upstream.url}0/`,
+      `https://${mine.host}/`,
+      other.url,
+    ];
+    for (const uri of others) expect((await raw(uri)).status, uri).toBe(400);
+    expect(upstream.seen.length).toBe(before);
+    expect((await raw(`${upstream.url}/api/x`)).status).toBe(200);
+  });
+
   test('whatever header says otherwise', async () => {
     const { host } = new URL(other.url);
     await call('GET', proxy('/x'), {
