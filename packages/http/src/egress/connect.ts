@@ -6,6 +6,14 @@ import type { Guard } from './guard.ts';
 import { limits } from './limits.ts';
 import { asResolveError, type Resolve } from './resolve.ts';
 
+/**
+ * undici takes a reset for the end of an answer that has no length; a reset is how a peer says that it broke off (RFC 9112 §8).
+ * It goes by the code alone, and this listener is the first to see the error.
+ */
+function hideReset(error: Error & { code?: string }): void {
+  if (error.code === 'ECONNRESET') error.code = 'ECONNABORTED';
+}
+
 /** RFC 6761 §6.3: names that mean this machine. */
 const LOCALHOST = /(?:^|\.)localhost\.?$/;
 
@@ -69,7 +77,10 @@ export function guardedConnector(destination: Destination, options: ConnectOptio
       // The second lock: whatever happened above, nothing is sent to a peer that the rules refuse.
       const peer = socket.remoteAddress;
       const reason = peer === undefined ? null : guard.refusesAddress(destination, peer);
-      if (peer !== undefined && !reason) return callback(null, socket);
+      if (peer !== undefined && !reason) {
+        socket.on('error', hideReset);
+        return callback(null, socket);
+      }
       socket.destroy();
       callback(reason ? refuse(reason) : egressErrors('egress.unreachable', { detail: 'closed while connecting' }), null);
     });

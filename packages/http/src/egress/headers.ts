@@ -56,7 +56,8 @@ const ACTS_ON_ORIGIN = new Set([
 const TRACES = ['forwarded', 'via', 'x-real-ip'];
 
 // One set for each direction: these run on every request, and one look-up is cheaper than four.
-const NOT_FORWARDED = new Set([...HOP_BY_HOP, ...OURS, ...CALLERS, ...TRACES]);
+// Trailer: a request's trailers are not sent on, so they are not announced either.
+const NOT_FORWARDED = new Set([...HOP_BY_HOP, ...OURS, ...CALLERS, ...TRACES, 'trailer']);
 const NOT_SENT = new Set([...HOP_BY_HOP, ...OURS]);
 // Trailer: whether trailers can be sent depends on the caller's connection, and they need no announcement.
 const NOT_RETURNED = new Set([...HOP_BY_HOP, ...ACTS_ON_ORIGIN, 'trailer']);
