@@ -6,7 +6,7 @@ const globalSetup = join(import.meta.dirname, 'packages/testkit/src/global-setup
 
 export default defineConfig({
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'server/**/*.test.ts', 'demo/**/*.test.ts', 'tests/**/*.test.ts'],
+    include: ['packages/*/src/**/*.test.ts', 'server/**/*.test.ts', 'demo/**/*.test.ts', 'tests/**/*.test.ts', 'bench/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/.bulkhead/**'],
     // A process per file: a suite may open pools, bind ports and move clocks without another one seeing it.
     pool: 'forks',

@@ -1,0 +1,42 @@
+import { Secret, systemClock } from '@bulkhead/base';
+import { claimRootKey, createPlatform, prepareFirstOrganization } from '@bulkhead/platform';
+import { openDatabase } from '@bulkhead/postgres';
+import { pinoLog } from '@bulkhead/server';
+import { givenOptions, serving } from './serving.ts';
+
+export interface BulkheadOptions {
+  readonly appUrl: string;
+  readonly controlUrl: string;
+  readonly systemUrl: string;
+  readonly metaToken: string;
+  readonly rootKey: string;
+  readonly egressAllow: readonly string[];
+}
+
+// The parts of `startBulkhead` in their order, on a database that runs elsewhere: on the other core.
+const options = givenOptions<BulkheadOptions>();
+const log = pinoLog('info');
+const db = openDatabase({
+  appUrl: new Secret(options.appUrl),
+  controlUrl: new Secret(options.controlUrl),
+  systemUrl: new Secret(options.systemUrl),
+  log,
+});
+const rootKeyBytes = Buffer.from(options.rootKey, 'base64');
+if (!(await claimRootKey(db, rootKeyBytes, new Date()))) throw new Error('another root key');
+await prepareFirstOrganization(db, new Secret(options.metaToken), new Date());
+const platform = await createPlatform({
+  db,
+  rootKeyBytes,
+  clock: systemClock,
+  log,
+  host: '127.0.0.1',
+  publicUrl: null,
+  egressAllow: options.egressAllow,
+  trustProxy: [],
+});
+await platform.startWorker();
+serving({ url: await platform.listen(0) }, async () => {
+  await platform.close();
+  await db.close();
+});
