@@ -29,6 +29,14 @@ const doors: readonly Door[] = [
     testsFree: false,
     instead: 'use Database of @bulkhead/postgres',
   },
+  {
+    module: /^(@bulkhead\/postgres|\.\/past-doors\.ts)$/,
+    insiders: ['packages/postgres/', 'packages/testkit/'],
+    closed: ['runPastDoors'],
+    typesFree: true,
+    testsFree: true,
+    instead: 'use Database of @bulkhead/postgres',
+  },
   { module: /^undici(\/.+)?$/, insiders: [egress], typesFree: false, testsFree: false, instead: viaEgress },
   {
     module: /^(node:)?https?$/,

@@ -108,6 +108,7 @@ describe('doors: what opens a way out is reserved to its guard', () => {
     ['a socket', 'packages/http/src/server/x.ts', `import { createServer, Socket } from 'node:net';`],
     ['require of node:tls', 'packages/platform/src/vault/x.ts', `export const tls = require('node:tls');`],
     ['a name looked up by hand', 'packages/platform/src/applications/x.ts', `import { resolveTxt } from 'node:dns/promises';`],
+    ['statements past the doors', 'packages/platform/src/vault/x.ts', `import { runPastDoors } from '@bulkhead/postgres';`],
     ['env of node:process', 'packages/platform/src/vault/x.ts', `import { env } from 'node:process';`],
   ])('%s is found', (_, path, text) => {
     expect(found(path, text)).toEqual(['doors']);
@@ -120,6 +121,8 @@ describe('doors: what opens a way out is reserved to its guard', () => {
     ['a type of node:http', 'packages/http/src/server/x.ts', `import { type ClientRequest, createServer } from 'node:http';`],
     ['the socket of a database connection', 'packages/postgres/src/x.ts', `import { Socket } from 'node:net';`],
     ['a socket in egress', 'packages/http/src/egress/x.ts', `import { connect } from 'node:net';`],
+    ['the doors themselves', 'packages/platform/src/vault/x.ts', `import { openDatabase } from '@bulkhead/postgres';`],
+    ['statements past the doors in a test', 'tests/faults/x.ts', `import { runPastDoors } from '@bulkhead/postgres';`],
     ['a request in a test', 'packages/platform/src/vault/x.test.ts', `import { request } from 'node:http';`],
     ['env in the config', 'packages/platform/src/config/env.ts', `import { env } from 'node:process';`],
     ['another name of node:process', 'packages/platform/src/vault/x.ts', `import { hrtime } from 'node:process';`],

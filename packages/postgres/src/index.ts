@@ -6,6 +6,7 @@ export { attachEmbeddedPostgres, type EmbeddedUrls, hasEmbeddedCluster } from '.
 export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded/embedded-postgres.ts';
 export { type Listening, type ListenOptions } from './listener.ts';
 export { migrate, type MigrateOptions } from './migrate.ts';
+export { runPastDoors } from './past-doors.ts';
 export { type BulkheadRole, ensureRoles, type EnsureRolesOptions } from './roles.ts';
 export { type JsonValue, type Sql, sql, type SqlValue } from './sql.ts';
 export { tableGate, type TableGateOptions } from './table-gate.ts';

@@ -61,11 +61,15 @@ export const accountList = objectList(accountAnswer);
 /** Booleans as Python clients write them, too. */
 const flag = z.union([z.boolean(), z.enum(['true', 'True', 'false', 'False']).transform((word) => word.toLowerCase() === 'true')]);
 
+const YEAR_1 = Date.parse('0001-01-01T00:00:00Z');
+const YEAR_10_000 = Date.parse('+010000-01-01T00:00:00Z');
+
 /** A moment as ISO 8601 (UTC where no offset is given) or as seconds since the epoch. */
 const moment = z.union([z.string().max(64), z.number()]).transform((value, context) => {
   const text = typeof value === 'string' && /T[0-9:.]+$/.test(value) ? `${value}Z` : value;
   const ms = typeof text === 'number' ? text * 1000 : Date.parse(text);
-  if (Number.isFinite(ms) && Math.abs(ms) < 8.64e15) return ms;
+  // Seconds, not milliseconds: those are some fifty thousand years from here, where no database row is read back.
+  if (ms >= YEAR_1 && ms < YEAR_10_000) return ms;
   context.addIssue({ code: 'custom', message: 'expected a time such as 2026-01-31T12:00:00Z' });
   return z.NEVER;
 });

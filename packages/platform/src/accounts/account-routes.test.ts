@@ -242,6 +242,11 @@ describe('POST /v1/accounts (import)', () => {
     ['of an unknown service', { account: 'ann', service: 'nowhere', token: 'x' }, 'service'],
     ['with a token that no header holds', { account: 'ann', service: 'harbour', token: 'a\r\nX-Evil: 1' }, 'token'],
     ['with a time that is none', { account: 'ann', service: 'harbour', token: 'x', token_expiry: 'soon' }, 'token_expiry'],
+    [
+      'with a time in milliseconds, which no row could be read back with',
+      { account: 'ann', service: 'harbour', token: 'x', token_expiry: 1_795_000_000_000 },
+      'token_expiry',
+    ],
     ['with a scope that is none', { account: 'ann', service: 'harbour', token: 'x', scope: '"' }, 'scope'],
     ['where the address of the API is missing', { account: 'ann', service: 'salesforce', token: 'x' }, 'instance_url'],
     [

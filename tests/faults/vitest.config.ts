@@ -1,0 +1,20 @@
+import { join } from 'node:path';
+import { defineConfig } from 'vitest/config';
+import { LedgerReporter } from './ledger-reporter.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+/** The crash, race and network cases on real server processes: `npm run test:faults`. Not part of `npm test`. */
+export default defineConfig({
+  root,
+  test: {
+    include: ['tests/faults/**/*.faults.ts'],
+    pool: 'forks',
+    // One world of processes at a time: what one file kills and starves, another would feel.
+    fileParallelism: false,
+    // A hang is found here: no case takes half of it, on two busy cores.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    reporters: [new LedgerReporter(), 'default', ['json', { outputFile: join(root, 'test-results/faults.json') }]],
+  },
+});
