@@ -28,6 +28,8 @@ export interface PlatformOptions {
   readonly publicUrl: string | null;
   readonly egressAllow: readonly string[];
   readonly trustProxy: readonly string[];
+  /** Longest duration of one call to a service while an account is connected. Default 15,000. */
+  readonly connectTimeoutMs?: number;
 }
 
 /** The composition root: the only file that wires slices together. */
@@ -42,10 +44,13 @@ export interface Platform {
   listen(port: number): Promise<string>;
   /** Begins to run tasks: what was left to be done after a commit. */
   startWorker(): Promise<void>;
+  /** Runs the tasks that are due now until none is; answers how many attempts were made. For tests. */
+  runDueTasks(): Promise<number>;
   close(): Promise<void>;
 }
 
 const BODY_BYTES_MAX = 1024 * 1024;
+const CONNECT_TIMEOUT_MS = 15_000;
 const FORGET_EVERY_MS = 10 * 60_000;
 
 export async function createPlatform(options: PlatformOptions): Promise<Platform> {
@@ -77,7 +82,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...accountRoutes({ ...parts, pushReconnect: reconnectPusher(parts) }),
     ...passthroughRoutes({ ...parts, refresher }),
     ...tokenRoutes({ ...parts, authenticateApiKey }),
-    ...authorizationRoutes(parts),
+    ...authorizationRoutes({ ...parts, upstreamTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS }),
   ];
   const routes = [...declared, ...legacyAliases(declared), ...openApiRoutes(declared, publicUrl)];
   const server = await createServer<RequestContext>({
@@ -134,6 +139,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
       forgetting = setInterval(() => void forget(), FORGET_EVERY_MS).unref();
       await worker.start();
     },
+    runDueTasks: () => worker.runDue(),
     async close() {
       clearInterval(forgetting);
       await server.close();

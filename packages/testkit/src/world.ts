@@ -8,6 +8,8 @@ export interface WorldOptions {
   readonly egressAllow?: readonly string[];
   readonly publicUrl?: string;
   readonly log?: Log;
+  /** As the platform's `connectTimeoutMs`. */
+  readonly connectTimeoutMs?: number;
   /** What the platform gets instead of the test's database: for tests that break something on purpose. */
   readonly database?: (database: Database) => Database;
 }
@@ -50,6 +52,7 @@ export class World implements AsyncDisposable {
       publicUrl: options.publicUrl ?? null,
       egressAllow: options.egressAllow ?? [],
       trustProxy: [],
+      ...(options.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: options.connectTimeoutMs }),
     });
     const metaToken = `meta-token-of-this-test-${randomBytes(16).toString('hex')}`;
     await prepareFirstOrganization(database.database, new Secret(metaToken), new Date(clock.now()));

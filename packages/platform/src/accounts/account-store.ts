@@ -194,6 +194,17 @@ export async function deleteAccount(tx: Tx, { applicationId, accountId }: Accoun
   return row === null ? null : { credentialId: row.credential_id };
 }
 
+/** Whether an upstream identity has an account of the service, provisional ones included; for null, whether anybody has. */
+export async function isAccountOf(
+  tx: Tx,
+  { applicationId, service, identityId }: { applicationId: ApplicationId; service: string; identityId: string | null },
+): Promise<boolean> {
+  const row = await tx.maybe(sql`
+    select 1 from accounts where application_id = ${applicationId} and service = ${service}
+       and (${identityId}::text is null or identity_id = ${identityId}::text) limit 1`);
+  return row !== null;
+}
+
 /** Whether the account exists and was never confirmed. */
 export async function isProvisional(tx: Tx, { applicationId, accountId }: AccountKey): Promise<boolean> {
   const row = await tx.maybe(

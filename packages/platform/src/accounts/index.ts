@@ -5,3 +5,4 @@ export { confirmAccount, connectAccount, type ConnectAccountInput } from './conn
 export { credentialHooks } from './credential-hooks.ts';
 export { disconnectAccount, disconnectAllAccounts } from './disconnect-account.ts';
 export { forgetUnconfirmedTask } from './forget-unconfirmed.ts';
+export { revokeUnused } from './revoke-unused.ts';

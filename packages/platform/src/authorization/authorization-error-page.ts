@@ -1,11 +1,10 @@
-import { type ApplicationId, applicationId as applicationIds, type PlatformError } from '@bulkhead/base';
+import type { PlatformError } from '@bulkhead/base';
 import type { Answer, IncomingCall } from '@bulkhead/http';
 import { type ApplicationSettings, getApplicationSettings } from '../applications/index.ts';
 import { type AuthorizationOptions, pageSetting } from './flow.ts';
+import { namedInCall } from './named-in-call.ts';
 import { type ErrorKind, errorPage } from './pages/error-page.ts';
 import { pageAnswer } from './pages/layout.ts';
-import { parseRequestUri } from './pushed-request-store.ts';
-import { transactionCredential } from './transaction-store.ts';
 
 const KINDS: Readonly<Record<string, ErrorKind>> = {
   'authorization.request_uri_unknown': 'opened',
@@ -31,22 +30,11 @@ function text(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** Which Application the request is about, as far as its address tells. Only for the looks of the page: nothing is proven by it. */
-function namedApplication({ query, params }: IncomingCall): ApplicationId | null {
-  const clientId = text(query['client_id']);
-  if (applicationIds.is(clientId)) return clientId;
-  const named =
-    transactionCredential.parse(text(params['transaction'])) ??
-    transactionCredential.parse(text(query['state'])) ??
-    parseRequestUri(text(query['request_uri']));
-  return named?.applicationId ?? null;
-}
-
 /** The page for an error on a page route: in the look of the Application where one is named, in the visitor's language, with a way out. */
 export function authorizationErrorPage(options: Pick<AuthorizationOptions, 'db' | 'publicUrl' | 'log'>) {
   return async (error: PlatformError, requestId: string, call: IncomingCall): Promise<Answer<string>> => {
     let settings: ApplicationSettings | null = null;
-    const applicationId = namedApplication(call);
+    const applicationId = namedInCall(call)?.applicationId ?? null;
     if (applicationId !== null && error.code !== 'authorization.unknown_client') {
       try {
         settings = await options.db.withTenant(applicationId, (tx) => getApplicationSettings(tx, applicationId));

@@ -1,13 +1,14 @@
 import type { AnyRoute } from '@bulkhead/http';
 import { authorizationDestination, authorizationDetails, pushedAuthorizationAnswer, pushedAuthorizationDetails } from '@bulkhead/protocol';
 import { z } from 'zod';
-import { route } from '../access/index.ts';
+import { type RequestContext, route } from '../access/index.ts';
 import { chooseService, showFlow } from './choose-service.ts';
 import { authorizationErrors } from './authorization-errors.ts';
 import type { AuthorizationOptions, FlowParts } from './flow.ts';
 import { FRAME_PAGE } from './pages/oob-result-page.ts';
 import { pushAuthorizationRequest } from './push-authorization-request.ts';
 import { receiveAuthorizationResponse } from './receive-authorization-response.ts';
+import { recordThrown } from './record-refusal.ts';
 import { startAuthorization } from './start-authorization.ts';
 import { submitCredential } from './submit-credential.ts';
 import { UpstreamServers } from './upstream-servers.ts';
@@ -55,7 +56,7 @@ export function authorizationRoutes(given: AuthorizationOptions): AnyRoute[] {
       handler: async (context, input) => (context.call.method === 'HEAD' ? NOTHING : startAuthorization(options, context, input.query)),
     });
 
-  return [
+  const routes = [
     authorize('authorization.start', '/v1/oauth'),
     authorize('authorization.startServices', '/v1/oauth/services'),
 
@@ -160,4 +161,20 @@ export function authorizationRoutes(given: AuthorizationOptions): AnyRoute[] {
       }),
     }),
   ];
+  return routes.map((declared) => (declared.errors === 'page' ? recorded(options, declared) : declared));
+}
+
+/** Whatever a page refuses leaves a trace with the Application that its address names. */
+function recorded(options: AuthorizationOptions, declared: AnyRoute): AnyRoute {
+  return {
+    ...declared,
+    handler: async (context: RequestContext, input) => {
+      try {
+        return await declared.handler(context, input);
+      } catch (thrown) {
+        await recordThrown(options, context, thrown);
+        throw thrown;
+      }
+    },
+  };
 }

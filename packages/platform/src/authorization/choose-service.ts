@@ -105,8 +105,10 @@ export async function chooseService(
     return seeOther(await departUpstream(options, { flow, request: flow.request, connectable: chosen, now: context.now }));
   } catch (thrown) {
     if (!(thrown instanceof PlatformError) || thrown.code === 'authorization.flow_unknown') throw thrown;
-    await options.db.withTenant(flow.applicationId, (tx) => consumeTransaction(tx, flow, context.now));
-    return endWithError(options, context, open, thrown);
+    return endWithError(options, context, open, thrown, {
+      service: chosen.service.definition.id,
+      also: async (tx) => void (await consumeTransaction(tx, flow, context.now)),
+    });
   }
 }
 

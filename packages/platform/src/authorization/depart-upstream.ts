@@ -1,7 +1,7 @@
 import { type ApplicationId, sha256 } from '@bulkhead/base';
 import type { Tx } from '@bulkhead/postgres';
 import { type ConnectableService, openOAuthKey } from '../applications/index.ts';
-import { buildAuthorizationUrl, createPkce, endpointsFingerprint, parseScope, upstreamScopes } from '../services/index.ts';
+import { buildAuthorizationUrl, createPkce, endpointsFingerprint, nonceFor, parseScope, upstreamScopes } from '../services/index.ts';
 import { authorizationErrors } from './authorization-errors.ts';
 import type { AuthorizationRequest } from './authorization-request.ts';
 import { type FlowParts, upstreamCall } from './flow.ts';
@@ -66,6 +66,7 @@ export async function departUpstream(options: FlowParts, { flow, request, connec
     redirectUri,
     state: state.secret.reveal(),
     codeChallenge,
+    nonce: nonceFor(service, codeVerifier),
     scopes: requestedScopes,
     extraParams: { ...(request.accountHint === null ? {} : { login_hint: request.accountHint }), ...request.rawParameters },
   });

@@ -18,6 +18,8 @@ export interface AuthorizationOptions {
   readonly log: Log;
   /** Origin of the server, without a slash at the end: issuer, callbacks, addresses of the pages. */
   readonly publicUrl: () => string;
+  /** Longest duration of one call to a service, answer included. */
+  readonly upstreamTimeoutMs: number;
 }
 
 /** The same with what the routes keep between requests. */
@@ -26,15 +28,14 @@ export interface FlowParts extends AuthorizationOptions {
 }
 
 const UPSTREAM_BYTES_MAX = 1024 * 1024;
-const UPSTREAM_TIMEOUT_MS = 15_000;
 
 /**
  * The way to a service. It does not end when the browser leaves: a code that was sent must also be taken in.
  */
-export function upstreamCall({ egress }: AuthorizationOptions, tenant: ApplicationId): UpstreamCall {
+export function upstreamCall({ egress, upstreamTimeoutMs: timeoutMs }: AuthorizationOptions, tenant: ApplicationId): UpstreamCall {
   return {
-    fetch: egress.customFetch({ policy: 'upstream', tenant, maxBytes: UPSTREAM_BYTES_MAX, timeoutMs: UPSTREAM_TIMEOUT_MS }),
-    timeoutMs: UPSTREAM_TIMEOUT_MS,
+    fetch: egress.customFetch({ policy: 'upstream', tenant, maxBytes: UPSTREAM_BYTES_MAX, timeoutMs }),
+    timeoutMs,
   };
 }
 

@@ -1,5 +1,4 @@
-import type { PlatformError } from '@bulkhead/base';
-import { asPlatformError, type Answer } from '@bulkhead/http';
+import type { Answer } from '@bulkhead/http';
 import type { TenantTx } from '@bulkhead/postgres';
 import type { RequestContext } from '../access/index.ts';
 import type { ApplicationSettings } from '../applications/index.ts';
@@ -7,6 +6,7 @@ import { authorizationErrors } from './authorization-errors.ts';
 import { clearedBrowserMarker, isSameBrowser } from './browser-marker.ts';
 import type { AuthorizationOptions } from './flow.ts';
 import { getClient, recheckAnswerTarget } from './read-authorization-request.ts';
+import { type AlsoInRefusal, refusedFlow } from './record-refusal.ts';
 import { respondError } from './respond.ts';
 import { findTransaction, type Transaction, transactionCredential } from './transaction-store.ts';
 
@@ -41,16 +41,24 @@ export function endCookies(options: AuthorizationOptions, { transactionHash }: P
   return [clearedBrowserMarker(transactionHash, options.publicUrl())];
 }
 
-/** Ends a consumed flow with an error for the client. A foreign error is logged and becomes `server_error`. */
-export function endWithError(
+/** What a refusal leaves to do beside telling the client. */
+export interface RefusalExtras {
+  /** The service it is about, where the flow has not left for it. */
+  readonly service?: string;
+  /** Done in the transaction that records the refusal. */
+  readonly also?: AlsoInRefusal;
+}
+
+/** Ends a consumed flow with an error for the client and a trace in the audit log. A foreign error is logged and becomes `server_error`. */
+export async function endWithError(
   options: AuthorizationOptions,
   context: RequestContext,
   { flow, settings }: OpenFlow,
   thrown: unknown,
-): Answer {
-  const error: PlatformError = asPlatformError(thrown);
-  if (error.code === 'server_error') context.log.error('connect flow failed', { err: error.cause ?? error });
-  return respondError(options, context, { settings, target: flow.request, cookies: endCookies(options, flow) }, error);
+  { service, also }: RefusalExtras = {},
+): Promise<Answer> {
+  const about = { ...refusedFlow(flow), ...(service === undefined ? {} : { service }) };
+  return respondError(options, context, { settings, target: flow.request, cookies: endCookies(options, flow), about }, thrown, also);
 }
 
 /** A form of ours is sent by our own page. `Origin` cannot tell, because pages without referrer send `null`. */

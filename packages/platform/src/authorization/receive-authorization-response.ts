@@ -1,16 +1,25 @@
-import { constantTimeEqual, PlatformError, type Secret } from '@bulkhead/base';
+import { type ApplicationId, constantTimeEqual, PlatformError, type Secret } from '@bulkhead/base';
 import type { Answer } from '@bulkhead/http';
-import type { TenantTx } from '@bulkhead/postgres';
+import type { TenantTx, Tx } from '@bulkhead/postgres';
 import type { RequestContext } from '../access/index.ts';
+import { revokeUnused } from '../accounts/index.ts';
 import { findService, getApplicationSettings, openOAuthKey } from '../applications/index.ts';
-import { fetchIdentity, redeemCode, type UpstreamClient, type UpstreamService } from '../services/index.ts';
+import {
+  fetchIdentity,
+  redeemCode,
+  type UpstreamClient,
+  type UpstreamIdentity,
+  type UpstreamService,
+  type UpstreamTokens,
+} from '../services/index.ts';
 import { authorizationErrors } from './authorization-errors.ts';
 import { isSameBrowser } from './browser-marker.ts';
 import { endpointsDigest } from './depart-upstream.ts';
-import { finishAuthorization, type Obtained } from './finish-authorization.ts';
+import { finishAuthorization } from './finish-authorization.ts';
 import { type AuthorizationOptions, upstreamCall } from './flow.ts';
 import { endCookies, endWithError, type OpenFlow } from './open-flow.ts';
 import { recheckAnswerTarget } from './read-authorization-request.ts';
+import { refusedFlow, writeRefusal } from './record-refusal.ts';
 import {
   consumeTransaction,
   findTransactionByState,
@@ -22,6 +31,7 @@ import {
 
 /** Everything a code is redeemed with, taken from the flow that this response belongs to. */
 interface Accepted {
+  readonly applicationId: ApplicationId;
   readonly service: UpstreamService;
   readonly client: UpstreamClient;
   readonly leg: UpstreamLeg;
@@ -30,6 +40,7 @@ interface Accepted {
 
 /** How a response was judged. In every case the flow is over: a value, because a thrown error would undo that. */
 type Judged =
+  | { readonly kind: 'unknown' }
   | { readonly kind: 'refused'; readonly error: PlatformError }
   | { readonly kind: 'ended'; readonly open: OpenFlow; readonly error: PlatformError }
   | { readonly kind: 'accepted'; readonly open: OpenFlow; readonly accepted: Accepted };
@@ -48,22 +59,59 @@ export async function receiveAuthorizationResponse(
   const states = parameters.getAll('state');
   const named = states.length === 1 ? transactionCredential.parse(states[0]!) : null;
   if (named === null) throw authorizationErrors('authorization.flow_unknown');
-  const judged = await options.db.withTenant(named.applicationId, async (tx): Promise<Judged> => {
-    const flow = await findTransactionByState(tx, named.applicationId, named.hash);
+  const { applicationId } = named;
+  const judged = await options.db.withTenant(applicationId, async (tx): Promise<Judged> => {
+    const flow = await findTransactionByState(tx, applicationId, named.hash);
+    if (flow === null) return { kind: 'unknown' };
     // Found, it is over, whatever else is wrong; and of two that come at once the second is told so.
-    if (flow === null || !(await consumeTransaction(tx, flow, context.now)))
-      return { kind: 'refused', error: authorizationErrors('authorization.flow_unknown') };
-    return judge(tx, options, context, callbackId, flow);
+    const found: Judged = (await consumeTransaction(tx, flow, context.now))
+      ? await judge(tx, options, context, callbackId, flow)
+      : { kind: 'refused', error: authorizationErrors('authorization.flow_unknown') };
+    if (found.kind === 'refused' || found.kind === 'ended')
+      await writeRefusal(tx, context, refusedFlow(flow, found.kind === 'ended'), found.error);
+    return found;
   });
+  if (judged.kind === 'unknown') throw authorizationErrors('authorization.flow_unknown');
   if (judged.kind === 'refused') throw judged.error;
   if (judged.kind === 'ended') return endWithError(options, context, judged.open, judged.error);
-  const { flow, settings } = judged.open;
+  const { open, accepted } = judged;
+  let got: Got | null = null;
   try {
-    const obtained = await obtain(options, judged.accepted, flow, parameters);
-    return await finishAuthorization(options, context, { settings, target: flow.request, cookies: endCookies(options, flow) }, obtained);
+    const tokens = await redeem(options, accepted, parameters, (given) => {
+      got = { tokens: { ...given, kept: {} } };
+    });
+    const identity = await identify(options, accepted, tokens);
+    got = { tokens, identity };
+    const respondent = { settings: open.settings, target: open.flow.request, cookies: endCookies(options, open.flow) };
+    const { service } = accepted;
+    return await finishAuthorization(options, context, respondent, {
+      service,
+      credential: tokens,
+      identity,
+      grantedScopes: tokens.grantedScopes ?? null,
+    });
   } catch (thrown) {
-    return endWithError(options, context, judged.open, thrown);
+    return endWithError(options, context, open, thrown, { also: async (tx) => (got === null ? {} : giveBack(tx, options, accepted, got)) });
   }
+}
+
+/** What the service had given when the flow was refused after all. */
+interface Got {
+  readonly tokens: UpstreamTokens;
+  /** Undefined where it was not told whose they are. */
+  readonly identity?: UpstreamIdentity | null;
+}
+
+/** Tokens that nobody will hold are revoked, where that ends nothing else; how it was decided goes into the log. */
+async function giveBack(
+  tx: Tx,
+  { vault, clock }: AuthorizationOptions,
+  { applicationId, service, leg }: Accepted,
+  { tokens, identity }: Got,
+): Promise<Readonly<Record<string, unknown>>> {
+  if (leg.server.revocationEndpoint === null) return { upstream_tokens: 'left_no_endpoint' };
+  const unused = { applicationId, service: service.definition.id, identityId: identity?.id ?? null, tokens, now: new Date(clock.now()) };
+  return { upstream_tokens: (await revokeUnused(tx, vault, unused)) ? 'revoked' : 'left_in_use' };
 }
 
 async function judge(
@@ -107,34 +155,41 @@ async function acceptedLeg(
   const key = await openOAuthKey(tx, options.vault, applicationId, leg.service);
   if (connectable === null || key === null || key.oauthKeyId !== leg.oauthKeyId) return null;
   if (!constantTimeEqual(endpointsDigest(connectable, key), leg.endpointsDigest)) return null;
-  return { service: connectable.service, client: key, leg, codeVerifier: await openCodeVerifier(tx, options.vault, flow) };
+  return { applicationId, service: connectable.service, client: key, leg, codeVerifier: await openCodeVerifier(tx, options.vault, flow) };
 }
 
-/** Redeems the code and asks whose account it opens. */
-async function obtain(
+async function redeem(
   options: AuthorizationOptions,
-  { service, client, leg, codeVerifier }: Accepted,
-  flow: Transaction,
+  { applicationId, service, client, leg, codeVerifier }: Accepted,
   parameters: URLSearchParams,
-): Promise<Obtained> {
-  const call = upstreamCall(options, flow.applicationId);
-  const tokens = await redeemCode({
+  onTokens: (tokens: Pick<UpstreamTokens, 'accessToken' | 'refreshToken'>) => void,
+): Promise<UpstreamTokens> {
+  return redeemCode({
+    onTokens,
     service,
     client,
-    call,
     codeVerifier,
     parameters,
+    call: upstreamCall(options, applicationId),
     server: leg.server,
     clock: options.clock,
     redirectUri: leg.redirectUri,
     requestedScopes: leg.requestedScopes,
   });
-  const identity = await fetchIdentity({
+}
+
+/** Asks whose account the tokens open; null where the service does not say. */
+async function identify(
+  options: AuthorizationOptions,
+  { applicationId, service }: Accepted,
+  { accessToken, kept, idTokenClaims, idTokenSubject }: UpstreamTokens,
+): Promise<UpstreamIdentity | null> {
+  return fetchIdentity({
     service,
-    credential: { type: 'oauth2', accessToken: tokens.accessToken },
-    kept: tokens.kept,
-    call,
-    ...(tokens.idTokenClaims === undefined ? {} : { idTokenClaims: tokens.idTokenClaims }),
+    credential: { type: 'oauth2', accessToken },
+    kept,
+    idTokenSubject,
+    call: upstreamCall(options, applicationId),
+    ...(idTokenClaims === undefined ? {} : { idTokenClaims }),
   });
-  return { service, credential: tokens, identity, grantedScopes: tokens.grantedScopes ?? null };
 }

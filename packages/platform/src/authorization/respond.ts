@@ -1,12 +1,11 @@
-import type { PlatformError } from '@bulkhead/base';
 import type { Answer } from '@bulkhead/http';
 import type { RequestContext } from '../access/index.ts';
 import type { ApplicationSettings } from '../applications/index.ts';
-import { servicesErrors } from '../services/index.ts';
 import type { AnswerTarget } from './authorization-request.ts';
 import { errorParameters, type ResponseParameters, responseMessage, responseUrl } from './authorization-response.ts';
 import { type AuthorizationOptions, seeOther, showPage } from './flow.ts';
 import { donePage, oobResultPage } from './pages/oob-result-page.ts';
+import { type AlsoInRefusal, asFlowError, recordRefusal, type RefusedFlow } from './record-refusal.ts';
 
 /** Where an answer goes and in whose look. */
 export interface Respondent {
@@ -46,29 +45,26 @@ export function respondWith(
   return respond(options, context, respondent, parameters, 'connected');
 }
 
-/** RFC 6749 §4.1.2.1, §4.2.2.1. Where nobody waits for the answer it is thrown, and shown on a page. */
-export function respondError(
+/**
+ * RFC 6749 §4.1.2.1, §4.2.2.1: the end of a refused flow, told to the client and kept in the audit log. Where nobody waits for the answer it
+ * is thrown, and shown on a page. `also`: what else the refusal leaves to do, in the transaction that records it.
+ */
+export async function respondError(
   options: AuthorizationOptions,
   context: RequestContext,
-  respondent: Respondent,
-  thrown: PlatformError,
-): Answer {
-  const { target } = respondent;
+  respondent: Respondent & { readonly about: RefusedFlow },
+  thrown: unknown,
+  also?: AlsoInRefusal,
+): Promise<Answer> {
+  const { target, about } = respondent;
   const error = asFlowError(thrown);
+  if (error.code === 'server_error') context.log.error('connect flow failed', { err: error.cause ?? error });
+  if (!context.audited || also !== undefined) await recordRefusal(options, context, about, error, also);
   if (target.responseMode === 'page' && target.redirectUri === null) throw error;
   context.log.info('connect flow ended', {
-    application: respondent.settings.applicationId,
+    application: about.applicationId,
     code: error.code,
     ...(error.detail === undefined ? {} : { detail: error.detail }),
   });
   return respond(options, context, respondent, errorParameters(error), error.oauth === 'access_denied' ? 'declined' : 'failed');
-}
-
-/** A call that did not get through, as the client of this flow understands it: the service is out of reach. */
-function asFlowError(error: PlatformError): PlatformError {
-  if (!error.code.startsWith('egress.')) return error;
-  return servicesErrors(error.code === 'egress.timeout' ? 'upstream.timeout' : 'upstream.unavailable', {
-    detail: error.code,
-    cause: error,
-  });
 }

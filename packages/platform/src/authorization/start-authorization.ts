@@ -1,6 +1,6 @@
 import { type ApplicationId, PlatformError } from '@bulkhead/base';
 import type { Answer } from '@bulkhead/http';
-import type { TenantTx } from '@bulkhead/postgres';
+import type { TenantTx, Tx } from '@bulkhead/postgres';
 import type { AuthorizationParameters } from '@bulkhead/protocol';
 import type { RequestContext } from '../access/index.ts';
 import type { ApplicationSettings, ConnectableService } from '../applications/index.ts';
@@ -20,7 +20,7 @@ import {
   recheckAnswerTarget,
 } from './read-authorization-request.ts';
 import { respondError, type Respondent } from './respond.ts';
-import { deleteOldTransactions, insertTransaction, transactionCredential } from './transaction-store.ts';
+import { consumeTransaction, deleteOldTransactions, insertTransaction, transactionCredential } from './transaction-store.ts';
 
 const KEPT_AFTER_END_MS = 24 * 3_600_000;
 
@@ -55,7 +55,10 @@ export async function startAuthorization(
   if (`${String(secPurpose)} ${String(purpose)}`.includes('prefetch')) throw authorizationErrors('authorization.prefetch');
   const applicationId = readClientId(parameters);
   const judged = await options.db.withTenant(applicationId, (tx) => judge(tx, options, context, applicationId, parameters));
-  if (judged.kind === 'refused') return respondError(options, context, judged.respondent, judged.error);
+  if (judged.kind === 'refused') {
+    const about = { applicationId, request: null, service: null, inOwnBrowser: false };
+    return respondError(options, context, { ...judged.respondent, about }, judged.error);
+  }
   const { settings, request, offered, cookie, address, transactionHash } = judged;
   const [only] = offered;
   if (only === undefined || offered.length > 1 || only.service.definition.auth.type !== 'oauth2') return seeOther(address, [cookie]);
@@ -69,7 +72,10 @@ export async function startAuthorization(
     return seeOther(location, [cookie]);
   } catch (thrown) {
     if (!(thrown instanceof PlatformError)) throw thrown;
-    return respondError(options, context, { settings, target: request }, thrown);
+    // The browser never learns of this flow: nobody could go on with it.
+    const about = { applicationId, request, service: only.service.definition.id, inOwnBrowser: true };
+    const end = async (tx: Tx) => void (await consumeTransaction(tx, { applicationId, transactionHash }, context.now));
+    return respondError(options, context, { settings, target: request, about }, thrown, end);
   }
 }
 

@@ -10,6 +10,7 @@ import { type AuthorizationOptions, upstreamCall } from './flow.ts';
 import { offeredServices } from './offered-services.ts';
 import { endCookies, endWithError, openFlow, refuseCrossSite } from './open-flow.ts';
 import type { CredentialFormInput } from './pages/credential-form-page.ts';
+import { asFlowError, recordRefusal, refusedFlow } from './record-refusal.ts';
 import { consumeTransaction, countAttempt } from './transaction-store.ts';
 
 /** A flow is no place to try keys out. */
@@ -64,10 +65,11 @@ export async function submitCredential(
   const connectable = chosenService(offered, fields.service);
   if (connectable === null || connectable.service.definition.auth.type === 'oauth2')
     throw authorizationErrors('authorization.flow_unknown');
+  const about = { service: connectable.service.definition.id };
   const consume = () => options.db.withTenant(flow.applicationId, (tx) => consumeTransaction(tx, flow, context.now));
   if (attempts > ATTEMPTS_MAX) {
     await consume();
-    return endWithError(options, context, open, authorizationErrors('authorization.too_many_attempts'));
+    return endWithError(options, context, open, authorizationErrors('authorization.too_many_attempts'), about);
   }
   const again = (problem: CredentialFormInput['problem']) =>
     showCredentialForm(options, context, open, {
@@ -85,7 +87,8 @@ export async function submitCredential(
     identity = await fetchIdentity({ service, credential: typed.use, call: upstreamCall(options, flow.applicationId) });
   } catch (thrown) {
     if (!(thrown instanceof PlatformError)) throw thrown;
-    context.log.info('credential not accepted', { service: service.definition.id, code: thrown.code });
+    context.log.info('credential not accepted', { ...about, code: thrown.code });
+    await recordRefusal(options, context, { ...refusedFlow(flow), ...about }, asFlowError(thrown));
     return again(problemOf(thrown));
   }
   if (!(await consume())) throw authorizationErrors('authorization.flow_unknown');
@@ -93,6 +96,6 @@ export async function submitCredential(
     const respondent = { settings, target: flow.request, cookies: endCookies(options, flow) };
     return await finishAuthorization(options, context, respondent, { service, credential: typed.keep, identity, grantedScopes: null });
   } catch (thrown) {
-    return endWithError(options, context, open, thrown);
+    return endWithError(options, context, open, thrown, about);
   }
 }

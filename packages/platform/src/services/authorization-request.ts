@@ -1,5 +1,5 @@
 import * as oauth from 'oauth4webapi';
-import { Secret } from '@bulkhead/base';
+import { Secret, sha256 } from '@bulkhead/base';
 import { isReservedAuthorizeParam } from './service-definition.ts';
 import type { UpstreamService } from './service.ts';
 import { servicesErrors } from './services-errors.ts';
@@ -15,6 +15,8 @@ export interface AuthorizationUrlInput {
   readonly state: string;
   /** Of `createPkce`. Sent unless the service is known to choke on it (`pkce: false`). */
   readonly codeChallenge: string;
+  /** Of `nonceFor`; null where none is needed. */
+  readonly nonce?: string | null;
   readonly scopes: readonly string[];
   /** What the caller passes on (`raw[login_hint]=…`). Parameters that we set ourselves are ignored. */
   readonly extraParams?: Readonly<Record<string, string>>;
@@ -24,6 +26,17 @@ export interface AuthorizationUrlInput {
 export async function createPkce(): Promise<{ codeVerifier: Secret; codeChallenge: string }> {
   const verifier = oauth.generateRandomCodeVerifier();
   return { codeVerifier: new Secret(verifier), codeChallenge: await oauth.calculatePKCECodeChallenge(verifier) };
+}
+
+/**
+ * What binds an ID token to its flow where PKCE cannot: without either, a code of another flow at the same client could be put into this one
+ * (RFC 9700 §4.5.3). Made from the verifier, which is kept for the callback anyway. Null where PKCE does it or where nobody reads an ID token:
+ * some services drop a nonce, and nothing would be won there.
+ */
+export function nonceFor({ definition }: UpstreamService, codeVerifier: Secret): string | null {
+  const { auth, identity } = definition;
+  const readsIdToken = auth.type === 'oauth2' && auth.issuer !== undefined && identity?.url === undefined;
+  return readsIdToken && !auth.pkce ? sha256(`nonce|${codeVerifier.reveal()}`).toString('base64url') : null;
 }
 
 /** The authorization request (RFC 6749 §4.1.1, RFC 7636 §4.3) as a URL to send the browser to. */
@@ -42,6 +55,7 @@ export function buildAuthorizationUrl(input: AuthorizationUrlInput): string {
   url.searchParams.set('redirect_uri', input.redirectUri);
   url.searchParams.set('state', input.state);
   if (input.scopes.length > 0) url.searchParams.set(service.quirks.scopeParameter ?? 'scope', input.scopes.join(auth.scope_separator));
+  if (input.nonce) url.searchParams.set('nonce', input.nonce);
   if (auth.pkce) {
     url.searchParams.set('code_challenge', input.codeChallenge);
     url.searchParams.set('code_challenge_method', 'S256');

@@ -1,4 +1,4 @@
-export { buildAuthorizationUrl, createPkce } from './authorization-request.ts';
+export { buildAuthorizationUrl, createPkce, nonceFor } from './authorization-request.ts';
 export { catalogueEntries, findCatalogueEntry, upstreamService } from './catalogue/index.ts';
 export { isHeaderSafe, placeCredential, type UpstreamCredential } from './credential-placement.ts';
 export { effectiveScope, matchServices, narrows, resolveScope, upstreamScopes } from './scope.ts';

@@ -20,13 +20,13 @@ export function readJsonPointer(document: unknown, pointer: string): unknown {
 }
 
 /**
- * The text of a scalar that may serve as an id or a name: a non-empty string without control characters, or an integer.
- * Anything else is undefined, so that `{}`, `true` or `null` never becomes an identity.
+ * The text of a scalar that may serve as an id or a name: a non-empty string without control characters, or an integer. Half a surrogate
+ * pair is no text either: written to the database as U+FFFD, the ids of two people would become one. Anything else is undefined, so that `{}`, `true` or `null` never becomes an identity.
  */
 export function readScalar(document: unknown, pointer: string, lengthMax = 255): string | undefined {
   const value = readJsonPointer(document, pointer);
   const text = typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value;
-  if (typeof text !== 'string' || text === '' || text.length > lengthMax || /[\u0000-\u001f\u007f]/.test(text)) return undefined;
+  if (typeof text !== 'string' || text === '' || text.length > lengthMax || /\p{Cc}/u.test(text) || !text.isWellFormed()) return undefined;
   return text;
 }
 

@@ -91,6 +91,12 @@ export const servicesErrors = defineErrors({
     oauth: 'server_error',
     text: 'The service refused to say whose account this is. Check the credential.',
   },
+  'upstream.identity_conflict': {
+    status: 502,
+    wire: 'bad_gateway',
+    oauth: 'server_error',
+    text: 'The service named two different people as the owner of one account.',
+  },
   'upstream.identity_missing': {
     status: 502,
     wire: 'bad_gateway',

@@ -13,6 +13,7 @@ export interface IdentityInput {
   readonly credential: UpstreamCredential;
   readonly kept?: Readonly<Record<string, string>>;
   readonly idTokenClaims?: Readonly<Record<string, unknown>>;
+  readonly idTokenSubject?: string | undefined;
   readonly call: UpstreamCall;
 }
 
@@ -37,9 +38,16 @@ function readIdentity(service: UpstreamService, document: Readonly<Record<string
 
 /**
  * Whose account it is: from the identity answer, or from the ID token's claims. Null where the service offers neither.
- * Throws `upstream.identity_refused` (401, 403), `upstream.identity_missing`, or what `callUpstream` throws.
+ * Throws `upstream.identity_refused` (401, 403), `upstream.identity_missing`, `upstream.identity_conflict` (the ID token names another one), or what `callUpstream` throws.
  */
-export async function fetchIdentity({ service, credential, kept, idTokenClaims, call }: IdentityInput): Promise<UpstreamIdentity | null> {
+export async function fetchIdentity({
+  service,
+  credential,
+  kept,
+  idTokenClaims,
+  idTokenSubject,
+  call,
+}: IdentityInput): Promise<UpstreamIdentity | null> {
   const { identity } = service.definition;
   if (identity?.url === undefined) {
     if (idTokenClaims !== undefined) return readIdentity(service, idTokenClaims);
@@ -65,5 +73,9 @@ export async function fetchIdentity({ service, credential, kept, idTokenClaims, 
   if (answer.status >= 500) throw servicesErrors('upstream.unavailable', { detail: `status ${answer.status}` });
   const document = answer.status === 200 ? parseJsonObject(answer.text) : undefined;
   if (document === undefined) throw missing(answer.status === 200 ? 'the answer is not a JSON object' : `status ${answer.status}`);
-  return readIdentity(service, document);
+  const told = readIdentity(service, document);
+  // OpenID Connect Core §5.3.2: where both speak of a subject they must name the same one.
+  if (idTokenSubject !== undefined && identity.id === '/sub' && readScalar(document, '/sub') !== idTokenSubject)
+    throw servicesErrors('upstream.identity_conflict');
+  return told;
 }

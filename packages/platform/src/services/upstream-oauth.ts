@@ -1,6 +1,8 @@
+import { decodeJwt } from 'jose';
 import * as oauth from 'oauth4webapi';
 import { type Clock, epochSeconds, PlatformError, Secret, systemClock } from '@bulkhead/base';
 import { type AuthorizationResponseInput, checkAuthorizationResponse } from './authorization-response.ts';
+import { nonceFor } from './authorization-request.ts';
 import { clientAuthentication, metadataOf, oauth2Of } from './client-authentication.ts';
 import { readScalar } from './json-pointer.ts';
 import type { UpstreamService } from './service.ts';
@@ -11,6 +13,7 @@ import type { UpstreamServer } from './upstream-server.ts';
 import type { RefreshResult, UpstreamClient, UpstreamTokens } from './upstream-tokens.ts';
 
 const TOKEN_ANSWER_BYTES_MAX = 256 * 1024;
+const SCOPES_MAX = 500;
 
 /** One conversation with a token endpoint: who we are, where it is, how to get there. */
 export interface UpstreamExchange {
@@ -27,6 +30,8 @@ export interface RedeemInput extends UpstreamExchange, AuthorizationResponseInpu
   readonly codeVerifier: Secret;
   /** What was asked for: granted where the answer names no scope (RFC 6749 §5.1). */
   readonly requestedScopes: readonly string[];
+  /** Told as soon as the service has given tokens: what is checked after that may refuse them, and somebody must give them back. */
+  readonly onTokens?: (tokens: Pick<UpstreamTokens, 'accessToken' | 'refreshToken'>) => void;
 }
 
 interface Seen {
@@ -35,6 +40,7 @@ interface Seen {
   error?: string;
   junk?: string;
   document?: Readonly<Record<string, unknown>>;
+  body?: TokenBody;
 }
 
 /** A fetch for oauth4webapi that hands it the answer in the form of RFC 6749 §5 and remembers what came. */
@@ -58,6 +64,7 @@ function tolerantFetch(exchange: UpstreamExchange, seen: Seen) {
       return json(400, { error: read.error });
     }
     seen.document = read.document;
+    seen.body = read.body;
     return json(200, withoutUnusedIdToken(exchange, read.body));
   };
 }
@@ -131,22 +138,41 @@ function toExchangeError(error: unknown, seen: Seen, service: UpstreamService): 
   return error;
 }
 
+/** What of a scope could be one (RFC 6749 §3.3, but for services that go beyond ASCII): the database keeps no control characters. */
 function splitScopes(scope: string): readonly string[] {
-  return [...new Set(scope.split(/[ ,]+/).filter((part) => part !== ''))];
+  return [...new Set(scope.split(/[ ,]+/).filter((part) => /^[^\p{Cc}\p{Cs}]{1,255}$/u.test(part)))].slice(0, SCOPES_MAX);
+}
+
+function secretsOf(body: { readonly access_token: string; readonly refresh_token?: string | undefined }) {
+  return {
+    accessToken: new Secret(body.access_token),
+    ...(body.refresh_token === undefined ? {} : { refreshToken: new Secret(body.refresh_token) }),
+  };
+}
+
+/** Whose an unread ID token says it is. Only ever compared: its claims were not checked, and where it is none nothing is lost. */
+function subjectOf(document: Seen['document']): { readonly idTokenSubject?: string } {
+  try {
+    const { sub } = decodeJwt(String(document?.['id_token']));
+    return typeof sub === 'string' ? { idTokenSubject: sub } : {};
+  } catch {
+    return {};
+  }
 }
 
 function toTokens(exchange: UpstreamExchange, seen: Seen, body: oauth.TokenEndpointResponse): UpstreamTokens {
   const claims = oauth.getValidatedIdTokenClaims(body);
+  const scopes = splitScopes(body.scope ?? '');
   const kept = Object.entries(exchange.service.quirks.keep ?? {}).flatMap(([name, pointer]) => {
     const value = readScalar(seen.document, pointer, 2048);
     return value === undefined ? [] : [[name, value] as const];
   });
   return {
-    accessToken: new Secret(body.access_token),
-    ...(body.refresh_token === undefined ? {} : { refreshToken: new Secret(body.refresh_token) }),
+    ...secretsOf(body),
     ...(body.expires_in === undefined ? {} : { expiresAt: exchange.clock.now() + body.expires_in * 1000 }),
-    ...(body.scope === undefined || body.scope === '' ? {} : { grantedScopes: splitScopes(body.scope) }),
+    ...(scopes.length === 0 ? {} : { grantedScopes: scopes }),
     ...(claims === undefined ? {} : { idTokenClaims: claims }),
+    ...subjectOf(seen.document),
     kept: Object.fromEntries(kept),
   };
 }
@@ -171,7 +197,10 @@ export async function redeemCode(input: RedeemInput): Promise<UpstreamTokens> {
       auth.pkce ? input.codeVerifier.reveal() : oauth.nopkce,
       oauthOptions(input, seen),
     );
-    const tokens = toTokens(input, seen, await oauth.processAuthorizationCodeResponse(server, client, answer));
+    const nonce = nonceFor(input.service, input.codeVerifier);
+    const expected = nonce === null ? {} : { expectedNonce: nonce };
+    if (seen.body !== undefined) input.onTokens?.(secretsOf(seen.body));
+    const tokens = toTokens(input, seen, await oauth.processAuthorizationCodeResponse(server, client, answer, expected));
     return tokens.grantedScopes === undefined ? { ...tokens, grantedScopes: input.requestedScopes } : tokens;
   } catch (error) {
     throw toExchangeError(error, seen, input.service);

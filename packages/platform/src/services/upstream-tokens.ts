@@ -17,6 +17,8 @@ export interface UpstreamTokens {
   readonly grantedScopes?: readonly string[];
   /** Claims of a checked ID token, where the service's identity is read from it. */
   readonly idTokenClaims?: Readonly<Record<string, unknown>>;
+  /** The subject of an ID token that came along, as it stands there: for comparing, no proof of anything. */
+  readonly idTokenSubject?: string;
   /** The members of the answer that the catalogue says to keep with the account, such as Salesforce's `instance_url`. */
   readonly kept: Readonly<Record<string, string>>;
 }
