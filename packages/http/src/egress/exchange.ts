@@ -2,7 +2,7 @@ import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import { promisify } from 'node:util';
 import type { Dispatcher, Pool } from 'undici';
 import { asEgressError, egressErrors, errorCode } from './egress-errors.ts';
-import { rawHeadersFrom } from './headers.ts';
+import { isCodedForTransfer, rawHeadersFrom } from './headers.ts';
 
 export interface ExchangeRequest {
   readonly target: string;
@@ -90,6 +90,7 @@ function receive(pool: Pool, request: ExchangeRequest): Promise<ExchangeAnswer &
 
     const takeHead = (rawHeaders: unknown): void => {
       const raw = rawHeadersFrom(rawHeaders);
+      if (isCodedForTransfer(raw)) return fail(egressErrors('egress.unreachable', { detail: 'transfer coding' }));
       answerHeaders = new Headers();
       for (let index = 0; index + 1 < raw.length; index += 2) answerHeaders.append(raw[index]!, raw[index + 1]!);
       if (Number(answerHeaders.get('content-length')) > maxBytes && method !== 'HEAD' && excess === 'refuse')

@@ -82,11 +82,17 @@ function without(headers: RawHeaders, drop: ReadonlySet<string>, dropPrefix?: st
   const kept: string[] = [];
   for (let index = 0; index + 1 < headers.length; index += 2) {
     const name = headers[index]!;
-    const lower = name.toLowerCase();
+    const lower = plainName(name);
     if (drop.has(lower) || named?.has(lower) || (dropPrefix !== undefined && lower.startsWith(dropPrefix))) continue;
     kept.push(name, headers[index + 1]!);
   }
   return kept;
+}
+
+/** As servers of the CGI family (WSGI, Rack, PHP) see a name: `Transfer_Encoding` is `Transfer-Encoding` to them. Lower case. */
+export function plainName(name: string): string {
+  const lower = name.toLowerCase();
+  return lower.includes('_') ? lower.replaceAll('_', '-') : lower;
 }
 
 /** What of a caller's request may go to an upstream: no hop-by-hop field, no credential, no trace of the caller. */
@@ -107,6 +113,21 @@ export function forwardableResponseHeaders(headers: RawHeaders): string[] {
 /** Trailers that may pass: none that frame, route or authenticate (RFC 9110 §6.5.1). */
 export function forwardableTrailers(trailers: RawHeaders): string[] {
   return without(trailers, NOT_TRAILED, 'content-');
+}
+
+/**
+ * Whether an answer's body comes as something the client library does not undo: it undoes `chunked` alone, and would hand the rest
+ * over as if it were the body (RFC 9112 §6.1).
+ */
+export function isCodedForTransfer(headers: RawHeaders): boolean {
+  let seen = false;
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    const name = headers[index]!;
+    if (name.length !== 17 || name.toLowerCase() !== 'transfer-encoding') continue;
+    if (seen || headers[index + 1]!.trim().toLowerCase() !== 'chunked') return true;
+    seen = true;
+  }
+  return false;
 }
 
 /** undici hands headers over as bytes; HTTP/1 fields are Latin-1 (RFC 9110 §5.5). */

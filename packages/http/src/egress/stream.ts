@@ -5,7 +5,7 @@ import type { ApplicationId, PlatformError } from '@bulkhead/base';
 import type { Dispatcher, Pool } from 'undici';
 import type { EgressPolicy } from './destination.ts';
 import { asEgressError, egressErrors } from './egress-errors.ts';
-import { outgoingHeaders, type RawHeaders, rawHeadersFrom } from './headers.ts';
+import { isCodedForTransfer, outgoingHeaders, type RawHeaders, rawHeadersFrom } from './headers.ts';
 import { limits } from './limits.ts';
 
 export interface StreamRequest {
@@ -132,7 +132,9 @@ class Streaming implements Dispatcher.DispatchHandler, StreamFlow {
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     if (this.#settled || status < 200) return;
-    this.#sink.head(status, rawHeadersFrom(controller.rawHeaders));
+    const headers = rawHeadersFrom(controller.rawHeaders);
+    if (isCodedForTransfer(headers)) return this.#fail(egressErrors('egress.unreachable', { detail: 'transfer coding' }));
+    this.#sink.head(status, headers);
     // After the sink: had it thrown, nothing would have been sent, and the caller could still be answered.
     this.#status = status;
   }

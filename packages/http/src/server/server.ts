@@ -8,6 +8,7 @@ import { answerClientError } from './client-error.ts';
 import { asPlatformError, logError, oauthErrorBody, restErrorBody } from './error-response.ts';
 import { httpErrors } from './http-errors.ts';
 import { type IdempotencyStore, idempotencyKey, withIdempotency } from './idempotency.ts';
+import { refuseOddRequest } from './odd-request.ts';
 import { decodeBody, decodeForm, readBytes } from './read-body.ts';
 import { ALREADY_SENT, type Answer, type AnyRoute, type IncomingCall, type RawRequest } from './route.ts';
 import { parsePart } from './validate.ts';
@@ -42,7 +43,6 @@ export interface HttpServer {
 
 const BODY_MS_MAX = 10_000;
 const DRAIN_MS_MAX = 30_000;
-const HEADERS_MAX = 200;
 const ANY_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const SECURITY_HEADERS = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cache-control': 'no-store' } as const;
 
@@ -79,7 +79,7 @@ export async function createServer<Context>(options: ServerOptions<Context>): Pr
   });
   server.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
-    refuseOddTargets(request);
+    refuseOddRequest(request.raw, reply.raw);
   });
   // What fails before a handler runs: an unreadable header, an odd target.
   server.setErrorHandler((thrown, request, reply) => {
@@ -249,21 +249,6 @@ function callOf(request: FastifyRequest, form: Record<string, string | string[]>
     remoteAddress: request.ip,
     signal,
   };
-}
-
-/** Two Host or Authorization headers, or a target with a host of its own, could make two parsers see two different requests. */
-function refuseOddTargets(request: FastifyRequest): void {
-  const raw = request.raw.rawHeaders;
-  if (raw.length / 2 > HEADERS_MAX) throw httpErrors('request.too_many_headers', { params: { limit: HEADERS_MAX } });
-  let hosts = 0;
-  let credentials = 0;
-  for (let at = 0; at < raw.length; at += 2) {
-    const name = raw[at]!.toLowerCase();
-    if (name === 'host') hosts++;
-    else if (name === 'authorization') credentials++;
-  }
-  if (credentials > 1) throw httpErrors('request.two_credentials');
-  if (hosts !== 1 || !request.raw.url?.startsWith('/')) throw httpErrors('request.duplicate_host');
 }
 
 function corsMatcher(routes: readonly AnyRoute[]): (target: string) => boolean {

@@ -1,4 +1,4 @@
-import { forwardableRequestHeaders, type RawHeaders } from '@bulkhead/http';
+import { forwardableRequestHeaders, plainName, type RawHeaders } from '@bulkhead/http';
 import { passthroughErrors } from './passthrough-errors.ts';
 
 /** Would make an upstream do another call than the one that was checked. */
@@ -26,14 +26,13 @@ export interface HeaderRules {
 
 /** What goes to the upstream: the caller's end-to-end headers as they came, none of ours, and the credential. */
 export function upstreamHeaders(headers: RawHeaders, { credential, reserved, isLimited }: HeaderRules): string[] {
-  const ours = new Set([...Object.keys(credential), ...reserved].map((name) => name.toLowerCase()));
+  const ours = new Set([...Object.keys(credential), ...reserved].map(plainName));
   const kept: string[] = [];
   const passed = forwardableRequestHeaders(headers);
   for (let at = 0; at + 1 < passed.length; at += 2) {
-    const name = passed[at]!.toLowerCase();
+    const name = plainName(passed[at]!);
     if (ours.has(name) || name.startsWith('x-kloudless-') || name.startsWith('sec-')) continue;
-    // To servers of the CGI family (WSGI, Rack, PHP) `X_HTTP_Method_Override` is the same header.
-    if (isLimited && STEERING.has(name.replaceAll('_', '-'))) continue;
+    if (isLimited && STEERING.has(name)) continue;
     kept.push(passed[at]!, passed[at + 1]!);
   }
   for (const [name, value] of Object.entries(credential)) kept.push(name, value);
