@@ -1,5 +1,5 @@
-import type { Log } from '@bulkhead/base';
-import { type Config, MIGRATIONS_FOLDER } from '@bulkhead/platform';
+import { type Log, systemClock } from '@bulkhead/base';
+import { type Config, MIGRATIONS_FOLDER, provideAuditTrailOf } from '@bulkhead/platform';
 import {
   attachEmbeddedPostgres,
   type Database,
@@ -10,6 +10,7 @@ import {
   openDatabase,
   startEmbeddedPostgres,
 } from '@bulkhead/postgres';
+import { claimedRootKey } from './claimed-root-key.ts';
 import { closeInReverse } from './closing.ts';
 
 /** The database of this configuration does not exist yet; says where it was looked for. */
@@ -33,6 +34,7 @@ export async function withDatabase<T>(
     await migrate({ ownerUrl: urls.ownerUrl, folder: MIGRATIONS_FOLDER, log });
     const db = openDatabase({ ...urls, log, poolSize: 2 });
     closing.push(() => db.close());
+    provideAuditTrailOf(db, { rootKeyBytes: () => claimedRootKey(db, config, systemClock), clock: systemClock });
     return await work(db);
   } finally {
     await closeInReverse(closing);

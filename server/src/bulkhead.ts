@@ -1,16 +1,7 @@
 import { type Clock, type Log, type Secret, systemClock } from '@bulkhead/base';
-import {
-  claimRootKey,
-  type Config,
-  ConfigError,
-  createPlatform,
-  hasRootKey,
-  loadRootKey,
-  MIGRATIONS_FOLDER,
-  type Platform,
-  prepareFirstOrganization,
-} from '@bulkhead/platform';
+import { auditTrailOf, type Config, createPlatform, MIGRATIONS_FOLDER, type Platform, prepareFirstOrganization } from '@bulkhead/platform';
 import { type Database, type EmbeddedUrls, ensureRoles, migrate, openDatabase, startEmbeddedPostgres } from '@bulkhead/postgres';
+import { claimedRootKey } from './claimed-root-key.ts';
 import { closeInReverse } from './closing.ts';
 import { issueFirstMetaToken } from './first-meta-token.ts';
 
@@ -33,9 +24,6 @@ export interface StartOptions {
   readonly egressAllow?: readonly string[];
 }
 
-const OTHER_ROOT_KEY =
-  'the root key this database was made with; the one given opens none of its secrets. Processes that share a database share its key: copy root.key of the first data folder, or set the variable in each';
-
 /**
  * Everything from a configuration to a listening process: database, migrations, root key, roles.
  * Throws `ConfigError` for a setting that turns out wrong, the catalogue's `database.*` errors, and what the system says
@@ -50,8 +38,7 @@ export async function startBulkhead({ config, log, clock = systemClock, egressAl
     await migrate({ ownerUrl: urls.ownerUrl, folder: MIGRATIONS_FOLDER, log });
     const db = openDatabase({ ...urls, log });
     closing.push(() => db.close());
-    const rootKeyBytes = await loadRootKey(config.rootKey, config.dataDir, !(await hasRootKey(db)));
-    if (!(await claimRootKey(db, rootKeyBytes, new Date(clock.now())))) throw new ConfigError('BULKHEAD_ROOT_KEY', OTHER_ROOT_KEY);
+    const rootKeyBytes = await claimedRootKey(db, config, clock);
     const organizationId = await prepareFirstOrganization(db, config.metaToken, new Date(clock.now()));
     const platform = await createPlatform({
       db,
@@ -64,7 +51,9 @@ export async function startBulkhead({ config, log, clock = systemClock, egressAl
       trustProxy: config.trustProxy,
     });
     closing.push(() => platform.close());
+    await auditTrailOf(db);
     if (config.roles.has('runner')) log.debug('The role runner has nothing to run in this version');
+    platform.startUses();
     if (config.roles.has('worker')) await platform.startWorker();
     const publicUrl = config.roles.has('api') ? await platform.listen(config.port) : platform.publicUrl();
     // Last, once nothing can fail any more: a token that nobody gets to see would be lost.

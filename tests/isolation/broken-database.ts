@@ -22,6 +22,7 @@ function withoutTenant(statement: Sql): Sql {
 
 function withoutClauses<Scoped extends Tx>(tx: Scoped): Scoped {
   const loose: Tx = {
+    origin: tx.origin,
     query: (statement) => tx.query(withoutTenant(statement)),
     // The first of several: a broken statement finds more than one row, and a bug would show that one.
     one: async <Row extends object>(statement: Sql) => (await tx.query<Row>(withoutTenant(statement)))[0]!,

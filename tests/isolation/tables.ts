@@ -7,6 +7,10 @@ export const controlTables = [
   // What was done with Meta tokens, and their Idempotency-Keys.
   'organization_audit_entries',
   'organization_idempotency_keys',
+  // The chain over what an organization did, the keys of all chains (sealed), and how far they reach: one row.
+  'organization_audit_seals',
+  'audit_keys',
+  'audit_sealing',
   // The id of the key that the keys of all tenants are sealed under: one row.
   'root_key_claims',
 ] as const;

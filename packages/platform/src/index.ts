@@ -1,4 +1,23 @@
-export { appendOrganizationAudit } from './audit/index.ts';
+export {
+  APPLICATION_LEDGER,
+  appendOrganizationAudit,
+  type AuditLogId,
+  type AuditTrail,
+  auditTrailOf,
+  entriesInOrder,
+  findErasure,
+  type Finding,
+  formatHead,
+  type Head,
+  ORGANIZATION_LEDGER,
+  ownersOf,
+  parseHead,
+  provideAuditTrail,
+  sealAudit,
+  type StoredEntry,
+  type Verified,
+  verifyAuditLog,
+} from './audit/index.ts';
 export { type Config, ConfigError, configFrom, loadRootKey, readEnvironment, SETTINGS, unknownSettings } from './config/index.ts';
 export {
   deleteMetaToken,
@@ -20,4 +39,5 @@ export {
   type Platform,
   type PlatformOptions,
   prepareFirstOrganization,
+  provideAuditTrailOf,
 } from './platform.ts';

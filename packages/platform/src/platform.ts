@@ -5,6 +5,7 @@ import { type Database, sql } from '@bulkhead/postgres';
 import type { RequestContext } from './access/index.ts';
 import { accountRoutes, credentialHooks, forgetUnconfirmedTask } from './accounts/index.ts';
 import { apiKeyAuthenticator, applicationChildRoutes, applicationRoutes, findService, openOAuthKey } from './applications/index.ts';
+import { auditSealer, type CredentialUses, credentialUses, openAuditTrail, provideAuditTrail } from './audit/index.ts';
 import { authorizationErrorPage, authorizationRoutes, reconnectPusher } from './authorization/index.ts';
 import { ensureFirstOrganization, META_SCOPES, metaTokenAuthenticator, registerMetaToken } from './developers/index.ts';
 import { passthroughRoutes } from './passthrough/index.ts';
@@ -40,8 +41,12 @@ export interface Platform {
   readonly routes: readonly AnyRoute[];
   readonly server: HttpServer;
   readonly publicUrl: () => string;
+  /** Uses of credentials that are counted and will be written. */
+  readonly uses: CredentialUses;
   /** Binds (0 = any free port) and answers the public URL. */
   listen(port: number): Promise<string>;
+  /** Begins to write down, every second, which credentials were used; until then it is done when asked for, and at the end. */
+  startUses(): void;
   /** Begins to run tasks: what was left to be done after a commit. */
   startWorker(): Promise<void>;
   /** Runs the tasks that are due now until none is; answers how many attempts were made. For tests. */
@@ -59,6 +64,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
   const publicUrl = () =>
     options.publicUrl ?? `http://${listening.host.includes(':') ? `[${listening.host}]` : listening.host}:${listening.port}`;
   const vault = new Vault({ rootKey: rootKey(options.rootKeyBytes), clock });
+  provideAuditTrail(db, () => openAuditTrail(db, vault, new Date(clock.now())));
   // Behind a proxy we are reached by another name and port; a tenant's service must not be ourselves by that way either.
   const announced = options.publicUrl === null ? [] : [listenerOf(options.publicUrl)];
   const egress = createEgress({
@@ -85,6 +91,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...authorizationRoutes({ ...parts, upstreamTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS }),
   ];
   const routes = [...declared, ...legacyAliases(declared), ...openApiRoutes(declared, publicUrl)];
+  const uses = credentialUses(parts);
   const server = await createServer<RequestContext>({
     routes,
     log,
@@ -94,6 +101,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
       db,
       clock,
       log,
+      uses,
       authenticators: {
         metaToken: metaTokenAuthenticator(parts),
         apiKey: authenticateApiKey,
@@ -116,7 +124,9 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     log,
   });
 
+  const sealer = auditSealer(parts);
   let forgetting: NodeJS.Timeout | undefined;
+  let isWorker = false;
 
   return {
     db,
@@ -125,11 +135,13 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     routes,
     server,
     publicUrl,
+    uses,
     async listen(port) {
       const bound = await server.listen(port, options.host);
       listening = { host: options.host === '0.0.0.0' ? '127.0.0.1' : options.host === '::' ? '::1' : options.host, port: bound };
       return publicUrl();
     },
+    startUses: () => uses.start(),
     async startWorker() {
       const forget = () =>
         forgetPastAnswers(db, new Date(clock.now())).catch((error: unknown) =>
@@ -138,12 +150,16 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
       await forget();
       forgetting = setInterval(() => void forget(), FORGET_EVERY_MS).unref();
       await worker.start();
+      isWorker = true;
+      sealer.start();
     },
     runDueTasks: () => worker.runDue(),
     async close() {
       clearInterval(forgetting);
       await server.close();
+      await uses.close();
       await worker.close();
+      if (isWorker) await sealer.close();
       await refresher.close();
       await egress.close();
     },
@@ -164,6 +180,16 @@ function resolveService(vault: Vault): ResolveService {
       ? null
       : { definition: found.service, client: { clientId: key.clientId, clientSecret: key.clientSecret } };
   };
+}
+
+/** Lets `db` be written to with audit entries, by a process that runs no platform on it. The root key is asked for at the first one. */
+export function provideAuditTrailOf(
+  db: Database,
+  { rootKeyBytes, clock }: { rootKeyBytes: () => Promise<Uint8Array>; clock: Clock },
+): void {
+  provideAuditTrail(db, async () =>
+    openAuditTrail(db, new Vault({ rootKey: rootKey(await rootKeyBytes()), clock }), new Date(clock.now())),
+  );
 }
 
 /** Whether a root key was ever claimed for this database: then it must be found, not made. */

@@ -65,6 +65,7 @@ export class TokenWorld implements AsyncDisposable {
       trustProxy: [],
       open: openContext({
         ...parts,
+        uses: { record: () => undefined },
         authenticators: {
           metaToken: async () => null,
           apiKey: parts.authenticateApiKey,

@@ -32,6 +32,8 @@ export interface SystemOptions {
 
 /** The only way to the database. Every statement runs in a transaction that has taken on a role and a scope. */
 export interface Database {
+  /** The `origin` of its transactions; what wraps a database hands it on. */
+  readonly origin: object;
   /** Work on the tables of one Application. Row-level security shows and takes only its rows. */
   withTenant<T>(applicationId: ApplicationId, work: (tx: TenantTx) => Promise<T>): Promise<T>;
   /** One statement on the tables of one Application, in a single flight. The quick way for reads. */
@@ -75,8 +77,9 @@ export function openDatabase(options: DatabaseOptions): Database {
     control: pool(options.controlUrl, smallSize, 'bulkhead-control', answerTimeoutMs),
     system: pool(options.systemUrl, smallSize, 'bulkhead-system', LONGEST_SYSTEM_STATEMENT_MS + 5_000),
   };
+  const origin = {};
   const listener = new Listener(options.listenUrl ?? options.systemUrl, log);
-  const inScope = (scope: Sql): TransactionOptions => ({ scope, preparedStatements: options.preparedStatements ?? true, log });
+  const inScope = (scope: Sql): TransactionOptions => ({ scope, preparedStatements: options.preparedStatements ?? true, log, origin });
   const asIs = (tx: Tx): Tx => tx;
 
   function checkedTenant(applicationId: ApplicationId): ApplicationId {
@@ -86,6 +89,8 @@ export function openDatabase(options: DatabaseOptions): Database {
   }
 
   return {
+    origin,
+
     async withTenant(applicationId, work) {
       const scope = tenantScope(checkedTenant(applicationId), limits);
       return Transaction.run(await pools.app.acquire(), inScope(scope), (tx) => Object.assign(tx, { applicationId }), work);

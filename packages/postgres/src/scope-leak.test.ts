@@ -11,7 +11,12 @@ import { Transaction, type TransactionOptions, type Tx } from './transaction.ts'
 const tenants = Array.from({ length: 7 }, () => applicationId.generate());
 const [a, b] = tenants as [ApplicationId, ApplicationId];
 const limits = { statementTimeoutMs: 30_000, idleInTransactionTimeoutMs: 15_000 };
-const inScopeOf = (id: ApplicationId): TransactionOptions => ({ scope: tenantScope(id, limits), preparedStatements: true, log: silentLog });
+const inScopeOf = (id: ApplicationId): TransactionOptions => ({
+  scope: tenantScope(id, limits),
+  preparedStatements: true,
+  log: silentLog,
+  origin: {},
+});
 let world: Awaited<ReturnType<typeof exampleDatabase>>;
 /** One login for all roles, as an operator's own PostgreSQL has it. */
 let oneLogin: { appUrl: string; controlUrl: string; systemUrl: string };

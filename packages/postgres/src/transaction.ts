@@ -9,6 +9,8 @@ import { preparedName, type Sql } from './sql.ts';
  * promise is still open when the work ends, or asked for after it, is an error (`database.misused`).
  */
 export interface Tx {
+  /** The same object for every transaction of one `Database`, and its `origin`: a key for what is known per database. */
+  readonly origin: object;
   /** All rows. */
   query<Row extends object = Record<string, unknown>>(statement: Sql): Promise<Row[]>;
   /** The one row; any other number of rows throws `database.misused`. */
@@ -36,6 +38,8 @@ export interface TransactionOptions {
   readonly scope: Sql;
   readonly preparedStatements: boolean;
   readonly log: Log;
+  /** See `Tx.origin`. */
+  readonly origin: object;
 }
 
 type Answer = { readonly result: QueryResult } | { readonly error: unknown };
@@ -56,6 +60,7 @@ function isIdle(client: PoolClient): boolean {
 }
 
 export class Transaction implements Tx {
+  readonly origin: object;
   readonly #client: PoolClient;
   readonly #options: TransactionOptions;
   readonly #callbacks: (() => void | Promise<void>)[] = [];
@@ -67,6 +72,7 @@ export class Transaction implements Tx {
   #opening: unknown;
 
   private constructor(client: PoolClient, options: TransactionOptions) {
+    this.origin = options.origin;
     this.#client = client;
     this.#options = options;
   }

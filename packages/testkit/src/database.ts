@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Log, randomBase62, Secret, silentLog } from '@bulkhead/base';
+import { type Log, randomBase62, Secret, silentLog, systemClock } from '@bulkhead/base';
+import { provideAuditTrailOf } from '@bulkhead/platform';
 import { createDatabaseFrom, type Database, type DatabaseOptions, dropDatabase, openDatabase } from '@bulkhead/postgres';
 import { inject } from 'vitest';
 import type { TestCluster, TestClusterFile } from './global-setup.ts';
@@ -51,6 +53,8 @@ export async function testDatabase(options: TestDatabaseOptions = {}): Promise<T
   };
   const { log = silentLog, ...rest } = options;
   const database = openDatabase({ ...urls, log, poolSize: 5, ...rest });
+  // A platform on it brings its own.
+  provideAuditTrailOf(database, { rootKeyBytes: async () => randomBytes(32), clock: systemClock });
   return {
     database,
     ownerUrl: urls.ownerUrl,

@@ -1,5 +1,6 @@
 export {
   type Actor,
+  actorOf,
   type ApiKeyPrincipal,
   type BearerPrincipal,
   type ClientPrincipal,

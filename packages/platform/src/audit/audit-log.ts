@@ -1,8 +1,7 @@
-import { defineId } from '@bulkhead/base';
-import { sql, type Tx } from '@bulkhead/postgres';
+import type { Tx } from '@bulkhead/postgres';
 import type { Actor, RequestContext } from '../access/index.ts';
-
-const auditId = defineId('aud');
+import { insertEntry } from './entry-store.ts';
+import { APPLICATION_LEDGER, ORGANIZATION_LEDGER } from './ledger.ts';
 
 export interface AuditTarget {
   /** Id of what was changed. */
@@ -46,15 +45,9 @@ export interface AuditEntry extends AuditTarget {
 
 /** For what happens outside a request: workers, the connect flow's end user. */
 export async function appendAudit(tx: Tx, entry: AuditEntry & { readonly applicationId: string }): Promise<void> {
-  await tx.execute(sql`
-    insert into audit_entries (application_id, audit_id, at, actor, action, target, request_id, detail)
-    values (${entry.applicationId}, ${auditId.generate()}, ${entry.at}, ${JSON.stringify(entry.actor)}, ${entry.action},
-            ${entry.target ?? null}, ${entry.requestId ?? null}, ${JSON.stringify(entry.detail ?? {})})`);
+  await insertEntry(tx, APPLICATION_LEDGER, { ...entry, owner: entry.applicationId });
 }
 
 export async function appendOrganizationAudit(tx: Tx, entry: AuditEntry & { readonly organizationId: string }): Promise<void> {
-  await tx.execute(sql`
-    insert into organization_audit_entries (organization_id, audit_id, at, actor, action, target, request_id, detail)
-    values (${entry.organizationId}, ${auditId.generate()}, ${entry.at}, ${JSON.stringify(entry.actor)}, ${entry.action},
-            ${entry.target ?? null}, ${entry.requestId ?? null}, ${JSON.stringify(entry.detail ?? {})})`);
+  await insertEntry(tx, ORGANIZATION_LEDGER, { ...entry, owner: entry.organizationId });
 }

@@ -1,1 +1,10 @@
 export { appendAudit, appendOrganizationAudit, audit, auditOrganization } from './audit-log.ts';
+export { auditTail } from './audit-tail.ts';
+export { type AuditTrail, auditTrailOf, openAuditTrail, provideAuditTrail } from './audit-trail.ts';
+export { type CredentialUse, type CredentialUses, credentialUses } from './credential-uses.ts';
+export { formatHead, parseHead } from './heads.ts';
+export { APPLICATION_LEDGER, type AuditLogId, ORGANIZATION_LEDGER } from './ledger.ts';
+export { auditSealer, sealAudit } from './seal-audit.ts';
+export type { Head } from './seal-store.ts';
+export { type Finding, type Verified, verifyAuditLog } from './verify-audit.ts';
+export { entriesInOrder, findErasure, ownersOf, type StoredEntry } from './verify-store.ts';

@@ -1,7 +1,7 @@
 import type { Database } from '@bulkhead/postgres';
 import { z } from 'zod';
 import { eraseApplication } from '../applications/index.ts';
-import { appendOrganizationAudit } from '../audit/index.ts';
+import { appendOrganizationAudit, auditTail, sealAudit } from '../audit/index.ts';
 import { type AnyTask, defineTask, hasTasksBeside, type TaskKind } from '../tasks/index.ts';
 import type { Vault } from '../vault/index.ts';
 
@@ -24,6 +24,9 @@ export function eraseApplicationTask({ db, vault }: { db: Database; vault: Vault
       const waiting = now.getTime() - Date.parse(deleted_at) < WAITS_MAX_MS;
       const isBusy = await db.withTenant(applicationId, (tx) => hasTasksBeside(tx, applicationId, eraseApplicationKind.name));
       if (waiting && isBusy) return { runAgainAt: new Date(now.getTime() + WAIT_MS) };
+      // Its log goes with it; the organization's keeps where it ended, so that neither the end nor the log can be denied.
+      await sealAudit(db, now);
+      const tail = await db.withTenant(applicationId, (tx) => auditTail(tx, applicationId));
       // Before the rows go: twice in the organization's log is better than never.
       await db.withControl('record that an Application is erased', (tx) =>
         appendOrganizationAudit(tx, {
@@ -32,6 +35,7 @@ export function eraseApplicationTask({ db, vault }: { db: Database; vault: Vault
           action: 'application.erased',
           at: now,
           target: applicationId,
+          detail: tail,
         }),
       );
       await db.withTenant(applicationId, (tx) => eraseApplication(tx, applicationId));

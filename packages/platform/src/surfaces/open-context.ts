@@ -1,9 +1,11 @@
-import { type ApplicationId, applicationId, type Clock, type Log } from '@bulkhead/base';
+import { type ApplicationId, applicationId, type Clock, type Log, PlatformError } from '@bulkhead/base';
 import { type AnyRoute, httpErrors, type IncomingCall } from '@bulkhead/http';
 import type { Database } from '@bulkhead/postgres';
 import { type CredentialKind, type Principal, RequestContext } from '../access/index.ts';
 import { isOwnedBy } from '../applications/index.ts';
+import type { CredentialUses } from '../audit/index.ts';
 import { coversScope } from '../developers/index.ts';
+import { acceptedUse, refusedUse } from './credential-use.ts';
 
 /** The one credential of a request: scheme in lower case, and what followed it. */
 interface Presented {
@@ -24,13 +26,15 @@ export interface OpenContextParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly authenticators: Authenticators;
+  /** Counts every credential that is brought, good or not, before anything else is asked. */
+  readonly uses: Pick<CredentialUses, 'record'>;
 }
 
 /** Joins what a route accepts with who can tell: the only place where routes and authenticators meet. */
 export function openContext(parts: OpenContextParts): (call: IncomingCall, route: AnyRoute) => Promise<RequestContext> {
   return async (call, route) => {
     const now = new Date(parts.clock.now());
-    const principal = await authenticate(parts, call, route, now);
+    const principal = await recorded(parts.uses, call, route, () => authenticate(parts, call, route, now));
     const named = call.params['application_id'];
     const owned =
       principal?.kind === 'meta_token' && named !== undefined ? await ownedApplication(parts.db, named, principal.organizationId) : null;
@@ -46,6 +50,24 @@ export function openContext(parts: OpenContextParts): (call: IncomingCall, route
       auditAction: route.audit,
     });
   };
+}
+
+/** Every authenticated route passes here: none can forget to have its use recorded. */
+async function recorded(
+  uses: Pick<CredentialUses, 'record'>,
+  call: IncomingCall,
+  route: AnyRoute,
+  run: () => Promise<Principal | null>,
+): Promise<Principal | null> {
+  try {
+    const principal = await run();
+    if (principal !== null) uses.record(acceptedUse(principal, call, route));
+    return principal;
+  } catch (thrown) {
+    const refused = thrown instanceof PlatformError && thrown.status < 500 ? refusedUse(call, route) : null;
+    if (refused !== null) uses.record(refused);
+    throw thrown;
+  }
 }
 
 async function authenticate(

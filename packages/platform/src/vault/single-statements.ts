@@ -8,6 +8,7 @@ import type { Database, Sql, TenantTx } from '@bulkhead/postgres';
 export function singleStatements(db: Database, applicationId: ApplicationId): TenantTx {
   const query = <Row extends object>(statement: Sql): Promise<Row[]> => db.tenantQuery<Row>(applicationId, statement);
   return {
+    origin: db.origin,
     applicationId,
     query,
     async one<Row extends object>(statement: Sql): Promise<Row> {

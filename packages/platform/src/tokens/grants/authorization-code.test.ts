@@ -1,5 +1,6 @@
 import { openDatabase, sql } from '@bulkhead/postgres';
 import { silentLog } from '@bulkhead/base';
+import { auditTrailOf, provideAuditTrail } from '../../audit/index.ts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   ACCOUNT_SCOPE,
@@ -184,6 +185,7 @@ describe('A3: a code is bound, short and good once', () => {
 
   test('a code is spent once, even by ten requests at the same moment in two processes', async () => {
     const db = openDatabase({ ...world.tenants.database.urls, log: silentLog, poolSize: 5 });
+    provideAuditTrail(db, () => auditTrailOf(world.db));
     const second = await TokenWorld.create({ tenants: world.tenants, db });
     try {
       const code = await world.code(client, account, { codeChallenge: challenge });

@@ -1,0 +1,56 @@
+import { createHmac, hkdfSync } from 'node:crypto';
+import type { AuditLogId } from './ledger.ts';
+
+/** What an entry says, as its MAC is made over it. */
+export interface EntryContent {
+  readonly auditId: string;
+  /** Microseconds since 1970, in decimal. */
+  readonly at: string;
+  readonly actor: unknown;
+  readonly action: string;
+  readonly target: string | null;
+  readonly requestId: string | null;
+  readonly detail: unknown;
+}
+
+/** What a seal says. */
+export interface SealContent {
+  readonly seq: number;
+  readonly until: number;
+  readonly entries: number;
+  readonly firstAuditId: string;
+  readonly lastAuditId: string;
+  readonly previous: Buffer;
+  readonly digest: Buffer;
+  /** Microseconds since 1970, in decimal. */
+  readonly sealedAt: string;
+}
+
+/** The key of one log, from an audit key (HKDF, RFC 5869): an entry copied into another log fails there. */
+export function logKey(auditKey: Uint8Array, log: AuditLogId): Buffer {
+  return Buffer.from(hkdfSync('sha256', auditKey, '', `bulkhead audit log|${log.kind}|${log.id}`, 32));
+}
+
+export function entryMac(key: Uint8Array, keyId: string, log: AuditLogId, entry: EntryContent): Buffer {
+  const { auditId, at, actor, action, target, requestId, detail } = entry;
+  return mac(key, ['entry', keyId, log.kind, log.id, auditId, at, sorted(actor), action, target, requestId, sorted(detail)]);
+}
+
+export function sealMac(key: Uint8Array, keyId: string, log: AuditLogId, seal: SealContent): Buffer {
+  const { seq, until, entries, firstAuditId, lastAuditId, previous, digest, sealedAt } = seal;
+  const named = ['seal', keyId, log.kind, log.id, seq, until, entries, firstAuditId, lastAuditId];
+  return mac(key, [...named, previous.toString('hex'), digest.toString('hex'), sealedAt]);
+}
+
+function mac(key: Uint8Array, parts: readonly unknown[]): Buffer {
+  return createHmac('sha256', key).update(JSON.stringify(parts)).digest();
+}
+
+/** The value as PostgreSQL's jsonb gives it back, whatever the order of its keys; a list and an object never look alike. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return ['[', ...value.map(sorted)];
+  if (value === null || typeof value !== 'object') return value;
+  // Pairs, not an object: a key that looks like a number would be moved to the front.
+  const pairs = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return ['{', ...pairs.map(([name, inner]) => [name, sorted(inner)])];
+}
