@@ -1,8 +1,16 @@
 import type { Row } from './row.ts';
+import { clone100k } from './rows/clone-100k.ts';
+import { clone } from './rows/clone.ts';
+import { exchange } from './rows/exchange.ts';
+import { lookup10m } from './rows/lookup-10m.ts';
 import { me1 } from './rows/me-1.ts';
 import { me32 } from './rows/me-32.ts';
 import { proxy1 } from './rows/proxy-1.ts';
 import { proxy32 } from './rows/proxy-32.ts';
+import { refresh100 } from './rows/refresh-100.ts';
+import { rls } from './rows/rls.ts';
+import { start } from './rows/start.ts';
+import { streamRss } from './rows/stream-rss.ts';
 
 /** Every row, in the order in which they run. */
-export const rows: readonly Row[] = [me32, me1, proxy32, proxy1];
+export const rows: readonly Row[] = [me32, me1, proxy32, proxy1, streamRss, rls, clone, clone100k, exchange, lookup10m, refresh100, start];

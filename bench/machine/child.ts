@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -94,12 +94,10 @@ export async function pin(core: Core, pid: number): Promise<void> {
   await once(child, 'exit');
 }
 
-const TICKS_PER_SECOND = 100; // USER_HZ, the same on every Linux architecture Node runs on
-
+/** Of all threads, as the scheduler counts it: exact where ticks of a hundredth of a second are too coarse. */
 export function cpuSecondsOf(pid: number): number {
-  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  const tasks = readdirSync(`/proc/${pid}/task`);
+  return tasks.reduce((sum, task) => sum + Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]) / 1e9, 0);
 }
 
 function residentBytesOf(pid: number): number {

@@ -35,7 +35,7 @@ export async function startNginx(
   const upstream = upstreamAddress === null ? '' : `upstream up { server ${upstreamAddress}; keepalive 64; }`;
   await writeFile(
     join(home, 'nginx.conf'),
-    `worker_processes 1;
+    `${process.getuid?.() === 0 ? 'user root;\n' : ''}worker_processes 1;
 daemon off;
 pid ${home}/nginx.pid;
 error_log ${home}/error.log;

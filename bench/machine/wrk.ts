@@ -19,6 +19,7 @@ export interface Load {
 }
 
 export interface LoadResult {
+  readonly requests: number;
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -71,6 +72,7 @@ export class Wrk {
       if (line === undefined) throw new Error(`wrk said: ${said}`);
       const result = JSON.parse(line) as Record<'requests' | 'us' | 'p50' | 'p99' | 'failures', number>;
       return {
+        requests: result.requests,
         perSecond: result.requests / (result.us / 1e6),
         p50Ms: result.p50 / 1000,
         p99Ms: result.p99 / 1000,
@@ -87,4 +89,10 @@ function luaTable({ method = 'GET', path, headers = {}, body }: Load['requests']
 
 function quoted(text: string): string {
   return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n').replaceAll('\r', '\\r')}"`;
+}
+
+/** Repeats a run until the server has answered so many requests that its code is compiled, or for a while where the machine is busy. */
+export async function warmUp(run: () => Promise<LoadResult>, requests = 20_000): Promise<void> {
+  const limit = performance.now() + 20_000;
+  for (let answered = 0; answered < requests && performance.now() < limit; ) answered += (await run()).requests;
 }

@@ -1,4 +1,5 @@
-import { alternate, medians } from '../alternate.ts';
+import { alternate, figure, medians } from '../alternate.ts';
+import { Throughput } from '../machine/throughput.ts';
 import type { Row } from '../row.ts';
 import { meStack } from '../stack/me-stack.ts';
 
@@ -11,18 +12,16 @@ export const me32: Row = {
   needs: ['wrk', 'taskset'],
   async measure(lab) {
     await using stack = await meStack(lab, 'me_32', 32);
-    let failures = 0;
+    const ours = new Throughput(stack.ours, stack.server);
+    const bare = new Throughput(stack.yardstick, stack.bare);
     const measured = await alternate({
       rounds: lab.rounds,
-      ours: async () => {
-        const result = await stack.ours();
-        failures += result.failures;
-        return result.perSecond;
-      },
-      yardstick: async () => (await stack.yardstick()).perSecond,
-      compare: (ours, yardstick) => ours / yardstick,
+      ours: () => ours.perSecond(),
+      yardstick: () => bare.perSecond(),
+      compare: (mine, yardstick) => mine / yardstick,
     });
-    const note = `${medians(measured.samples, 'req/s')}; ${stack.tokens} tokens of 20 Applications in turn, ${stack.bytes} bytes, ${failures} failed.`;
-    return { ...measured, note, sound: failures === 0 };
+    const cpu = `${figure(ours.cpuPerRequest)} against ${figure(bare.cpuPerRequest)} µs of processor time each`;
+    const note = `${medians(measured.samples, 'req/s')}, ${cpu}; ${stack.tokens} tokens of 20 Applications in turn, ${stack.bytes} bytes, ${ours.failures} failed.`;
+    return { ...measured, note, sound: ours.failures === 0 };
   },
 };

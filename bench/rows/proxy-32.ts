@@ -1,4 +1,5 @@
-import { alternate, medians } from '../alternate.ts';
+import { alternate, figure, medians } from '../alternate.ts';
+import { Throughput } from '../machine/throughput.ts';
 import type { Row } from '../row.ts';
 import { proxyStack } from '../stack/proxy-stack.ts';
 
@@ -11,17 +12,19 @@ export const proxy32: Row = {
   needs: ['nginx', 'wrk', 'taskset'],
   async measure(lab) {
     await using stack = await proxyStack(lab, 'proxy_32', 32);
-    let failures = 0;
+    const ours = new Throughput(stack.ours, stack.server);
+    const nginx = new Throughput(stack.nginx);
     const measured = await alternate({
       rounds: lab.rounds,
-      ours: async () => {
-        const result = await stack.ours();
-        failures += result.failures;
-        return result.perSecond;
-      },
-      yardstick: async () => (await stack.nginx()).perSecond,
-      compare: (ours, yardstick) => ours / yardstick,
+      ours: () => ours.perSecond(),
+      yardstick: () => nginx.perSecond(),
+      compare: (mine, yardstick) => mine / yardstick,
     });
-    return { ...measured, note: `${medians(measured.samples, 'req/s')}, ${failures} failed.`, sound: failures === 0 };
+    const cpu = `${figure(ours.cpuPerRequest)} µs of processor time each`;
+    return {
+      ...measured,
+      note: `${medians(measured.samples, 'req/s')}, ours ${cpu}; ${ours.failures} failed.`,
+      sound: ours.failures === 0,
+    };
   },
 };

@@ -1,6 +1,6 @@
 import type { Lab } from '../lab.ts';
 import { Child } from '../machine/child.ts';
-import type { LoadResult } from '../machine/wrk.ts';
+import { type LoadResult, warmUp } from '../machine/wrk.ts';
 import { startBulkhead } from './bulkhead.ts';
 import { createTenants } from './tenants.ts';
 
@@ -10,6 +10,8 @@ const TOKENS = 25;
 export interface MeStack extends AsyncDisposable {
   readonly ours: () => Promise<LoadResult>;
   readonly yardstick: () => Promise<LoadResult>;
+  readonly server: Child;
+  readonly bare: Child;
   readonly tokens: number;
   readonly bytes: number;
 }
@@ -29,9 +31,17 @@ export async function meStack(lab: Lab, name: string, callers: number): Promise<
   const load = { requests, callers, seconds: lab.seconds };
   const ours = await lab.wrk.prepare({ ...load, url: server.url });
   const yardstick = await lab.wrk.prepare({ ...load, url: (bare.ready as { url: string }).url });
-  await ours();
-  await yardstick();
-  return { ours, yardstick, tokens: bearers.length, bytes: Buffer.byteLength(body), [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  await warmUp(ours);
+  await warmUp(yardstick);
+  return {
+    ours,
+    yardstick,
+    server: server.child,
+    bare,
+    tokens: bearers.length,
+    bytes: Buffer.byteLength(body),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
 }
 
 /** One of each, then the next of each: neighbours in the list belong to different Applications. */

@@ -1,6 +1,7 @@
 import type { Lab } from '../lab.ts';
+import type { Child } from '../machine/child.ts';
 import { startNginx } from '../machine/nginx.ts';
-import type { LoadResult } from '../machine/wrk.ts';
+import { type LoadResult, warmUp } from '../machine/wrk.ts';
 import { startBulkhead } from './bulkhead.ts';
 import { interleaved } from './me-stack.ts';
 import { createTenants } from './tenants.ts';
@@ -14,6 +15,7 @@ const BODY = JSON.stringify({
   .slice(0, 1024);
 
 export interface ProxyStack extends AsyncDisposable {
+  readonly server: Child;
   readonly ours: () => Promise<LoadResult>;
   readonly nginx: () => Promise<LoadResult>;
   readonly direct: () => Promise<LoadResult>;
@@ -46,6 +48,7 @@ export async function proxyStack(lab: Lab, name: string, callers: number): Promi
   const ours = await lab.wrk.prepare({ ...load, url: server.url, requests });
   const nginx = await lab.wrk.prepare({ ...load, url: proxy.url, requests: plain });
   const direct = await lab.wrk.prepare({ ...load, url: upstream.url, requests: plain });
-  for (const run of [ours, nginx, direct]) await run();
-  return { ours, nginx, direct, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  await warmUp(ours);
+  for (const run of [nginx, direct]) await run();
+  return { server: server.child, ours, nginx, direct, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }

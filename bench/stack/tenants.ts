@@ -38,13 +38,7 @@ export async function createTenants(server: BulkheadServer, options: TenantOptio
     });
     const bearers: string[] = [];
     for (let token = 0; token < options.tokens; token += 1) {
-      const form = new URLSearchParams({
-        grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
-        subject_token: apiKey,
-        subject_token_type: 'urn:bulkhead:token-type:api-key',
-        account_id: String(account.id),
-        expires_in: '86400',
-      });
+      const form = exchangeForm(apiKey, account.id);
       const answer = await fetch(`${server.url}/v1/oauth/token`, {
         method: 'POST',
         headers: { authorization: `APIKey ${apiKey}` },
@@ -57,4 +51,15 @@ export async function createTenants(server: BulkheadServer, options: TenantOptio
     tenants.push({ applicationId: application.id, apiKey, accountId: account.id, bearers });
   }
   return tenants;
+}
+
+/** RFC 8693: an API key becomes a token of one account. */
+export function exchangeForm(apiKey: string, accountId: number): URLSearchParams {
+  return new URLSearchParams({
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    subject_token: apiKey,
+    subject_token_type: 'urn:bulkhead:token-type:api-key',
+    account_id: String(accountId),
+    expires_in: '86400',
+  });
 }

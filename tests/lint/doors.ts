@@ -24,7 +24,8 @@ const viaEgress = 'outbound calls go through egress, the one door to the network
 const doors: readonly Door[] = [
   {
     module: /^pg(-.+)?$/,
-    insiders: ['packages/postgres/'],
+    // The benchmarks measure the door against the driver itself; they are no part of the product.
+    insiders: ['packages/postgres/', 'bench/'],
     typesFree: false,
     testsFree: false,
     instead: 'use Database of @bulkhead/postgres',
