@@ -24,7 +24,7 @@ const sliceRows: readonly (readonly string[])[] = [
   ['applications'],
   ['accounts', 'webhooks', 'installs'],
   ['tokens', 'passthrough'],
-  ['authorization', 'functions'],
+  ['authorization', 'functions', 'incidents'],
   ['provisioning'],
   ['surfaces'],
   ['platform.ts'],

@@ -4,6 +4,7 @@ import { addDemoCommand } from './demo-command.ts';
 import { addMetaTokensCommand } from './meta-tokens-command.ts';
 import { addOrganizationsCommand } from './organizations-command.ts';
 import { addStartCommand } from './start-command.ts';
+import { addTokensCommand } from './tokens-command.ts';
 
 /** The command line as data: every command with its options, examples and action. Wrong usage throws CommanderError. */
 export function createProgram(): Command {
@@ -17,6 +18,7 @@ export function createProgram(): Command {
     .exitOverride();
   addStartCommand(program);
   addMetaTokensCommand(program);
+  addTokensCommand(program);
   addOrganizationsCommand(program);
   addDemoCommand(program);
   program.addHelpText(

@@ -32,6 +32,17 @@ export {
   type Organization,
 } from './developers/index.ts';
 export {
+  addRevoked,
+  type Found,
+  findMatches,
+  type Match,
+  NOTHING_REVOKED,
+  type Reach,
+  type Revoked,
+  revokeMatches,
+  type Selection,
+} from './incidents/index.ts';
+export {
   claimRootKey,
   createPlatform,
   hasRootKey,

@@ -7,6 +7,7 @@ export {
   authorized,
   connectAccount,
   createTwins,
+  type ConnectingTenant,
   type GrantedTokens,
   type Name,
   type Names,

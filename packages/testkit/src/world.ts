@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { ManualClock, Secret, silentLog, type Log } from '@bulkhead/base';
 import { createPlatform, type Platform, prepareFirstOrganization } from '@bulkhead/platform';
-import type { Database } from '@bulkhead/postgres';
+import { type Database, openDatabase } from '@bulkhead/postgres';
 import { type TestDatabase, testDatabase } from './database.ts';
 
 export interface WorldOptions {
@@ -30,21 +30,38 @@ export class World implements AsyncDisposable {
   readonly database: TestDatabase;
   readonly url: string;
   readonly metaToken: string;
+  readonly #again: (db: Database) => Promise<Platform>;
+  readonly #beside: { readonly platform: Platform; readonly db: Database }[] = [];
 
-  private constructor(platform: Platform, clock: ManualClock, database: TestDatabase, url: string, metaToken: string) {
+  private constructor(
+    platform: Platform,
+    clock: ManualClock,
+    database: TestDatabase,
+    url: string,
+    metaToken: string,
+    again: (db: Database) => Promise<Platform>,
+  ) {
     this.platform = platform;
     this.clock = clock;
     this.database = database;
     this.url = url;
     this.metaToken = metaToken;
+    this.#again = again;
+  }
+
+  /** Another process of the same installation, as far as one can be told from here: pools of its own, the same keys and clock. Ends with the world. */
+  async beside(): Promise<{ readonly url: string; readonly platform: Platform }> {
+    const db = openDatabase({ ...this.database.urls, log: silentLog, poolSize: 5 });
+    const platform = await this.#again(db);
+    this.#beside.push({ platform, db });
+    return { url: await platform.listen(0), platform };
   }
 
   static async create(options: WorldOptions = {}): Promise<World> {
     const database = await testDatabase();
     const clock = new ManualClock(Date.now());
     const log = options.log ?? silentLog;
-    const platform = await createPlatform({
-      db: options.database?.(database.database) ?? database.database,
+    const parts = {
       rootKeyBytes: randomBytes(32),
       clock,
       log,
@@ -53,11 +70,13 @@ export class World implements AsyncDisposable {
       egressAllow: options.egressAllow ?? [],
       trustProxy: [],
       ...(options.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: options.connectTimeoutMs }),
-    });
+    };
+    const again = (db: Database) => createPlatform({ ...parts, db: options.database?.(db) ?? db });
+    const platform = await again(database.database);
     const metaToken = `meta-token-of-this-test-${randomBytes(16).toString('hex')}`;
     await prepareFirstOrganization(database.database, new Secret(metaToken), new Date(clock.now()));
     const url = await platform.listen(0);
-    return new World(platform, clock, database, url, metaToken);
+    return new World(platform, clock, database, url, metaToken, again);
   }
 
   /** A plain HTTP call to the platform. `body` is sent as JSON unless it is a string or URLSearchParams. */
@@ -90,6 +109,10 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const { platform, db } of this.#beside) {
+      await platform.close();
+      await db.close();
+    }
     await this.platform.close();
     await this.database.close();
   }

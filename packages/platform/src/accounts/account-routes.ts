@@ -80,7 +80,8 @@ export function accountRoutes({ db, vault, publicUrl, pushReconnect }: AccountRo
   async function tokensOf(tx: Tx, context: AccountContext, account: Account) {
     if (context.principal.kind !== 'api_key')
       throw accountErrors('account.needs_api_key', { params: { what: 'retrieve upstream tokens' } });
-    const stored = await findCredential(tx, account);
+    const { applicationId, credentialId } = account;
+    const stored = credentialId === null ? null : await findCredential(tx, { applicationId, credentialId });
     if (stored === null) return {};
     await appendAudit(tx, {
       applicationId: account.applicationId,

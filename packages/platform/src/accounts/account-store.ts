@@ -1,7 +1,7 @@
 import type { ApplicationId } from '@bulkhead/base';
 import type { Page } from '@bulkhead/http';
 import { sql, type Tx } from '@bulkhead/postgres';
-import type { Account, AccountKey } from './account.ts';
+import type { Account, AccountKey, AccountsOlderThan } from './account.ts';
 import { randomAccountId } from './account-id.ts';
 
 export interface AccountRow {
@@ -10,7 +10,7 @@ export interface AccountRow {
   service: string;
   account: string;
   identity_id: string;
-  credential_id: string;
+  credential_id: string | null;
   active: boolean;
   admin: boolean;
   internal_use: boolean;
@@ -166,9 +166,11 @@ export interface AccountChanges {
   readonly active?: boolean | undefined;
   readonly admin?: boolean | undefined;
   readonly customProperties?: Readonly<Record<string, unknown>> | undefined;
-  readonly healed?: boolean | undefined;
+  /** The account has a good credential again: this one, in place of the one it had (or of none). */
+  readonly healed?: { readonly credentialId: string; readonly before: string | null } | undefined;
 }
 
+/** Changes a live account; null where there is none, or where `healed` names another credential than it has by now. */
 export async function updateAccount(
   tx: Tx,
   { applicationId, accountId }: AccountKey,
@@ -176,14 +178,16 @@ export async function updateAccount(
   now: Date,
 ): Promise<Account | null> {
   const properties = changes.customProperties === undefined ? null : JSON.stringify(changes.customProperties);
+  const isHealed = changes.healed !== undefined;
   const row = await tx.maybe<AccountRow>(sql`
     update accounts
        set account = coalesce(${changes.account ?? null}, account), active = coalesce(${changes.active ?? null}, active),
            admin = coalesce(${changes.admin ?? null}, admin), custom_properties = coalesce(${properties}::jsonb, custom_properties),
-           health = case when ${changes.healed === true} then 'healthy' else health end,
-           broken_reason = case when ${changes.healed === true} then null else broken_reason end,
-           modified_at = ${now}
-     where application_id = ${applicationId} and account_id = ${accountId} and not provisional returning ${columns}`);
+           health = case when ${isHealed} then 'healthy' else health end,
+           broken_reason = case when ${isHealed} then null else broken_reason end,
+           credential_id = coalesce(${changes.healed?.credentialId ?? null}, credential_id), modified_at = ${now}
+     where application_id = ${applicationId} and account_id = ${accountId} and not provisional
+       and (not ${isHealed} or credential_id is not distinct from ${changes.healed?.before ?? null}) returning ${columns}`);
   return row === null ? null : accountOf(row);
 }
 
@@ -245,4 +249,32 @@ export async function markRenewed(
     update accounts set health = 'healthy', broken_reason = null, granted_scopes = coalesce(${grantedScopes}::text[], granted_scopes), modified_at = ${now}
      where application_id = ${applicationId} and credential_id = ${credentialId}
        and (health <> 'healthy' or (${grantedScopes}::text[] is not null and granted_scopes is distinct from ${grantedScopes}::text[]))`);
+}
+
+/**
+ * Takes their credentials from those of these accounts whose credential was given before a moment (null: from all), and marks them
+ * broken. Answers the credentials.
+ */
+export async function takeCredentials(
+  tx: Tx,
+  { applicationId, accountIds, before }: AccountsOlderThan,
+  reason: string,
+  now: Date,
+): Promise<string[]> {
+  const rows = await tx.query<{ credential_id: string }>(sql`
+    update accounts a set credential_id = null, health = 'broken', broken_reason = ${reason}, modified_at = ${now}
+      from credentials c
+     where a.application_id = ${applicationId} and a.account_id = any(${accountIds}::bigint[])
+       and c.application_id = ${applicationId} and c.credential_id = a.credential_id
+       and (${before}::timestamptz is null or c.created_at < ${before}::timestamptz)
+    returning c.credential_id`);
+  return rows.map((row) => row.credential_id);
+}
+
+/** Removes those of these accounts that were never confirmed and have nothing left that could be. */
+export async function deleteEmptyProvisional(tx: Tx, applicationId: ApplicationId, accountIds: readonly number[]): Promise<void> {
+  await tx.execute(sql`
+    delete from accounts a
+     where a.application_id = ${applicationId} and a.account_id = any(${accountIds}::bigint[]) and a.provisional
+       and not exists (select from pending_connections p where p.application_id = ${applicationId} and p.account_id = a.account_id)`);
 }

@@ -9,7 +9,8 @@ export interface Account {
   readonly account: string;
   /** The upstream's own id of the person or workspace: never changes. */
   readonly identityId: string;
-  readonly credentialId: string;
+  /** Null where an operator revoked it: then the account is broken until it is connected again. */
+  readonly credentialId: string | null;
   readonly active: boolean;
   readonly admin: boolean;
   readonly internalUse: boolean;
@@ -22,6 +23,13 @@ export interface Account {
   readonly endUser: string | null;
   readonly createdAt: Date;
   readonly modifiedAt: Date;
+}
+
+/** What some accounts of one Application had before a moment; all of it where that is null. */
+export interface AccountsOlderThan {
+  readonly applicationId: ApplicationId;
+  readonly accountIds: readonly number[];
+  readonly before: Date | null;
 }
 
 export interface AccountKey {

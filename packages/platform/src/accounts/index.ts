@@ -1,3 +1,4 @@
+export type { AccountsOlderThan } from './account.ts';
 export { accountParams } from './account-messages.ts';
 export { accountIdOf, accountRoutes } from './account-routes.ts';
 export { findAccount } from './account-store.ts';
@@ -6,3 +7,4 @@ export { credentialHooks } from './credential-hooks.ts';
 export { disconnectAccount, disconnectAllAccounts } from './disconnect-account.ts';
 export { forgetUnconfirmedTask } from './forget-unconfirmed.ts';
 export { revokeUnused } from './revoke-unused.ts';
+export { revokeUpstream } from './revoke-upstream.ts';

@@ -1,6 +1,6 @@
 import type { ApplicationId } from '@bulkhead/base';
 import { sql, type Tx } from '@bulkhead/postgres';
-import type { AccountKey } from './account.ts';
+import type { AccountKey, AccountsOlderThan } from './account.ts';
 import type { Connection } from './account-store.ts';
 
 interface PendingRow {
@@ -56,5 +56,15 @@ export async function pendingCredentialIds(tx: Tx, { applicationId, accountId }:
 export async function allPendingCredentialIds(tx: Tx, applicationId: ApplicationId): Promise<string[]> {
   const rows = await tx.query<{ credential_id: string }>(sql`
     select credential_id from pending_connections where application_id = ${applicationId}`);
+  return rows.map((row) => row.credential_id);
+}
+
+/** Takes away what waits for these accounts since before a moment (null: all of it); answers the credentials. */
+export async function takePendingCredentials(tx: Tx, { applicationId, accountIds, before }: AccountsOlderThan): Promise<string[]> {
+  const rows = await tx.query<{ credential_id: string }>(sql`
+    delete from pending_connections
+     where application_id = ${applicationId} and account_id = any(${accountIds}::bigint[])
+       and (${before}::timestamptz is null or created_at < ${before}::timestamptz)
+    returning credential_id`);
   return rows.map((row) => row.credential_id);
 }

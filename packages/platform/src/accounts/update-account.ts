@@ -3,7 +3,7 @@ import type { Tx } from '@bulkhead/postgres';
 import type { ApiKeyPrincipal, BearerPrincipal, RequestContext } from '../access/index.ts';
 import { findService } from '../applications/index.ts';
 import { audit } from '../audit/index.ts';
-import { findCredential, openCredential, replaceCredential, type Vault } from '../vault/index.ts';
+import { findCredential, openCredential, replaceCredential, storeCredential, type Vault } from '../vault/index.ts';
 import type { Account } from './account.ts';
 import { accountErrors } from './account-errors.ts';
 import { type UpdateBody, updateBody } from './account-messages.ts';
@@ -29,14 +29,9 @@ export async function updateAccount(
   if (context.principal.kind === 'bearer' && (givesCredential || active !== undefined))
     throw accountErrors('account.needs_api_key', { params: { what: 'change credentials or `active`' } });
   if (body.service !== undefined && body.service !== account.service) throw accountErrors('account.service_fixed', { field: 'service' });
-  if (givesCredential) await replace(tx, vault, context, account, body);
-  const changed = await writeAccount(
-    tx,
-    account,
-    { account: body.account, active, customProperties: body.custom_properties, healed: givesCredential },
-    now,
-  );
-  if (changed === null) throw httpErrors('not_found');
+  const healed = givesCredential ? await replace(tx, vault, context, account, body) : undefined;
+  const changed = await writeAccount(tx, account, { account: body.account, active, customProperties: body.custom_properties, healed }, now);
+  if (changed === null) throw givesCredential ? accountErrors('account.credential_changed') : httpErrors('not_found');
   await audit(tx, context, {
     target: String(accountId),
     detail: { fields: Object.keys(updateBody.shape).filter((field) => field in body) },
@@ -44,12 +39,20 @@ export async function updateAccount(
   return changed;
 }
 
-async function replace(tx: Tx, vault: Vault, { applicationId, now }: RequestContext, account: Account, body: UpdateBody): Promise<void> {
+/** Keeps the credential that the body names: in place of the one there is, or as a new one where an operator has revoked that. */
+async function replace(tx: Tx, vault: Vault, { applicationId, now }: RequestContext, account: Account, body: UpdateBody) {
+  const { credentialId } = account;
   const found = await findService(tx, applicationId, account.service);
   if (found === null) throw accountErrors('account.unknown_service', { params: { service: account.service } });
-  const stored = await findCredential(tx, account);
+  if (credentialId === null) {
+    const tokens = credentialFrom(found.service, body, body, null);
+    const service = found.service.definition.id;
+    return { credentialId: await storeCredential(tx, vault, { applicationId, service, tokens, now }), before: null };
+  }
+  const stored = await findCredential(tx, { applicationId, credentialId });
   if (stored === null) throw httpErrors('not_found');
   const tokens = credentialFrom(found.service, body, body, await openCredential(tx, vault, stored));
-  if (!(await replaceCredential(tx, vault, account, { version: stored.version, tokens, now })))
+  if (!(await replaceCredential(tx, vault, stored, { version: stored.version, tokens, now })))
     throw accountErrors('account.credential_changed');
+  return { credentialId, before: credentialId };
 }

@@ -57,12 +57,13 @@ export async function forwardCall(options: ForwardOptions, context: ForwardConte
   const account = await readForwardedAccount(options.db, applicationId, call.accountId);
   if (account === null) throw httpErrors('not_found');
   if (!account.active) throw passthroughErrors('passthrough.account_inactive');
-  const { service } = account;
+  const { credential, service } = account;
   if (service === null) throw passthroughErrors('passthrough.service_gone');
+  if (credential === null) throw broken(account.brokenReason ?? 'no_credential', call.accountId);
 
   // For most services the place is known, and so refused, before the credential is opened.
   const early = service.quirks.baseUrlFrom === undefined ? locate(principal, call, apiBase(apiBaseUrl(service))) : null;
-  const use = usable(await options.refresher.currentCredential(account.credential, account.credential), call.accountId);
+  const use = usable(await options.refresher.currentCredential(credential, credential), call.accountId);
   const kept = use.credential.type === 'oauth2' ? use.credential.kept : {};
   const located = early ?? locate(principal, call, apiBase(apiBaseUrl(service, kept)));
 

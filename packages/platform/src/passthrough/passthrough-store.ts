@@ -8,14 +8,18 @@ export interface ForwardedAccount {
   readonly active: boolean;
   /** Null where the Application has removed it. */
   readonly service: UpstreamService | null;
-  readonly credential: StoredCredential;
+  /** Null where an operator revoked it. */
+  readonly credential: StoredCredential | null;
+  readonly brokenReason: string | null;
 }
 
-interface ForwardedRow extends CredentialRow {
+type ForwardedRow = (CredentialRow | { readonly credential_id: null }) & {
   readonly account_id: number;
   readonly active: boolean;
+  readonly account_service: string;
+  readonly account_broken_reason: string | null;
   readonly definition: ServiceDefinition | null;
-}
+};
 
 /** Account, sealed credential and service in one statement; null where there is no such live account. */
 export async function readForwardedAccount(
@@ -26,15 +30,21 @@ export async function readForwardedAccount(
   const [row] = await db.tenantQuery<ForwardedRow>(
     applicationId,
     sql`
-      select a.account_id, a.active, s.definition,
+      select a.account_id, a.active, a.service as account_service, a.broken_reason as account_broken_reason, s.definition,
              c.application_id, c.credential_id, c.service, c.version, c.sealed, c.expires_at, c.refreshable, c.lease_until, c.retry_after, c.failure_count, c.broken_reason, c.modified_at
         from accounts a
-        join credentials c on c.application_id = a.application_id and c.credential_id = a.credential_id
+        left join credentials c on c.application_id = a.application_id and c.credential_id = a.credential_id
         left join custom_services s on s.application_id = a.application_id and s.service = a.service
        where a.application_id = ${applicationId} and a.account_id = ${accountId} and not a.provisional`,
   );
   if (row === undefined) return null;
   // An Application's own service comes first: one of the catalogue that took the same name later must not get its credential.
-  const service = row.definition === null ? findCatalogueEntry(row.service) : upstreamService(row.definition);
-  return { accountId: row.account_id, active: row.active, service, credential: storedCredential(row) };
+  const service = row.definition === null ? findCatalogueEntry(row.account_service) : upstreamService(row.definition);
+  return {
+    accountId: row.account_id,
+    active: row.active,
+    service,
+    credential: row.credential_id === null ? null : storedCredential(row),
+    brokenReason: row.account_broken_reason,
+  };
 }

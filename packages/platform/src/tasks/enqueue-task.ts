@@ -1,7 +1,7 @@
 import type { ApplicationId } from '@bulkhead/base';
 import type { Tx } from '@bulkhead/postgres';
 import type { TaskKind } from './task.ts';
-import { insertTask } from './task-store.ts';
+import { insertTask, insertTasks } from './task-store.ts';
 
 export interface EnqueueOptions {
   /** Not before this moment. Default: at once. */
@@ -24,5 +24,20 @@ export async function enqueueTask<Payload>(
     name: task.name,
     payload: JSON.stringify(task.schema.parse(payload)),
     runAt: options.runAt ?? new Date(0),
+  });
+}
+
+/** The same for any number of payloads, in one statement. */
+export async function enqueueTasks<Payload>(
+  tx: Tx,
+  applicationId: ApplicationId,
+  task: TaskKind<Payload>,
+  payloads: readonly Payload[],
+): Promise<void> {
+  await insertTasks(tx, {
+    applicationId,
+    name: task.name,
+    payloads: payloads.map((payload) => JSON.stringify(task.schema.parse(payload))),
+    runAt: new Date(0),
   });
 }

@@ -24,6 +24,20 @@ export async function insertTask(
   await notify(tx, TASKS_CHANNEL, '');
 }
 
+/** The same for any number of tasks of one name, in one statement. */
+export async function insertTasks(
+  tx: Tx,
+  tasks: { applicationId: ApplicationId; name: string; payloads: readonly string[]; runAt: Date },
+): Promise<void> {
+  if (tasks.payloads.length === 0) return;
+  const taskIds = tasks.payloads.map(() => taskId.generate());
+  await tx.execute(sql`
+    insert into tasks (application_id, task_id, name, payload, run_at)
+    select ${tasks.applicationId}, task_id, ${tasks.name}, payload::jsonb, ${tasks.runAt}
+      from unnest(${taskIds}::text[], ${tasks.payloads}::text[]) as new (task_id, payload)`);
+  await notify(tx, TASKS_CHANNEL, '');
+}
+
 interface ClaimedRow {
   application_id: ApplicationId;
   task_id: string;

@@ -2,6 +2,7 @@ import type { ApplicationId } from '@bulkhead/base';
 import type { PassthroughLimits } from '@bulkhead/protocol';
 import { type Sql, sql, type Tx } from '@bulkhead/postgres';
 import type { PassthroughDetail } from '../access/index.ts';
+import type { AccountsOlderThan } from '../accounts/index.ts';
 
 /** What a token hangs from and dies with. */
 export type TokenParent =
@@ -110,4 +111,30 @@ export async function deleteOldAccessTokens(tx: Tx, applicationId: ApplicationId
         where t.application_id = ${applicationId} and t.expires_at < ${now}
           and not exists (select from access_tokens c where c.application_id = ${applicationId} and c.parent_token_hash = t.token_hash)
         limit ${limit} for update skip locked)`);
+}
+
+/**
+ * Deletes the tokens of these accounts that were issued before a moment (null: all), with those that were exchanged from them or hang
+ * from a grant of that age; answers how many of them were still good. Parents go before their children, so that a cascade that comes
+ * the same way is waited for, not met.
+ */
+export async function deleteAccessTokensOf(tx: Tx, { applicationId, accountIds, before }: AccountsOlderThan, now: Date): Promise<number> {
+  const old = (column: Sql) => sql`(${before}::timestamptz is null or ${column} < ${before}::timestamptz)`;
+  const { good } = await tx.one<{ good: number }>(sql`
+    with recursive doomed as (
+      select t.token_hash, t.expires_at from access_tokens t
+        left join grants g on g.application_id = t.application_id and g.grant_id = t.grant_id
+       where t.application_id = ${applicationId} and t.account_id = any(${accountIds}::bigint[])
+         and (${old(sql`t.created_at`)} or ${old(sql`g.created_at`)})
+      union
+      select c.token_hash, c.expires_at from access_tokens c
+        join doomed d on c.application_id = ${applicationId} and c.parent_token_hash = d.token_hash
+    )
+    select count(*) as good from doomed where expires_at is null or expires_at > ${now}`);
+  await tx.execute(sql`
+    delete from access_tokens where application_id = ${applicationId} and token_hash in (
+      select token_hash from access_tokens
+       where application_id = ${applicationId} and account_id = any(${accountIds}::bigint[]) and ${old(sql`created_at`)}
+       order by depth, token_hash for update)`);
+  return Number(good);
 }

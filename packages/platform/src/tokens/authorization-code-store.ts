@@ -1,5 +1,6 @@
 import type { ApplicationId } from '@bulkhead/base';
 import { sql, type Tx } from '@bulkhead/postgres';
+import type { AccountsOlderThan } from '../accounts/index.ts';
 
 export interface AuthorizationCode {
   readonly accountId: number;
@@ -80,4 +81,12 @@ export async function deleteOldCodes(tx: Tx, applicationId: ApplicationId, befor
      where application_id = ${applicationId} and code_hash in (
        select code_hash from authorization_codes where application_id = ${applicationId} and expires_at < ${before}
         limit ${limit} for update skip locked)`);
+}
+
+/** Removes codes of these accounts that nobody has redeemed, issued before a moment (null: all). */
+export async function deleteUnspentCodesOf(tx: Tx, { applicationId, accountIds, before }: AccountsOlderThan): Promise<number> {
+  return tx.execute(sql`
+    delete from authorization_codes
+     where application_id = ${applicationId} and account_id = any(${accountIds}::bigint[]) and used_at is null
+       and (${before}::timestamptz is null or created_at < ${before}::timestamptz)`);
 }

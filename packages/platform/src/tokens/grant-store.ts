@@ -1,5 +1,6 @@
 import type { ApplicationId } from '@bulkhead/base';
 import { sql, type Tx } from '@bulkhead/postgres';
+import type { AccountsOlderThan } from '../accounts/index.ts';
 
 /** What one approval of one end user gave. */
 export interface Grant {
@@ -43,4 +44,14 @@ export async function deleteOldGrants(tx: Tx, applicationId: ApplicationId, now:
           select grant_id from grants where application_id = ${applicationId} and grant_id in (${which}) for update skip locked)`),
     ),
   );
+}
+
+/** Ends the grants of these accounts that were given before a moment (null: all), and every token that hangs from them. */
+export async function deleteGrantsOf(tx: Tx, { applicationId, accountIds, before }: AccountsOlderThan): Promise<number> {
+  return tx.execute(sql`
+    delete from grants where application_id = ${applicationId} and grant_id in (
+      select grant_id from grants
+       where application_id = ${applicationId} and account_id = any(${accountIds}::bigint[])
+         and (${before}::timestamptz is null or created_at < ${before}::timestamptz)
+       order by grant_id for update)`);
 }

@@ -1,5 +1,6 @@
 import type { ApplicationId } from '@bulkhead/base';
 import { sql, type Tx } from '@bulkhead/postgres';
+import type { AccountsOlderThan } from '../accounts/index.ts';
 import type { Grant } from './grant-store.ts';
 
 interface GrantRow {
@@ -97,4 +98,13 @@ export async function deleteOldRefreshTokens(tx: Tx, applicationId: ApplicationI
        select token_hash from refresh_tokens
         where application_id = ${applicationId} and expires_at < ${now} and used_at is not null
         limit ${limit} for update skip locked)`);
+}
+
+/** How many refresh tokens that are still good hang from the grants that `deleteGrantsOf` would end. */
+export async function countRefreshTokensOf(tx: Tx, { applicationId, accountIds, before }: AccountsOlderThan, now: Date): Promise<number> {
+  const row = await tx.one<{ good: number }>(sql`
+    select count(*) as good from refresh_tokens r join grants g on g.application_id = r.application_id and g.grant_id = r.grant_id
+     where g.application_id = ${applicationId} and g.account_id = any(${accountIds}::bigint[]) and r.used_at is null and r.expires_at > ${now}
+       and (${before}::timestamptz is null or g.created_at < ${before}::timestamptz)`);
+  return Number(row.good);
 }

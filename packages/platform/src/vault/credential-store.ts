@@ -6,6 +6,9 @@ import type { Place, Vault } from './vault.ts';
 /** Told when a lease ends, however it ends: who waits for it reads again. Payload: `application_id|credential_id`. */
 export const CREDENTIALS_CHANNEL = 'bulkhead_credentials';
 
+/** Why a credential is closed that an operator revoked: nothing ends that state. */
+export const REVOKED = 'revoked_by_operator';
+
 const credentialIds = defineId('crd');
 
 export interface CredentialKey {
@@ -97,7 +100,7 @@ export async function openCredential(tx: Tx, vault: Vault, stored: StoredCredent
 
 /**
  * Replaces the secret if nobody has since `version` was read (compare-and-swap); ends the lease, the back-off and the broken
- * state. False where somebody was quicker or the credential is gone.
+ * state, but for one of an operator (`markRevoked`). False where somebody was quicker or the credential is gone.
  */
 export async function replaceCredential(
   tx: Tx,
@@ -109,7 +112,8 @@ export async function replaceCredential(
   const sealed = await vault.seal(tx, place(key, version + 1), serialiseCredential(tokens));
   const changed = await tx.execute(sql`
     update credentials set version = version + 1, sealed = ${sealed}, expires_at = ${expiryOf(tokens)}, refreshable = ${isRefreshable(tokens)},
-           lease_owner = null, lease_until = null, retry_after = null, failure_count = 0, broken_reason = null, modified_at = ${now}
+           lease_owner = null, lease_until = null, retry_after = null, failure_count = 0, modified_at = ${now},
+           broken_reason = case when broken_reason = ${REVOKED} then broken_reason end
      where application_id = ${key.applicationId} and credential_id = ${key.credentialId} and version = ${version}`);
   if (changed === 1) await tellWaiters(tx, key);
   return changed === 1;
@@ -151,6 +155,18 @@ export async function markBroken(
      where application_id = ${key.applicationId} and credential_id = ${key.credentialId} and version = ${change.version} and lease_fence = ${change.fence} and broken_reason is null`);
   if (changed === 1) await tellWaiters(tx, key);
   return changed === 1;
+}
+
+/**
+ * Closes credentials for good: nobody uses or refreshes them from here on. The sealed value stays for whoever tells the upstream, and
+ * the version with it, so that the answer of a refresh under way is still kept: those are the tokens that must be revoked.
+ */
+export async function markRevoked(tx: Tx, applicationId: ApplicationId, credentialIds: readonly string[], now: Date): Promise<void> {
+  await tx.execute(sql`
+    update credentials set broken_reason = ${REVOKED}, modified_at = ${now}
+     where application_id = ${applicationId} and credential_id = any(${credentialIds}::text[])`);
+  await tx.execute(sql`
+    select pg_notify(${CREDENTIALS_CHANNEL}, ${`${applicationId}|`} || credential_id) from unnest(${credentialIds}::text[]) as revoked (credential_id)`);
 }
 
 /** Forgets the credential. Nothing may refer to it any more. */

@@ -5,13 +5,14 @@ export {
   findCredential,
   openCredential,
   replaceCredential,
+  REVOKED,
   storeCredential,
   type StoredCredential,
   storedCredential,
 } from './credential-store.ts';
 export type { RefreshHooks } from './refresh-attempt.ts';
 export { CredentialRefresher, type CredentialRefresherOptions, type CredentialUse } from './refresh-credential.ts';
-export { revokeCredentialTask, revokeLater } from './revoke-credential.ts';
+export { revocation, revokeAllLater, revokeCredentialTask, revokeLater } from './revoke-credential.ts';
 export { rootKey } from './root-key.ts';
 export { singleStatements } from './single-statements.ts';
 export type { ResolveService } from './upstream-client.ts';

@@ -210,9 +210,10 @@ export class CredentialRefresher {
     return row === undefined ? null : storedCredential(row);
   }
 
-  /** Just renewed by us: good, however short its life. */
+  /** Just renewed by us: good, however short its life; unless it was revoked meanwhile. */
   async #useNewest(key: CredentialKey): Promise<CredentialUse | null> {
     const row = await this.#read(key);
+    if (row !== null && row.brokenReason !== null) return { kind: 'broken', reason: row.brokenReason };
     return row === null ? null : this.#use(row);
   }
 

@@ -1,17 +1,18 @@
-import { type Clock, type Log, PlatformError } from '@bulkhead/base';
+import { type ApplicationId, type Clock, type Log, PlatformError } from '@bulkhead/base';
 import type { Egress } from '@bulkhead/http';
 import type { Database, Tx } from '@bulkhead/postgres';
 import { z } from 'zod';
 import { revoke, type RevokeResult } from '../services/index.ts';
-import { type AnyTask, defineTask, enqueueTask, type TaskKind } from '../tasks/index.ts';
+import { type AnyTask, defineTask, enqueueTask, enqueueTasks, type TaskKind } from '../tasks/index.ts';
 import type { OpenCredential } from './credential.ts';
-import { type CredentialKey, deleteCredential, findCredential, openCredential, takeLease } from './credential-store.ts';
+import { type CredentialKey, deleteCredential, findCredential, markRevoked, openCredential, takeLease } from './credential-store.ts';
 import { LEASE_MS } from './refresh-attempt.ts';
 import { type ResolvedService, type ResolveService, UpstreamCalls } from './upstream-client.ts';
 import { vaultErrors } from './vault-errors.ts';
 import type { Vault } from './vault.ts';
 
-const revocation: TaskKind<{ credentialId: string }> = {
+/** Its name is how the incident kit finds what is still to be told. */
+export const revocation: TaskKind<{ credentialId: string }> = {
   name: 'vault.revoke_credential',
   schema: z.strictObject({ credentialId: z.string() }),
 };
@@ -22,6 +23,20 @@ const revocation: TaskKind<{ credentialId: string }> = {
  */
 export async function revokeLater(tx: Tx, { applicationId, credentialId }: CredentialKey): Promise<void> {
   await enqueueTask(tx, applicationId, revocation, { credentialId });
+}
+
+/**
+ * The same for many at once, on an operator's word: from the commit on none of them is used or refreshed, not even by whoever had
+ * read it before.
+ */
+export async function revokeAllLater(tx: Tx, applicationId: ApplicationId, credentialIds: readonly string[], now: Date): Promise<void> {
+  await markRevoked(tx, applicationId, credentialIds, now);
+  await enqueueTasks(
+    tx,
+    applicationId,
+    revocation,
+    credentialIds.map((credentialId) => ({ credentialId })),
+  );
 }
 
 export interface RevocationOptions {
