@@ -29,9 +29,10 @@ export class ConnectWorld implements AsyncDisposable {
     this.upstream = upstream;
   }
 
-  static async create(): Promise<ConnectWorld> {
+  /** `others`: addresses (host:port) of further upstreams. */
+  static async create(others: readonly string[] = []): Promise<ConnectWorld> {
     const upstream = await FakeUpstream.start();
-    return new ConnectWorld(await World.create({ egressAllow: [upstream.address] }), upstream);
+    return new ConnectWorld(await World.create({ egressAllow: [upstream.address, ...others] }), upstream);
   }
 
   get url(): string {

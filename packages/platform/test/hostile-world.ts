@@ -1,29 +1,11 @@
 import { World } from '@bulkhead/testkit';
 import { MisbehavingProvider } from './misbehaving-provider.ts';
-import { changedTables, newRows, type StoredRows, storedRows } from './stored-rows.ts';
+import { type Left, leftBy } from './stored-rows.ts';
 import { type PageAnswer, Visitor } from './visitor.ts';
 import { type ConnectApplication, pkce, REDIRECT_URI } from './connect-world.ts';
 
 /** Long enough for an honest answer on a busy machine. */
 const TIMEOUT_MS = 4_000;
-
-/** An entry of the audit log, as stored. */
-export interface AuditRow {
-  readonly application_id: string;
-  readonly action: string;
-  readonly actor: { readonly kind: string; readonly id?: string };
-  readonly target: string | null;
-  readonly detail: Readonly<Record<string, unknown>>;
-}
-
-/** What a step left behind. */
-export interface Left {
-  /** Tables that differ, other than the audit log. */
-  readonly tables: readonly string[];
-  readonly audit: readonly AuditRow[];
-  /** Everything stored, as text. */
-  readonly dump: string;
-}
 
 /** A platform whose only service is a provider that does what it should not. */
 export class HostileWorld implements AsyncDisposable {
@@ -105,26 +87,13 @@ export class HostileWorld implements AsyncDisposable {
     return answer.json.url;
   }
 
-  /** Does something, then everything that is left to do; answers what that left behind. */
-  async leftBy(step: () => Promise<unknown>): Promise<Left> {
-    const db = this.world.database.database;
-    const before = await storedRows(db);
-    await step();
-    await this.world.platform.runDueTasks();
-    const after = await storedRows(db);
-    return {
-      tables: changedTables(before, after).filter((name) => name !== 'audit_entries'),
-      audit: newRows<AuditRow>(before, after, 'audit_entries'),
-      dump: dumpOf(after),
-    };
+  /** See `leftBy`. */
+  leftBy(step: () => Promise<unknown>): Promise<Left> {
+    return leftBy(this.world, step);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.world[Symbol.asyncDispose]();
     await this.provider[Symbol.asyncDispose]();
   }
-}
-
-function dumpOf(stored: StoredRows): string {
-  return [...stored.values()].flat().join('\n');
 }
