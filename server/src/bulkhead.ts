@@ -12,8 +12,11 @@ export interface Bulkhead {
   readonly organizationId: string;
   /** The Meta token that this start issued, because the database had none; its text is nowhere else. */
   readonly firstMetaToken: Secret | null;
-  /** Drains requests, then workers, then the database. Once is enough; a second call waits for the first. */
-  close(): Promise<void>;
+  /**
+   * Drains requests and workers, then the database. `graceMs` as in `Platform.close`. Once is enough; a second call waits for the
+   * first.
+   */
+  close(options?: { readonly graceMs?: number }): Promise<void>;
 }
 
 export interface StartOptions {
@@ -32,7 +35,11 @@ export interface StartOptions {
 export async function startBulkhead({ config, log, clock = systemClock, egressAllow = [] }: StartOptions): Promise<Bulkhead> {
   const closing: (() => Promise<void>)[] = [];
   let closed: Promise<void> | undefined;
-  const close = () => (closed ??= closeInReverse(closing));
+  let grace = {};
+  const close: Bulkhead['close'] = (options = {}) => {
+    grace = options;
+    return (closed ??= closeInReverse(closing));
+  };
   try {
     const urls = await databaseUrls(config, log, closing);
     await migrate({ ownerUrl: urls.ownerUrl, folder: MIGRATIONS_FOLDER, log });
@@ -50,7 +57,7 @@ export async function startBulkhead({ config, log, clock = systemClock, egressAl
       egressAllow: [...config.egressAllow, ...egressAllow],
       trustProxy: config.trustProxy,
     });
-    closing.push(() => platform.close());
+    closing.push(() => platform.close(grace));
     await auditTrailOf(db);
     if (config.roles.has('runner')) log.debug('The role runner has nothing to run in this version');
     platform.startUses();

@@ -7,8 +7,10 @@ import { startBlock } from './start-block.ts';
 import { onStopSignal, type StopReason, type StopSignal } from './stop-signal.ts';
 import { UsageError } from './usage-error.ts';
 
-/** How long running requests may take to end after the first Ctrl-C; supervisors kill after 30 s by custom. */
-const DRAIN_LIMIT_MS = 25_000;
+/** How long a stop may take, its grace included; supervisors kill after 30 s by custom. */
+const STOP_LIMIT_MS = 25_000;
+/** What running requests get in any case. */
+const LEAST_DRAIN_MS = 20_000;
 
 /** Serves until a signal asks it to stop; with `demo`, the demo's services and page beside it. */
 export async function start({ demo = false }: { readonly demo?: boolean } = {}): Promise<void> {
@@ -23,10 +25,11 @@ export async function start({ demo = false }: { readonly demo?: boolean } = {}):
   // Neither signal handlers nor an idle pool keep a process alive.
   const staying = setInterval(() => undefined, 2 ** 30);
   const closing: (() => Promise<void>)[] = [];
+  let graceMs = 0;
   try {
     const services = demo ? await startServicesOfDemo(config, log, closing) : null;
     const bulkhead = await startBulkhead({ config, log, egressAllow: services?.egressAllow ?? [] });
-    closing.push(() => bulkhead.close());
+    closing.push(() => bulkhead.close({ graceMs }));
     const site = services === null ? null : await startSiteOfDemo({ config, log, bulkhead, services }, closing);
     if (!stop.isAsked()) {
       process.stdout.write(
@@ -47,7 +50,10 @@ export async function start({ demo = false }: { readonly demo?: boolean } = {}):
         }),
       );
     }
-    await drain(closing, stop, await stop.asked);
+    const reason = await stop.asked;
+    // Whoever presses Ctrl-C has no balancer to tell.
+    if (reason === 'SIGTERM') graceMs = config.stopGraceMs;
+    await drain(closing, stop, reason, Math.max(STOP_LIMIT_MS, graceMs + LEAST_DRAIN_MS));
   } catch (thrown) {
     await closeInReverse(closing).catch((error: unknown) =>
       log.error('Not everything could be stopped after a failed start', { err: error }),
@@ -59,16 +65,16 @@ export async function start({ demo = false }: { readonly demo?: boolean } = {}):
   }
 }
 
-async function drain(closing: (() => Promise<void>)[], stop: StopSignal, reason: StopReason): Promise<void> {
+async function drain(closing: (() => Promise<void>)[], stop: StopSignal, reason: StopReason, limitMs: number): Promise<void> {
   const why = reason === 'orphaned' ? 'the process that started this one is gone' : reason === 'SIGINT' ? 'Ctrl-C, SIGINT' : reason;
   process.stderr.write(`\nStopping (${why}): running requests may end first. Ctrl-C again stops at once.\n`);
   const limit = new AbortController();
   const closed = closeInReverse(closing.splice(0)).then(() => 'closed' as const);
-  const outcome = await Promise.race([closed, delay(DRAIN_LIMIT_MS, 'late' as const, { signal: limit.signal, ref: false })]);
+  const outcome = await Promise.race([closed, delay(limitMs, 'late' as const, { signal: limit.signal, ref: false })]);
   limit.abort();
   stop.release();
   if (outcome === 'late') {
-    process.stderr.write(`Some requests did not end within ${DRAIN_LIMIT_MS / 1_000} s; they are cut off.\n`);
+    process.stderr.write(`Some requests did not end within ${limitMs / 1_000} s; they are cut off.\n`);
     process.exit(1);
   }
   process.stderr.write('Stopped.\n');

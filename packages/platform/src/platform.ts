@@ -10,7 +10,15 @@ import { authorizationErrorPage, authorizationRoutes, reconnectPusher } from './
 import { ensureFirstOrganization, META_SCOPES, metaTokenAuthenticator, registerMetaToken } from './developers/index.ts';
 import { passthroughRoutes } from './passthrough/index.ts';
 import { eraseApplicationTask, lineageRoutes, provisioningRoutes } from './provisioning/index.ts';
-import { forgetPastAnswers, healthRoutes, idempotencyStore, legacyAliases, openApiRoutes, openContext } from './surfaces/index.ts';
+import {
+  forgetPastAnswers,
+  healthRoutes,
+  idempotencyStore,
+  legacyAliases,
+  openApiRoutes,
+  openContext,
+  Readiness,
+} from './surfaces/index.ts';
 import { taskWorker } from './tasks/index.ts';
 import { bearerAuthenticator, clientAuthenticator, tokenRoutes } from './tokens/index.ts';
 import { CredentialRefresher, type ResolveService, revokeCredentialTask, rootKey, Vault } from './vault/index.ts';
@@ -51,7 +59,11 @@ export interface Platform {
   startWorker(): Promise<void>;
   /** Runs the tasks that are due now until none is; answers how many attempts were made. For tests. */
   runDueTasks(): Promise<number>;
-  close(): Promise<void>;
+  /**
+   * `/readyz` says no from now on, tasks are no longer claimed. Where somebody has asked `/readyz` lately, requests are taken for
+   * `graceMs` more (default 0). Then what runs may end, and everything closes.
+   */
+  close(options?: { readonly graceMs?: number }): Promise<void>;
 }
 
 const BODY_BYTES_MAX = 1024 * 1024;
@@ -78,8 +90,9 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
   const resolve = resolveService(vault);
   const refresher = new CredentialRefresher({ ...parts, ...credentialHooks(), resolve });
 
+  const readiness = new Readiness(parts);
   const declared: AnyRoute[] = [
-    ...healthRoutes(parts),
+    ...healthRoutes({ readiness }),
     ...applicationRoutes(parts),
     ...applicationChildRoutes(parts),
     ...webhookRoutes(parts),
@@ -154,11 +167,11 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
       sealer.start();
     },
     runDueTasks: () => worker.runDue(),
-    async close() {
+    async close({ graceMs = 0 } = {}) {
       clearInterval(forgetting);
-      await server.close();
+      const isWatched = readiness.leave();
+      await Promise.all([server.close({ graceMs: isWatched ? graceMs : 0 }), worker.close()]);
       await uses.close();
-      await worker.close();
       if (isWorker) await sealer.close();
       await refresher.close();
       await egress.close();

@@ -55,6 +55,7 @@ export function clientConfig(url: ConnectionUrl, options: ConnectionOptions): pg
     connectionTimeoutMillis: options.connectTimeoutMs,
     ...(options.answerTimeoutMs === undefined ? {} : { query_timeout: options.answerTimeoutMs }),
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
     pipeline: true,
     types,
   };
@@ -62,7 +63,7 @@ export function clientConfig(url: ConnectionUrl, options: ConnectionOptions): pg
 
 /** A single connection, open; for migrations and other rare work. The caller ends it. Throws what the driver throws. */
 export async function connect(url: ConnectionUrl, applicationName: string, connectTimeoutMs = 10_000): Promise<pg.Client> {
-  const client = new pg.Client(clientConfig(url, { applicationName, connectTimeoutMs }));
+  const client = new CorkableClient(clientConfig(url, { applicationName, connectTimeoutMs }));
   // A connection that dies while idle emits 'error'; without a listener that would end the process.
   client.on('error', () => undefined);
   await client.connect();
@@ -71,7 +72,7 @@ export async function connect(url: ConnectionUrl, applicationName: string, conne
 
 const sockets = new WeakMap<object, Socket>();
 
-/** A client class for the pool that remembers its socket, so that several statements can leave in one packet. */
+/** A client class that remembers its socket: so that several statements can leave in one packet, and for what a dead peer needs. */
 export class CorkableClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     const socket = new Socket();
@@ -86,4 +87,14 @@ export function corkUntilNextTick(client: object): void {
   if (socket === undefined) return;
   socket.cork();
   process.nextTick(() => socket.uncork());
+}
+
+/** How many bytes have come from the server: it says something as long as they grow. */
+export function bytesHeard(client: object): number {
+  return sockets.get(client)?.bytesRead ?? 0;
+}
+
+/** Drops the connection without a goodbye: the driver's own waits for an answer, which a dead peer does not give. */
+export function cutConnection(client: object): void {
+  sockets.get(client)?.destroy();
 }

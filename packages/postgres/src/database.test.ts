@@ -297,7 +297,7 @@ test('a migration under a running process costs each connection one retry at mos
 
 describe('when the database does not answer', () => {
   test('a full pool answers 503 with a time to come back, and serves again once there is room', async () => {
-    const own = openDatabase({ ...world, log: silentLog, poolSize: 1, acquireTimeoutMs: 100 });
+    const own = openDatabase({ ...world, log: silentLog, poolSize: 1, acquireTimeoutMs: 3_000 });
     const { promise: gate, resolve: openGate } = Promise.withResolvers<void>();
     const holder = own.withTenant(a, async (tx) => {
       await tx.query(sql`select 1`);

@@ -4,6 +4,7 @@ import { ConnectionPool } from './connection-pool.ts';
 import { databaseErrors } from './database-errors.ts';
 import { Listener, type Listening, type ListenOptions } from './listener.ts';
 import { controlScope, organizationScope, type ScopeLimits, systemScope, tenantScope } from './scope.ts';
+import { SilenceWatch } from './silence-watch.ts';
 import { type Sql, sql } from './sql.ts';
 import { type OrganizationTx, type TenantTx, Transaction, type TransactionOptions, type Tx } from './transaction.ts';
 
@@ -23,6 +24,8 @@ export interface DatabaseOptions {
   readonly statementTimeoutMs?: number;
   readonly idleInTransactionTimeoutMs?: number;
   readonly acquireTimeoutMs?: number;
+  /** Milliseconds without a word on a connection in use after which the server is asked whether it is there at all. Default 2,000. */
+  readonly silenceMs?: number;
 }
 
 export interface SystemOptions {
@@ -46,7 +49,7 @@ export interface Database {
   withSystem<T>(reason: string, work: (tx: Tx) => Promise<T>, options?: SystemOptions): Promise<T>;
   /** Hears NOTIFY on `channel`, through losses of the connection. */
   listen(channel: string, onPayload: (payload: string) => void, options?: ListenOptions): Promise<Listening>;
-  /** Throws `database.unavailable` where the database does not answer. */
+  /** Throws `database.unavailable` where the database does not answer within three seconds. Busy pools do not count. */
   ping(): Promise<void>;
   /** Waits for running transactions, then closes every connection. */
   close(): Promise<void>;
@@ -78,6 +81,23 @@ export function openDatabase(options: DatabaseOptions): Database {
     system: pool(options.systemUrl, smallSize, 'bulkhead-system', LONGEST_SYSTEM_STATEMENT_MS + 5_000),
   };
   const origin = {};
+  // Of its own, so that a busy process is not taken for one without a database.
+  const pingPool = new ConnectionPool({
+    url: options.controlUrl,
+    size: 1,
+    applicationName: 'bulkhead-ping',
+    acquireTimeoutMs: PING_MS,
+    answerTimeoutMs: PING_MS,
+    log,
+  });
+  let pinging: Promise<void> | undefined;
+  const watch = new SilenceWatch({
+    url: options.controlUrl,
+    pools: Object.values(pools),
+    silenceMs: options.silenceMs ?? 2_000,
+    probeMs: PING_MS,
+    log,
+  });
   const listener = new Listener(options.listenUrl ?? options.systemUrl, log);
   const inScope = (scope: Sql): TransactionOptions => ({ scope, preparedStatements: options.preparedStatements ?? true, log, origin });
   const asIs = (tx: Tx): Tx => tx;
@@ -122,14 +142,18 @@ export function openDatabase(options: DatabaseOptions): Database {
 
     listen: (channel, onPayload, listenOptions) => listener.listen(channel, onPayload, listenOptions),
 
-    async ping() {
-      await Transaction.single(await pools.control.acquire(), inScope(controlScope(limits)), sql`select 1`);
+    ping() {
+      const ask = async (): Promise<void> =>
+        void (await Transaction.single(await pingPool.acquire(), inScope(controlScope(limits)), sql`select 1`));
+      return (pinging ??= ask().finally(() => (pinging = undefined)));
     },
 
     async close() {
-      await Promise.all([listener.close(), ...Object.values(pools).map((each) => each.end())]);
+      await Promise.all([listener.close(), pingPool.end(), ...Object.values(pools).map((each) => each.end())]);
+      watch.close();
     },
   };
 }
 
+const PING_MS = 3_000;
 const LONGEST_SYSTEM_STATEMENT_MS = 10 * 60_000;

@@ -1,6 +1,6 @@
 import type { Log } from '@bulkhead/base';
 import type { Client, Notification } from 'pg';
-import { connect, type ConnectionUrl } from './connection.ts';
+import { connect, type ConnectionUrl, cutConnection } from './connection.ts';
 import { fromDriver } from './database-errors.ts';
 import { quoteIdentifier } from './sql.ts';
 
@@ -19,23 +19,27 @@ interface Subscriber extends ListenOptions {
 }
 
 const FIRST_RETRY_MS = 100;
-const LAST_RETRY_MS = 5_000;
-const HEARTBEAT_MS = 30_000;
-const HEARTBEAT_ANSWER_MS = 10_000;
+const LAST_RETRY_MS = 1_000;
+const CONNECT_MS = 3_000;
+const HEARTBEAT_MS = 5_000;
+const GOODBYE_MS = 2_000;
 
 /** One connection of its own that hears NOTIFY for everyone in this process, and comes back when it is lost. */
 export class Listener {
   readonly #url: ConnectionUrl;
   readonly #log: Log;
+  readonly #heartbeatMs: number;
   readonly #subscribers = new Set<Subscriber>();
   #client: Promise<Client> | undefined;
   #retry: NodeJS.Timeout | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(url: ConnectionUrl, log: Log) {
+  /** `heartbeatMs`: how often it is asked whether the server is still there, and how long the answer may take. */
+  constructor(url: ConnectionUrl, log: Log, heartbeatMs = HEARTBEAT_MS) {
     this.#url = url;
     this.#log = log;
+    this.#heartbeatMs = heartbeatMs;
   }
 
   /** Resolves once the server has acknowledged. Throws `database.unavailable` where there is no connection to begin with. */
@@ -59,7 +63,9 @@ export class Listener {
     clearTimeout(this.#retry);
     clearInterval(this.#heartbeat);
     const client = await this.#client?.catch(() => undefined);
-    await client?.end();
+    if (client === undefined) return;
+    const enough = setTimeout(() => cutConnection(client), GOODBYE_MS);
+    await client.end().finally(() => clearTimeout(enough));
   }
 
   async #leave(subscriber: Subscriber): Promise<void> {
@@ -73,10 +79,10 @@ export class Listener {
 
   async #connect(): Promise<Client> {
     try {
-      const client = await connect(this.#url, 'bulkhead-listener');
+      const client = await connect(this.#url, 'bulkhead-listener', CONNECT_MS);
       client.on('notification', (message) => this.#deliver(message));
       client.once('end', () => this.#lost());
-      this.#heartbeat = setInterval(() => this.#beat(client), HEARTBEAT_MS).unref();
+      this.#heartbeat = setInterval(() => this.#beat(client), this.#heartbeatMs).unref();
       return client;
     } catch (error) {
       this.#client = undefined;
@@ -97,7 +103,8 @@ export class Listener {
 
   /** A peer that vanished without a word is noticed only by asking. */
   #beat(client: Client): void {
-    const timer = setTimeout(() => void client.end(), HEARTBEAT_ANSWER_MS).unref();
+    // Cut, not ended: the driver's goodbye would wait for the answer that does not come.
+    const timer = setTimeout(() => cutConnection(client), this.#heartbeatMs).unref();
     client.query('select 1').then(
       () => clearTimeout(timer),
       () => clearTimeout(timer),

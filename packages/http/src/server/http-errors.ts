@@ -115,4 +115,9 @@ export const httpErrors = defineErrors({
     oauth: 'server_error',
     text: 'Something went wrong on our side. The request id helps us find it.',
   },
+  'server.leaving': {
+    status: 503,
+    wire: 'service_not_available',
+    text: 'This process is about to stop and takes no new callers. Others of the installation do.',
+  },
 });

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Log, PlatformError } from '@bulkhead/base';
 import cors from '@fastify/cors';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { answerClientError } from './client-error.ts';
+import { Drain } from './drain.ts';
 import { asPlatformError, logError, oauthErrorBody, restErrorBody } from './error-response.ts';
 import { httpErrors } from './http-errors.ts';
 import { type IdempotencyStore, idempotencyKey, withIdempotency } from './idempotency.ts';
@@ -37,8 +39,11 @@ export interface ServerOptions<Context> {
 export interface HttpServer {
   /** Binds; answers the port in use. */
   listen(port: number, host: string): Promise<number>;
-  /** Stops accepting, lets running requests end, then closes. */
-  close(): Promise<void>;
+  /**
+   * For `graceMs` (default 0) goes on serving, with `Connection: close` on every answer, so that whoever watches `/readyz` can turn
+   * away. Then stops accepting, lets running requests end, and closes.
+   */
+  close(options?: { readonly graceMs?: number }): Promise<void>;
 }
 
 const BODY_MS_MAX = 10_000;
@@ -55,6 +60,8 @@ export async function createServer<Context>(options: ServerOptions<Context>): Pr
     requestTimeout: 0,
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
+    // Whoever gets in on a connection of before is answered, not turned away.
+    return503OnClosing: false,
     trustProxy: options.trustProxy.length > 0 ? [...options.trustProxy] : false,
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 2_000, maxHeaderSize: 32_768 },
     clientErrorHandler: answerClientError,
@@ -62,6 +69,7 @@ export async function createServer<Context>(options: ServerOptions<Context>): Pr
       void sendError(options, asPlatformError(error), 'rest', callOf(request, {}, new AbortController().signal), reply);
     },
   });
+  const drain = new Drain(server.server);
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
 
@@ -102,9 +110,10 @@ export async function createServer<Context>(options: ServerOptions<Context>): Pr
       await server.listen({ port, host });
       return (server.server.address() as AddressInfo).port;
     },
-    async close() {
-      const force = setTimeout(() => server.server.closeAllConnections(), options.drainMsMax ?? DRAIN_MS_MAX);
-      await server.close().finally(() => clearTimeout(force));
+    async close({ graceMs = 0 } = {}) {
+      drain.begin();
+      if (graceMs > 0) await delay(graceMs);
+      await drain.until(Promise.resolve(server.close()), options.drainMsMax ?? DRAIN_MS_MAX);
     },
   };
 }

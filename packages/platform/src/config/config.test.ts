@@ -36,6 +36,7 @@ describe('an environment without settings', () => {
       metaToken: null,
       egressAllow: [],
       trustProxy: [],
+      stopGraceMs: 5_000,
       logLevel: 'warn',
     });
   });
@@ -77,6 +78,8 @@ describe('a value that can be used', () => {
       { egressAllow: ['10.0.0.0/8', 'fd00::/8', '192.0.2.7/32', 'localhost:9000', '[::1]:9000'] },
     ],
     ['BULKHEAD_TRUST_PROXY', '::1,10.1.0.0/16', { trustProxy: ['::1/128', '10.1.0.0/16'] }],
+    ['BULKHEAD_STOP_GRACE', '0', { stopGraceMs: 0 }],
+    ['BULKHEAD_STOP_GRACE', '60', { stopGraceMs: 60_000 }],
     ['BULKHEAD_LOG_LEVEL', 'silent', { logLevel: 'silent' }],
   ])('%s=%s', (variable, text, expected) => {
     expect(plain({ [variable]: text })).toMatchObject(expected);
@@ -106,6 +109,7 @@ describe('a value that cannot be used is refused by the name of its variable', (
     ['BULKHEAD_META_TOKEN', ['x'.repeat(31), 'x'.repeat(513), `${'x'.repeat(32)} y`, `${'x'.repeat(32)}é`]],
     ['BULKHEAD_EGRESS_ALLOW', ['everything', '10.0.0.0/33', '10.0.0.0/8/8', '300.0.0.1', 'host', 'host:99999', '::1/129', '10.0.0.0/']],
     ['BULKHEAD_TRUST_PROXY', ['true', 'proxy:80', '10.0.0.0/x', '10.0.0/8']],
+    ['BULKHEAD_STOP_GRACE', ['61', '-1', '1.5', '5s', '999', ' 5']],
     ['BULKHEAD_LOG_LEVEL', ['verbose', 'WARN', 'trace']],
   ])('%s', (variable, texts) => {
     for (const text of texts) {

@@ -19,6 +19,8 @@ export interface Config {
   readonly metaToken: Secret | null;
   readonly egressAllow: readonly string[];
   readonly trustProxy: readonly string[];
+  /** Milliseconds. */
+  readonly stopGraceMs: number;
   readonly logLevel: LogLevel;
 }
 
@@ -69,6 +71,7 @@ export function configFrom(env: Environment, workingDirectory: string): Config {
     metaToken: judged(() => (env.metaToken === undefined ? null : metaToken(env.metaToken))),
     egressAllow: judged(() => list(env.egressAllow).map((entry) => egressEntry(entry))),
     trustProxy: judged(() => list(env.trustProxy).map((entry) => cidr('BULKHEAD_TRUST_PROXY', entry))),
+    stopGraceMs: judged(() => stopGrace(env.stopGrace ?? '5')),
     logLevel: judged(() => logLevel(env.logLevel ?? 'warn')),
   };
   const [first, ...others] = refused;
@@ -132,6 +135,10 @@ function roles(text: string): ReadonlySet<Role> {
     (name) => ROLES.find((role) => role === name) ?? fail('BULKHEAD_ROLES', `a comma-separated list of ${ROLES.join(', ')}`),
   );
   return chosen.length > 0 ? new Set(chosen) : fail('BULKHEAD_ROLES', `at least one of ${ROLES.join(', ')}`);
+}
+
+function stopGrace(text: string): number {
+  return /^\d{1,2}$/.test(text) && Number(text) <= 60 ? Number(text) * 1_000 : fail('BULKHEAD_STOP_GRACE', 'whole seconds from 0 to 60');
 }
 
 function logLevel(text: string): LogLevel {

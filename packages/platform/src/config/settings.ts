@@ -78,6 +78,13 @@ export const SETTINGS: Readonly<Record<keyof Environment, Setting>> = {
     meaning: 'CIDRs of the proxies whose `X-Forwarded-*` headers count, comma-separated. Unset: none.',
     example: '10.0.0.0/8',
   },
+  stopGrace: {
+    variable: 'BULKHEAD_STOP_GRACE',
+    default: '5',
+    meaning:
+      'Seconds (0 to 60) for which a process that SIGTERM asks to stop goes on taking requests while `/readyz` already answers 503, so that a balancer can turn away first. Waited only where `/readyz` was asked within the last minute.',
+    example: '10',
+  },
   logLevel: {
     variable: 'BULKHEAD_LOG_LEVEL',
     default: 'warn',

@@ -1,10 +1,10 @@
 import type { AnyRoute } from '@bulkhead/http';
-import type { Database } from '@bulkhead/postgres';
 import { z } from 'zod';
 import { route } from '../access/index.ts';
+import type { Readiness } from './readiness.ts';
 
-/** `/healthz`: the process answers. `/readyz`: it can serve. */
-export function healthRoutes({ db }: { db: Database }): AnyRoute[] {
+/** `/healthz`: the process answers. `/readyz`: it takes callers. */
+export function healthRoutes({ readiness }: { readiness: Readiness }): AnyRoute[] {
   return [
     route({
       id: 'health.process',
@@ -22,14 +22,14 @@ export function healthRoutes({ db }: { db: Database }): AnyRoute[] {
       id: 'health.ready',
       method: 'GET',
       path: '/readyz',
-      summary: 'Whether the process can serve: the database answers and is migrated',
+      summary: 'Whether the process can serve: the database answers, and it is not about to stop',
       credentials: [],
       scope: null,
       rateClass: 'health',
       audit: null,
       answers: { 200: z.object({ status: z.literal('ready') }) },
       handler: async () => {
-        await db.ping();
+        await readiness.check();
         return { status: 200, body: { status: 'ready' } };
       },
     }),

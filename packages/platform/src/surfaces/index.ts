@@ -1,4 +1,5 @@
 export { healthRoutes } from './health-routes.ts';
+export { Readiness } from './readiness.ts';
 export { legacyAliases } from './legacy-aliases.ts';
 export { forgetPastAnswers, idempotencyStore } from './idempotency-store.ts';
 export { openApiRoutes } from './openapi-routes.ts';

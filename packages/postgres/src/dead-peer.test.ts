@@ -1,0 +1,141 @@
+import { silentLog } from '@bulkhead/base';
+import { FaultProxy, HELD } from '@bulkhead/testkit';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type Database, type DatabaseOptions, notify, openDatabase } from './database.ts';
+import { Listener } from './listener.ts';
+import { exampleDatabase } from './scratch-database.ts';
+import { sql } from './sql.ts';
+
+let world: Awaited<ReturnType<typeof exampleDatabase>>;
+let proxy: FaultProxy;
+let database: Database;
+beforeAll(async () => {
+  world = await exampleDatabase();
+});
+afterAll(() => world.close());
+afterEach(async () => {
+  proxy.set({});
+  await database?.close();
+  await proxy[Symbol.asyncDispose]();
+});
+
+/** `url` by way of the proxy: from the socket that is a file to a port. */
+function through(url: string): string {
+  const { username, password, pathname } = new URL(url.replace('@/', '@placeholder/'));
+  return `postgresql://${username}:${password}@${proxy.address}${pathname}`;
+}
+
+async function behindProxy(options: Partial<DatabaseOptions> = {}): Promise<Database> {
+  const folder = new URLSearchParams(world.appUrl.split('?')[1]).get('host')!;
+  proxy = await FaultProxy.start({ target: { path: `${folder}/.s.PGSQL.5432` } });
+  database = openDatabase({
+    appUrl: through(world.appUrl),
+    controlUrl: through(world.controlUrl),
+    systemUrl: through(world.systemUrl),
+    log: silentLog,
+    poolSize: 2,
+    ...options,
+  });
+  return database;
+}
+
+const one = sql`select 1 as one`;
+const read = () => database.withControl('test', (tx) => tx.query(one));
+const unavailable = { code: 'database.unavailable', status: 503 };
+// Without the guard a caller of these waits for half an hour; with it, for less than the test may take.
+const patient = { statementTimeoutMs: 1_800_000, silenceMs: 200 };
+
+describe('a server that has gone without a word', () => {
+  test('is noticed: a statement under way is 503, not a hang', async () => {
+    await behindProxy(patient);
+    await read();
+    proxy.set(HELD);
+    await expect(read()).rejects.toMatchObject(unavailable);
+  });
+
+  test('takes no connection along: those that the network has forgotten are not handed out once it is back', async () => {
+    await behindProxy(patient);
+    await Promise.all([read(), read()]);
+    proxy.set(HELD);
+    await expect(read()).rejects.toMatchObject(unavailable);
+    // Only new connections pass: the old ones stay dead for ever.
+    proxy.setNew({});
+    expect(await Promise.all([read(), read(), read()])).toEqual([[{ one: 1 }], [{ one: 1 }], [{ one: 1 }]]);
+  });
+
+  test('rolls back what was under way', async () => {
+    await behindProxy(patient);
+    await expect(
+      database.withControl('test', async (tx) => {
+        await tx.execute(sql`insert into organizations (organization_id, name) values ('half', 'done')`);
+        proxy.set(HELD);
+        await tx.query(one);
+      }),
+    ).rejects.toMatchObject(unavailable);
+    proxy.setNew({});
+    const half = sql`select 1 from organizations where organization_id = 'half'`;
+    await expect.poll(() => database.withControl('test', (tx) => tx.query(half))).toEqual([]);
+  });
+
+  test('keeps no socket of ours open after `close`, so that the process can end', async () => {
+    await behindProxy(patient);
+    await read();
+    proxy.set(HELD);
+    await database.close();
+    expect(process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap')).toHaveLength(proxy.connections.length);
+    // The second close, of `afterEach`, finds nothing to do.
+    database = { ...database, close: async () => undefined };
+  }, 60_000);
+
+  test('control: a statement that takes its time is left alone while the server is there', async () => {
+    await behindProxy(patient);
+    const slow = sql`select pg_sleep(1.5) is null as slow`;
+    expect(await database.withControl('test', (tx) => tx.query(slow))).toEqual([{ slow: false }]);
+  });
+});
+
+describe('readiness', () => {
+  test('is 503 while the server says nothing, for all who ask at the same moment by one connection', async () => {
+    await behindProxy(patient);
+    await database.ping();
+    proxy.set(HELD);
+    const asked = await Promise.allSettled(Array.from({ length: 20 }, () => database.ping()));
+    expect(asked.every((each) => each.status === 'rejected')).toBe(true);
+    expect(asked[0]).toMatchObject({ reason: unavailable });
+    proxy.setNew({});
+    await expect.poll(() => database.ping().then(() => 'there'), { timeout: 20_000 }).toBe('there');
+  });
+
+  test('does not wait for a busy pool', async () => {
+    await behindProxy(patient);
+    const held = Promise.withResolvers<void>();
+    const busy = Array.from({ length: 2 }, () => database.withControl('test', () => held.promise));
+    await expect(database.ping()).resolves.toBeUndefined();
+    held.resolve();
+    await Promise.all(busy);
+  });
+});
+
+describe('the connection that hears notifications', () => {
+  test('notices a server that has gone without a word, comes back and says so', async () => {
+    await behindProxy();
+    const heard: string[] = [];
+    const onReconnect = vi.fn();
+    const listener = new Listener(through(world.systemUrl), silentLog, 200);
+    await listener.listen('test', (payload) => heard.push(payload), { onReconnect });
+    proxy.set(HELD);
+    proxy.setNew({});
+    await vi.waitFor(() => expect(onReconnect).toHaveBeenCalled(), { timeout: 20_000 });
+    await world.database.withSystem('test', (tx) => notify(tx, 'test', 'after'));
+    await vi.waitFor(() => expect(heard).toEqual(['after']), { timeout: 20_000 });
+    await listener.close();
+  });
+
+  test('does not keep `close` from ending', async () => {
+    await behindProxy();
+    const listener = new Listener(through(world.systemUrl), silentLog);
+    await listener.listen('test', () => undefined);
+    proxy.set(HELD);
+    await expect(listener.close()).resolves.toBeUndefined();
+  });
+});
