@@ -24,6 +24,27 @@ export async function createDatabaseFrom(options: CreateDatabaseOptions): Promis
   }
 }
 
+/** An empty database. Tests live in it. */
+export async function createDatabase(options: { readonly adminUrl: ConnectionUrl; readonly name: string }): Promise<void> {
+  const client = await connect(options.adminUrl, 'bulkhead-admin');
+  try {
+    await client.query(`create database ${quoteIdentifier(options.name)}`);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Whether a server (or a pooler before it) lets this login in by now. */
+export async function pingServer(url: ConnectionUrl): Promise<boolean> {
+  try {
+    const client = await connect(url, 'bulkhead-admin', 2_000);
+    await client.end();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Drops a database with whoever is connected to it; one that is gone already is no error. */
 export async function dropDatabase(options: { readonly adminUrl: ConnectionUrl; readonly name: string }): Promise<void> {
   const client = await connect(options.adminUrl, 'bulkhead-admin');

@@ -93,7 +93,10 @@ describe('a tenant transaction', () => {
 
 describe('without a scope no row comes back', () => {
   test.each(['appUrl', 'controlUrl'] as const)('as %s, before any scope was ever set on the connection', async (login) => {
-    await expect(runAs(world[login], 'select * from notes')).rejects.toThrow(/bulkhead.application_id|permission denied/);
+    const attempt = runAs(world[login], 'select * from notes');
+    // Behind a pooler no connection is new: the setting is there, and empty.
+    if (!world.preparedStatements && login === 'appUrl') expect(await attempt.catch(() => [])).toEqual([]);
+    else await expect(attempt).rejects.toThrow(/bulkhead.application_id|permission denied/);
   });
 
   test('on a connection that has served a tenant before', async () => {
@@ -289,7 +292,8 @@ test('a migration under a running process costs each connection one retry at mos
   const every = () => own.tenantQuery(a, sql`select * from notes where note_id = ${1}`);
   expect(Object.keys((await every())[0]!)).toHaveLength(3);
   await runAs(world.ownerUrl, 'alter table notes add column later text');
-  await expect(every()).rejects.toMatchObject({ code: 'database.busy', status: 503 });
+  // Without prepared statements there is no plan to be out of date.
+  if (world.preparedStatements) await expect(every()).rejects.toMatchObject({ code: 'database.busy', status: 503 });
   expect(Object.keys((await every())[0]!)).toHaveLength(4);
   await runAs(world.ownerUrl, 'alter table notes drop column later');
   await own.close();

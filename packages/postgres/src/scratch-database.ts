@@ -10,10 +10,16 @@ import { type DatabaseOptions, openDatabase } from './database.ts';
 import { migrate } from './migrate.ts';
 import { ensureRoles } from './roles.ts';
 
+/** What the run's global setup publishes. */
+type ClusterOfRun = Readonly<Record<'adminUrl' | 'ownerUrl' | 'appUrl' | 'controlUrl' | 'systemUrl' | 'template', string>> & {
+  readonly listenUrl?: string;
+  readonly preparedStatements: boolean;
+};
+
 /** For the tests of this package: an empty database with roles, on the cluster of the test run. */
 export async function scratchDatabase() {
   const file = inject('bulkheadClusterFile');
-  let cluster: Record<'adminUrl' | 'ownerUrl' | 'appUrl' | 'controlUrl' | 'systemUrl' | 'template', string> | undefined;
+  let cluster: ClusterOfRun | undefined;
   while (cluster === undefined) {
     const text = await readFile(file, 'utf8').catch(() => null);
     const content = text === null ? {} : (JSON.parse(text) as { cluster?: typeof cluster; error?: string });
@@ -21,7 +27,7 @@ export async function scratchDatabase() {
     cluster = content.cluster;
     if (cluster === undefined) await delay(20);
   }
-  const { adminUrl, template, ...urls } = cluster;
+  const { adminUrl, template, preparedStatements, ...urls } = cluster;
   const name = `scratch_${randomBase62(16).toLowerCase()}`;
   const here = (url: string, database: string) => url.replace(`/${database}?`, `/${name}?`);
   const admin = await connect(adminUrl, 'scratch');
@@ -38,6 +44,8 @@ export async function scratchDatabase() {
     appUrl: here(urls.appUrl, template),
     controlUrl: here(urls.controlUrl, template),
     systemUrl: here(urls.systemUrl, template),
+    listenUrl: here(urls.listenUrl ?? urls.systemUrl, template),
+    preparedStatements,
     drop: () => dropDatabase({ adminUrl, name }),
   };
 }

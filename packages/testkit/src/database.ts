@@ -12,7 +12,14 @@ export interface TestDatabase {
   /** Log-in of the owner of the tables: for migrations and for looking past the doors. */
   readonly ownerUrl: Secret;
   /** What `openDatabase` takes, for a second process or another pool on the same database. */
-  readonly urls: { readonly ownerUrl: Secret; readonly appUrl: Secret; readonly controlUrl: Secret; readonly systemUrl: Secret };
+  readonly urls: {
+    readonly ownerUrl: Secret;
+    readonly appUrl: Secret;
+    readonly controlUrl: Secret;
+    readonly systemUrl: Secret;
+    readonly listenUrl: Secret;
+    readonly preparedStatements: boolean;
+  };
   /** Closes the pools and drops the database. */
   close(): Promise<void>;
 }
@@ -41,7 +48,7 @@ async function cluster(): Promise<TestCluster> {
  * other tests but the roles. The suite must run under the repository's vitest configuration, which starts the cluster.
  */
 export async function testDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
-  const { adminUrl, template, ...roleUrls } = await cluster();
+  const { adminUrl, template, preparedStatements, ...roleUrls } = await cluster();
   const name = `test_${randomBase62(16).toLowerCase()}`;
   await createDatabaseFrom({ adminUrl, name, template });
   const here = (url: string): Secret => new Secret(url.replace(`/${template}?`, `/${name}?`));
@@ -50,6 +57,8 @@ export async function testDatabase(options: TestDatabaseOptions = {}): Promise<T
     appUrl: here(roleUrls.appUrl),
     controlUrl: here(roleUrls.controlUrl),
     systemUrl: here(roleUrls.systemUrl),
+    listenUrl: here(roleUrls.listenUrl ?? roleUrls.systemUrl),
+    preparedStatements,
   };
   const { log = silentLog, ...rest } = options;
   const database = openDatabase({ ...urls, log, poolSize: 5, ...rest });

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { silentLog } from '@bulkhead/base';
 import { migrate, startEmbeddedPostgres } from '@bulkhead/postgres';
 import type { TestProject } from 'vitest/node';
+import { startPooledCluster } from './pooled-cluster.ts';
 
 /** What the run's cluster leaves for the test processes, in `cluster.json`. */
 export interface TestCluster {
@@ -15,6 +16,10 @@ export interface TestCluster {
   readonly appUrl: string;
   readonly controlUrl: string;
   readonly systemUrl: string;
+  /** Past a pooler, where there is one. */
+  readonly listenUrl?: string;
+  /** False behind a pooler that loses them. */
+  readonly preparedStatements: boolean;
   readonly template: string;
 }
 
@@ -45,8 +50,9 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   };
 }
 
-async function startCluster(folder: string, file: string) {
+async function startCluster(folder: string, file: string): Promise<{ stop(): Promise<void> } | undefined> {
   try {
+    if (process.env['TEST_POSTGRES'] === 'pgbouncer') return await startPooled(folder, file);
     const postgres = await startEmbeddedPostgres({
       dataDir: join(folder, 'postgres'),
       log: silentLog,
@@ -70,12 +76,24 @@ async function startCluster(folder: string, file: string) {
       keyof typeof reveal,
       string
     >;
-    await publish(file, { cluster: { ...urls, template: templateDatabase } });
+    await publish(file, { cluster: { ...urls, preparedStatements: true, template: templateDatabase } });
     return postgres;
   } catch (error) {
     await publish(file, { error: explain(error) });
     return undefined;
   }
+}
+
+/** The same tests on a PostgreSQL 15 behind PgBouncer, where `TEST_POSTGRES=pgbouncer` asks for it. */
+async function startPooled(folder: string, file: string): Promise<{ stop(): Promise<void> }> {
+  const { stop, ...urls } = await startPooledCluster(join(folder, 'pooled'), templateDatabase);
+  try {
+    await migrate({ ownerUrl: urls.ownerUrl, folder: migrations, log: silentLog });
+    await publish(file, { cluster: { ...urls, preparedStatements: false, template: templateDatabase } });
+  } catch (error) {
+    await publish(file, { error: explain(error) });
+  }
+  return { stop };
 }
 
 function explain(error: unknown): string {
