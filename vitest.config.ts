@@ -4,10 +4,14 @@ import { defineConfig } from 'vitest/config';
 
 const globalSetup = join(import.meta.dirname, 'packages/testkit/src/global-setup.ts');
 
+// One report per suite, so that the last line of a run counts them all.
+const reportName = process.env['TEST_POSTGRES'] ?? (process.env['TEST_NODE'] === undefined ? 'vitest' : `node${process.env['TEST_NODE']}`);
+
 export default defineConfig({
   test: {
     include: ['packages/*/src/**/*.test.ts', 'server/**/*.test.ts', 'demo/**/*.test.ts', 'tests/**/*.test.ts', 'bench/**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/.bulkhead/**'],
+    // `tests/pooler` needs programs of Debian: `npm run test:pooler`.
+    exclude: ['**/node_modules/**', '**/.bulkhead/**', ...(process.env['TEST_POSTGRES'] === 'pgbouncer' ? [] : ['tests/pooler/**'])],
     // A process per file: a suite may open pools, bind ports and move clocks without another one seeing it.
     pool: 'forks',
     isolate: true,
@@ -17,7 +21,7 @@ export default defineConfig({
     unstubEnvs: true,
     unstubGlobals: true,
     restoreMocks: true,
-    reporters: ['default', ['json', { outputFile: join(import.meta.dirname, 'test-results/vitest.json') }]],
+    reporters: ['default', ['json', { outputFile: join(import.meta.dirname, 'test-results', `${reportName}.json`) }]],
     ...(existsSync(globalSetup) ? { globalSetup: [globalSetup] } : {}),
   },
 });

@@ -3,8 +3,6 @@ import { type Config, MIGRATIONS_FOLDER, provideAuditTrailOf } from '@bulkhead/p
 import {
   attachEmbeddedPostgres,
   type Database,
-  type EmbeddedUrls,
-  ensureRoles,
   hasEmbeddedCluster,
   migrate,
   openDatabase,
@@ -12,6 +10,7 @@ import {
 } from '@bulkhead/postgres';
 import { claimedRootKey } from './claimed-root-key.ts';
 import { closeInReverse } from './closing.ts';
+import { type DatabaseAddress, namedDatabase } from './named-database.ts';
 
 /** The database of this configuration does not exist yet; says where it was looked for. */
 export class NoDatabaseYet extends Error {
@@ -29,7 +28,7 @@ export async function withDatabase<T>(
 ): Promise<T> {
   const closing: (() => Promise<void>)[] = [];
   try {
-    const urls = await urlsOf(config, log, closing);
+    const urls = await addressOf(config, log, closing);
     // A running server has migrated; a newer database than this program is refused here as at any start.
     await migrate({ ownerUrl: urls.ownerUrl, folder: MIGRATIONS_FOLDER, log });
     const db = openDatabase({ ...urls, log, poolSize: 2 });
@@ -41,12 +40,9 @@ export async function withDatabase<T>(
   }
 }
 
-async function urlsOf(config: Config, log: Log, closing: (() => Promise<void>)[]): Promise<EmbeddedUrls> {
-  if (config.databaseUrl !== null) {
-    const url = config.databaseUrl;
-    await ensureRoles({ url, log });
-    return { ownerUrl: url, appUrl: url, controlUrl: url, systemUrl: url };
-  }
+async function addressOf(config: Config, log: Log, closing: (() => Promise<void>)[]): Promise<DatabaseAddress> {
+  const named = await namedDatabase(config, log);
+  if (named !== null) return named;
   if (!(await hasEmbeddedCluster(config.dataDir))) throw new NoDatabaseYet(config.dataDir);
   const running = await attachEmbeddedPostgres({ dataDir: config.dataDir, log });
   if (running !== null) return running;

@@ -1,9 +1,10 @@
 import { type Clock, type Log, type Secret, systemClock } from '@bulkhead/base';
 import { auditTrailOf, type Config, createPlatform, MIGRATIONS_FOLDER, type Platform, prepareFirstOrganization } from '@bulkhead/platform';
-import { type Database, type EmbeddedUrls, ensureRoles, migrate, openDatabase, startEmbeddedPostgres } from '@bulkhead/postgres';
+import { type Database, migrate, openDatabase, startEmbeddedPostgres } from '@bulkhead/postgres';
 import { claimedRootKey } from './claimed-root-key.ts';
 import { closeInReverse } from './closing.ts';
 import { issueFirstMetaToken } from './first-meta-token.ts';
+import { type DatabaseAddress, namedDatabase } from './named-database.ts';
 
 export interface Bulkhead {
   readonly platform: Platform;
@@ -41,7 +42,7 @@ export async function startBulkhead({ config, log, clock = systemClock, egressAl
     return (closed ??= closeInReverse(closing));
   };
   try {
-    const urls = await databaseUrls(config, log, closing);
+    const urls = await databaseAddress(config, log, closing);
     await migrate({ ownerUrl: urls.ownerUrl, folder: MIGRATIONS_FOLDER, log });
     const db = openDatabase({ ...urls, log });
     closing.push(() => db.close());
@@ -78,12 +79,9 @@ function publicUrlOf(config: Config): string | null {
   return `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${config.port}`;
 }
 
-async function databaseUrls(config: Config, log: Log, closing: (() => Promise<void>)[]): Promise<EmbeddedUrls> {
-  if (config.databaseUrl !== null) {
-    const url = config.databaseUrl;
-    await ensureRoles({ url, log });
-    return { ownerUrl: url, appUrl: url, controlUrl: url, systemUrl: url };
-  }
+async function databaseAddress(config: Config, log: Log, closing: (() => Promise<void>)[]): Promise<DatabaseAddress> {
+  const named = await namedDatabase(config, log);
+  if (named !== null) return named;
   const embedded = await startEmbeddedPostgres({ dataDir: config.dataDir, log });
   closing.push(() => embedded.stop());
   return embedded;

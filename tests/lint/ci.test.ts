@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -42,9 +42,11 @@ describe('the closing line', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  async function closingLine(report: unknown, exitCode: string): Promise<string | undefined> {
-    const path = join(folder, `${crypto.randomUUID()}.json`);
-    if (report !== null) await writeFile(path, JSON.stringify(report));
+  async function closingLine(reports: readonly unknown[], exitCode: string): Promise<string | undefined> {
+    const path = join(folder, crypto.randomUUID());
+    if (reports.length > 0) await mkdir(path);
+    for (const [index, report] of reports.entries())
+      await writeFile(join(path, `${index}.json`), typeof report === 'string' ? report : JSON.stringify(report));
     const script = join(import.meta.dirname, '../../.ci/summary.mjs');
     return new Promise((resolve) => {
       execFile(process.execPath, [script, path, exitCode], (_error, stdout) => resolve(stdout.trimEnd().split('\n').at(-1)));
@@ -54,18 +56,21 @@ describe('the closing line', () => {
   const report = { numPassedTests: 7, numFailedTests: 0, numPendingTests: 1, numTodoTests: 1, testResults: [] };
 
   test.each([
-    ['a good run', report, '0', '7 passed, 0 failed, 2 skipped'],
-    ['failed tests', { ...report, numFailedTests: 3 }, '1', '7 passed, 3 failed, 2 skipped'],
+    ['a good run', [report], '0', '7 passed, 0 failed, 2 skipped'],
+    ['two suites', [report, { ...report, numPassedTests: 30 }], '0', '37 passed, 0 failed, 4 skipped'],
+    ['failed tests', [{ ...report, numFailedTests: 3 }], '1', '7 passed, 3 failed, 2 skipped'],
+    ['failed tests of the second suite', [report, { ...report, numFailedTests: 3 }], '1', '14 passed, 3 failed, 4 skipped'],
     [
       'a file that fails to load',
-      { ...report, testResults: [{ status: 'failed', assertionResults: [] }] },
+      [{ ...report, testResults: [{ status: 'failed', assertionResults: [] }] }],
       '1',
       '7 passed, 1 failed, 2 skipped',
     ],
-    ['a step that failed after good tests', report, '1', '7 passed, 1 failed, 2 skipped'],
-    ['no report at all', null, '1', '0 passed, 1 failed, 0 skipped'],
-    ['no report in a run that calls itself good', null, '0', '0 passed, 1 failed, 0 skipped'],
-    ['a run without tests', { ...report, numPassedTests: 0 }, '0', '0 passed, 1 failed, 2 skipped'],
+    ['a report that was cut off', [report, '{"numPassed'], '1', '7 passed, 1 failed, 2 skipped'],
+    ['a step that failed after good tests', [report], '1', '7 passed, 1 failed, 2 skipped'],
+    ['no report at all', [], '1', '0 passed, 1 failed, 0 skipped'],
+    ['no report in a run that calls itself good', [], '0', '0 passed, 1 failed, 0 skipped'],
+    ['a run without tests', [{ ...report, numPassedTests: 0 }], '0', '0 passed, 1 failed, 2 skipped'],
   ])('tells the truth about %s', async (_, given, exitCode, line) => {
     expect(await closingLine(given, exitCode)).toBe(line);
   });

@@ -1,6 +1,6 @@
 import { connect, type ConnectionUrl } from './connection.ts';
 import { ownerRole, servingRoles } from './scope.ts';
-import { quoteIdentifier } from './sql.ts';
+import { quoteIdentifier, quoteLiteral } from './sql.ts';
 
 export interface CreateDatabaseOptions {
   /** A login that may create databases. */
@@ -32,6 +32,33 @@ export async function createDatabase(options: { readonly adminUrl: ConnectionUrl
   } finally {
     await client.end();
   }
+}
+
+/**
+ * A database and a login of the same name that owns it, as the guide for operators makes them: no superuser, may create
+ * roles, carries no right of the four roles unless it takes one on. Tests live on it.
+ */
+export async function createOperatorDatabase(options: {
+  readonly adminUrl: ConnectionUrl;
+  readonly name: string;
+  readonly password: string;
+}): Promise<{ drop(): Promise<void> }> {
+  const { adminUrl } = options;
+  const name = quoteIdentifier(options.name);
+  const statements = async (texts: readonly string[]) => {
+    const client = await connect(adminUrl, 'bulkhead-admin');
+    try {
+      for (const text of texts) await client.query(text);
+    } finally {
+      await client.end();
+    }
+  };
+  await statements([
+    `create role ${name} login createrole noinherit password ${quoteLiteral(options.password)}`,
+    `grant ${[ownerRole, ...servingRoles].join(', ')} to ${name}`,
+    `create database ${name} owner ${name}`,
+  ]);
+  return { drop: () => statements([`drop database if exists ${name} with (force)`, `drop role ${name}`]) };
 }
 
 /** Whether a server (or a pooler before it) lets this login in by now. */

@@ -1,5 +1,12 @@
 export { type ConnectionUrl } from './connection.ts';
-export { createDatabase, createDatabaseFrom, type CreateDatabaseOptions, dropDatabase, pingServer } from './database-copy.ts';
+export {
+  createDatabase,
+  createDatabaseFrom,
+  type CreateDatabaseOptions,
+  createOperatorDatabase,
+  dropDatabase,
+  pingServer,
+} from './database-copy.ts';
 export { isForeignKeyViolation, isUniqueViolation } from './database-errors.ts';
 export { type Database, type DatabaseOptions, notify, openDatabase, type SystemOptions } from './database.ts';
 export { attachEmbeddedPostgres, type EmbeddedUrls, hasEmbeddedCluster } from './embedded/attach.ts';

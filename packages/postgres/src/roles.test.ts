@@ -39,25 +39,31 @@ const rolesThere = async () =>
   (await runAs(admin, `select rolname as name from pg_roles where rolname like 'bulkhead%' order by 1`)).map((row) => row['name']);
 
 describe('ensureRoles', () => {
-  test("on an operator's own PostgreSQL makes all that one login without superuser needs", async () => {
-    await ensureRoles({ url: operatorUrl, log: silentLog });
-    expect(await rolesThere()).toEqual(roleNames);
-    await migrateWith(operatorUrl, { '0001-example.sql': exampleSchema });
-    expect(await tableGate(operatorUrl, { controlTables: ['organizations'], organizationTables: ['applications'] })).toEqual([]);
+  test.each(['inherit', 'noinherit'])(
+    "on an operator's own PostgreSQL makes all that one login (%s) without superuser needs",
+    async (form) => {
+      await runAs(admin, `alter role operator ${form}`);
+      await ensureRoles({ url: operatorUrl, log: silentLog });
+      expect(await rolesThere()).toEqual(roleNames);
+      await migrateWith(operatorUrl, { '0001-example.sql': exampleSchema });
+      expect(await tableGate(operatorUrl, { controlTables: ['organizations'], organizationTables: ['applications'] })).toEqual([]);
 
-    const database = openDatabase({ appUrl: operatorUrl, controlUrl: operatorUrl, systemUrl: operatorUrl, log: silentLog });
-    const [a, b] = [applicationId.generate(), applicationId.generate()];
-    await database.withSystem('fixture', async (tx) => {
-      await tx.execute(sql`insert into organizations (organization_id, name) values ('org', 'One')`);
-      await tx.execute(sql`insert into applications (application_id, organization_id, name) values (${a}, 'org', 'A'), (${b}, 'org', 'B')`);
-    });
-    expect(await database.tenantQuery(a, sql`select name, current_user as role, session_user as login from applications`)).toEqual([
-      { name: 'A', role: 'bulkhead_app', login: 'operator' },
-    ]);
-    await database.close();
-    // The login by itself, outside of any door, has no right to the tables at all.
-    await expect(runAs(operatorUrl, 'select * from applications')).rejects.toThrow(/permission denied/);
-  });
+      const database = openDatabase({ appUrl: operatorUrl, controlUrl: operatorUrl, systemUrl: operatorUrl, log: silentLog });
+      const [a, b] = [applicationId.generate(), applicationId.generate()];
+      await database.withSystem('fixture', async (tx) => {
+        await tx.execute(sql`insert into organizations (organization_id, name) values ('org', 'One')`);
+        await tx.execute(
+          sql`insert into applications (application_id, organization_id, name) values (${a}, 'org', 'A'), (${b}, 'org', 'B')`,
+        );
+      });
+      expect(await database.tenantQuery(a, sql`select name, current_user as role, session_user as login from applications`)).toEqual([
+        { name: 'A', role: 'bulkhead_app', login: 'operator' },
+      ]);
+      await database.close();
+      // The login by itself, outside of any door, has no right to the tables at all.
+      await expect(runAs(operatorUrl, 'select * from applications')).rejects.toThrow(/permission denied/);
+    },
+  );
 
   test('may be run again, and by eight processes at once on a cluster that has none', async () => {
     await Promise.all(Array.from({ length: 8 }, () => ensureRoles({ url: operatorUrl, log: silentLog })));
@@ -94,6 +100,14 @@ describe('ensureRoles', () => {
       await expect(ensureRoles({ url: admin.replace('/postgres?', '/operated?'), log: silentLog })).resolves.toBeUndefined();
     },
   );
+
+  test('says so where the schema is not for this login to open', async () => {
+    await runAs(operatorUrl.replace('operator:test', admin.split('//')[1]!.split('@')[0]!), 'alter schema public owner to postgres');
+    await expect(ensureRoles({ url: operatorUrl, log: silentLog })).rejects.toMatchObject({
+      code: 'database.roles_unfit',
+      message: expect.stringContaining('schema public'),
+    });
+  });
 
   test('lets nobody else into the database', async () => {
     await runAs(admin, `create role visitor login password 'test'`);

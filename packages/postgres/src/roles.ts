@@ -107,19 +107,41 @@ async function refuseMightyRoles(client: Client): Promise<void> {
 }
 
 async function openDatabaseToRoles(client: Client, login: Login): Promise<void> {
+  if (await isOpenToRoles(client)) return;
+  const database = quoteIdentifier(login.database);
+  const serving = servingRoles.join(', ');
+  await client.query(`revoke all on database ${database} from public`);
+  await client.query(`grant create, connect, temporary on database ${database} to ${ownerRole}`);
+  await client.query(`grant connect on database ${database} to ${serving}`);
+  await asSchemaOwner(client, async () => {
+    await client.query('revoke all on schema public from public');
+    await client.query(`grant usage, create on schema public to ${ownerRole}`);
+    await client.query(`grant usage on schema public to ${serving}`);
+  });
+  if (await isOpenToRoles(client)) return;
+  // PostgreSQL answers a grant that it does not carry out with a warning only.
+  const problem = `this login could not let them into the schema public of ${login.database}. Use a login that owns the database.`;
+  throw databaseErrors('database.roles_unfit', { params: { problem } });
+}
+
+/** The schema belongs to whoever owns the database; a login that inherits nothing must take that on by name. */
+async function asSchemaOwner(client: Client, work: () => Promise<void>): Promise<void> {
+  const { rows } = await client.query<{ role: string }>(
+    `select nspowner::regrole::text as role from pg_namespace
+      where nspname = 'public' and nspowner <> (select oid from pg_roles where rolname = current_user) and pg_has_role(current_user, nspowner, 'MEMBER')`,
+  );
+  const role = rows[0]?.role;
+  if (role !== undefined) await client.query(`set local role ${role}`);
+  await work();
+  if (role !== undefined) await client.query('reset role');
+}
+
+async function isOpenToRoles(client: Client): Promise<boolean> {
   const { rows } = await client.query<{ ready: boolean }>(
     `select has_schema_privilege($1, 'public', 'create') and has_database_privilege($1, current_database(), 'create')
             and not has_schema_privilege('public', 'public', 'usage')
             and (select bool_and(has_schema_privilege(role, 'public', 'usage') and has_database_privilege(role, current_database(), 'connect')) from unnest($2::text[]) role) as ready`,
     [ownerRole, servingRoles],
   );
-  if (rows[0]?.ready) return;
-  const database = quoteIdentifier(login.database);
-  const serving = servingRoles.join(', ');
-  await client.query(`revoke all on database ${database} from public`);
-  await client.query(`grant create, connect, temporary on database ${database} to ${ownerRole}`);
-  await client.query(`grant connect on database ${database} to ${serving}`);
-  await client.query('revoke all on schema public from public');
-  await client.query(`grant usage, create on schema public to ${ownerRole}`);
-  await client.query(`grant usage on schema public to ${serving}`);
+  return rows[0]?.ready ?? false;
 }

@@ -43,6 +43,10 @@ afterAll(async () => {
   await runAs(world.adminUrl, `drop role ${world.name}_login`);
 });
 
+test('one login for all, by itself and outside of any scope, sees nothing', async () => {
+  await expect(runAs(oneLogin.appUrl, 'select * from public.notes')).rejects.toThrow(/permission denied/);
+});
+
 const disasters: Record<string, (tx: Tx) => Promise<unknown>> = {
   'nothing at all': async () => undefined,
   'a read': (tx) => tx.query(sql`select * from notes`),

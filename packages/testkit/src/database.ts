@@ -31,7 +31,8 @@ export interface TestDatabaseOptions
 
 const START_LIMIT_MS = 60_000;
 
-async function cluster(): Promise<TestCluster> {
+/** The PostgreSQL of this run, once it is up. */
+export async function testCluster(): Promise<TestCluster> {
   const file = inject('bulkheadClusterFile');
   for (const limit = performance.now() + START_LIMIT_MS; performance.now() < limit; await delay(20)) {
     const text = await readFile(file, 'utf8').catch(() => null);
@@ -48,7 +49,7 @@ async function cluster(): Promise<TestCluster> {
  * other tests but the roles. The suite must run under the repository's vitest configuration, which starts the cluster.
  */
 export async function testDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
-  const { adminUrl, template, preparedStatements, ...roleUrls } = await cluster();
+  const { adminUrl, template, preparedStatements, ...roleUrls } = await testCluster();
   const name = `test_${randomBase62(16).toLowerCase()}`;
   await createDatabaseFrom({ adminUrl, name, template });
   const here = (url: string): Secret => new Secret(url.replace(`/${template}?`, `/${name}?`));

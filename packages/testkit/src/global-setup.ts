@@ -86,14 +86,14 @@ async function startCluster(folder: string, file: string): Promise<{ stop(): Pro
 
 /** The same tests on a PostgreSQL 15 behind PgBouncer, where `TEST_POSTGRES=pgbouncer` asks for it. */
 async function startPooled(folder: string, file: string): Promise<{ stop(): Promise<void> }> {
-  const { stop, ...urls } = await startPooledCluster(join(folder, 'pooled'), templateDatabase);
+  const { cluster, ...urls } = await startPooledCluster(join(folder, 'pooled'), templateDatabase);
   try {
     await migrate({ ownerUrl: urls.ownerUrl, folder: migrations, log: silentLog });
     await publish(file, { cluster: { ...urls, preparedStatements: false, template: templateDatabase } });
   } catch (error) {
     await publish(file, { error: explain(error) });
   }
-  return { stop };
+  return cluster;
 }
 
 function explain(error: unknown): string {

@@ -1,5 +1,5 @@
 export { browserHere, launchBrowser } from './browser.ts';
-export { testDatabase, type TestDatabase } from './database.ts';
+export { testCluster, testDatabase, type TestDatabase } from './database.ts';
 export { FaultProxy, type FaultProxyOptions, type Flows, HELD, type ProxiedConnection } from './fault-proxy.ts';
 export { type FakeUpstream, startFakeUpstream, type UpstreamRequest } from './fake-upstream.ts';
 export { formWith, HttpBrowser, type Visit } from './http-browser.ts';

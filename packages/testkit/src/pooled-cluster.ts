@@ -22,7 +22,7 @@ export interface PooledCluster {
   readonly appUrl: string;
   readonly controlUrl: string;
   readonly systemUrl: string;
-  stop(): Promise<void>;
+  readonly cluster: { stop(): Promise<void> };
 }
 
 interface Account {
@@ -55,12 +55,9 @@ export async function startPooledCluster(folder: string, database: string): Prom
   const passwordFile = await ownedFile(join(folder, 'password'), passwords.postgres, account);
   const data = join(folder, 'data');
   run(account, join(BINARIES, 'initdb'), ['-D', data, '-U', 'postgres', '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '--no-sync']);
-  const postgres = start(account, join(BINARIES, 'postgres'), [
-    ...['-D', data, '-p', String(postgresPort), '-k', folder],
-    ...['listen_addresses=127.0.0.1', 'max_connections=400', 'fsync=off', 'synchronous_commit=off', 'full_page_writes=off'].flatMap(
-      (setting) => ['-c', setting],
-    ),
-  ]);
+  const fast = ['listen_addresses=127.0.0.1', 'max_connections=400', 'fsync=off', 'synchronous_commit=off', 'full_page_writes=off'];
+  const flags = ['-D', data, '-p', String(postgresPort), '-k', folder, ...fast.flatMap((setting) => ['-c', setting])];
+  const postgres = start(account, join(BINARIES, 'postgres'), flags);
   const started: ChildProcess[] = [postgres];
   const stop = async () => {
     for (const child of started.toReversed()) await end(child);
@@ -74,21 +71,27 @@ export async function startPooledCluster(folder: string, database: string): Prom
     >;
     await ensureRoles({ url: url('postgres', postgresPort, database), log: silentLog, passwords: secrets });
     const users = await ownedFile(join(folder, 'users.txt'), `"postgres" "${passwords.postgres}"\n`, account);
-    const settings = [
-      ...[
-        '[databases]',
-        `* = host=127.0.0.1 port=${postgresPort}`,
-        '[pgbouncer]',
-        'listen_addr = 127.0.0.1',
-        `listen_port = ${poolerPort}`,
-      ],
-      ...['unix_socket_dir =', 'pool_mode = transaction', 'auth_type = scram-sha-256', 'max_client_conn = 2000', 'default_pool_size = 3'],
-      // It knows one password, and asks the database for every other login's.
-      ...[`auth_file = ${users}`, 'auth_user = postgres', 'server_idle_timeout = 5'],
-      // What the driver says of itself at the start; a pooler that does not know a parameter refuses the client.
-      ...['autodb_idle_timeout = 10', 'ignore_startup_parameters = extra_float_digits', 'log_connections = 0', 'log_disconnections = 0'],
-    ];
-    const settingsFile = await ownedFile(join(folder, 'pgbouncer.ini'), `${settings.join('\n')}\n`, account);
+    // The pooler knows one password and asks the database for every other login's. What the driver says of itself at the
+    // start it must know or be told to ignore.
+    const settings = `[databases]
+* = host=127.0.0.1 port=${postgresPort}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${poolerPort}
+unix_socket_dir =
+pool_mode = transaction
+default_pool_size = 3
+max_client_conn = 2000
+server_idle_timeout = 5
+autodb_idle_timeout = 10
+auth_type = scram-sha-256
+auth_file = ${users}
+auth_user = postgres
+ignore_startup_parameters = extra_float_digits
+log_connections = 0
+log_disconnections = 0
+`;
+    const settingsFile = await ownedFile(join(folder, 'pgbouncer.ini'), settings, account);
     const pooler = start(account, PGBOUNCER, [settingsFile]);
     started.push(pooler);
     await ready(pooler, url('bulkhead_app', poolerPort, database));
@@ -103,7 +106,7 @@ export async function startPooledCluster(folder: string, database: string): Prom
     appUrl: url('bulkhead_app', poolerPort, database),
     controlUrl: url('bulkhead_control', poolerPort, database),
     systemUrl: url('bulkhead_system', poolerPort, database),
-    stop,
+    cluster: { stop },
   };
 }
 

@@ -13,6 +13,7 @@ function plain(env: Readonly<Record<string, string>>): Record<string, unknown> {
     ...config,
     roles: [...config.roles],
     databaseUrl: config.databaseUrl?.reveal() ?? null,
+    databasePoolerUrl: config.databasePoolerUrl?.reveal() ?? null,
     metaToken: config.metaToken?.reveal() ?? null,
     rootKey: config.rootKey.kind === 'value' ? config.rootKey.base64.reveal() : config.rootKey,
   };
@@ -31,6 +32,7 @@ describe('an environment without settings', () => {
       publicUrl: null,
       dataDir: '/srv/.bulkhead',
       databaseUrl: null,
+      databasePoolerUrl: null,
       rootKey: { kind: 'data-dir' },
       roles: ['api', 'worker', 'runner'],
       metaToken: null,
@@ -52,7 +54,9 @@ describe('an environment without settings', () => {
 
   it.each(Object.values(SETTINGS))('the example of $variable is one that is taken', ({ variable, example }) => {
     const text = example.startsWith('$(') ? 'ab'.repeat(32) : example;
-    expect(plain({ [variable]: text })).not.toEqual(plain({}));
+    // A pooler is named beside the database it leads to.
+    const beside = variable === 'BULKHEAD_DATABASE_POOLER_URL' ? { BULKHEAD_DATABASE_URL: 'postgres://u:p@db/d' } : {};
+    expect(plain({ ...beside, [variable]: text })).not.toEqual(plain(beside));
   });
 });
 
@@ -123,6 +127,30 @@ describe('a value that cannot be used is refused by the name of its variable', (
   it('and never repeated, where it may be a secret', () => {
     for (const variable of ['BULKHEAD_ROOT_KEY', 'BULKHEAD_META_TOKEN', 'BULKHEAD_DATABASE_URL'])
       expect(refusal({ [variable]: 'hunter2 secret' })?.message).not.toContain('hunter2');
+  });
+});
+
+describe('a pooler', () => {
+  const direct = 'postgres://u:p@db/d';
+  it('stands beside the database it leads to', () => {
+    const pooled = 'postgres://u:p@pooler:6432/d';
+    expect(plain({ BULKHEAD_DATABASE_URL: direct, BULKHEAD_DATABASE_POOLER_URL: pooled })).toMatchObject({
+      databaseUrl: direct,
+      databasePoolerUrl: pooled,
+    });
+  });
+
+  it.each([
+    ['without a way past it', undefined, direct],
+    ['that is no PostgreSQL address', direct, 'http://pooler:6432'],
+    ['that is the way past it', direct, direct],
+  ])('%s is refused', (_, database, pooler) => {
+    const refused = refusal({
+      ...(database === undefined ? {} : { BULKHEAD_DATABASE_URL: database }),
+      BULKHEAD_DATABASE_POOLER_URL: pooler,
+    });
+    expect(refused).toBeInstanceOf(ConfigError);
+    expect(refused).toMatchObject({ variable: 'BULKHEAD_DATABASE_POOLER_URL' });
   });
 });
 

@@ -14,6 +14,8 @@ export interface Config {
   readonly dataDir: string;
   /** Null = embedded. */
   readonly databaseUrl: Secret | null;
+  /** The same database through a pooler in transaction mode; null = none. */
+  readonly databasePoolerUrl: Secret | null;
   readonly rootKey: RootKeySource;
   readonly roles: ReadonlySet<Role>;
   readonly metaToken: Secret | null;
@@ -65,7 +67,8 @@ export function configFrom(env: Environment, workingDirectory: string): Config {
     host: judged(() => host(env.host ?? '127.0.0.1')),
     publicUrl: judged(() => (env.publicUrl === undefined ? null : publicUrl(env.publicUrl))),
     dataDir: resolve(workingDirectory, env.dataDir ?? '.bulkhead'),
-    databaseUrl: judged(() => (env.databaseUrl === undefined ? null : databaseUrl(env.databaseUrl))),
+    databaseUrl: judged(() => (env.databaseUrl === undefined ? null : databaseUrl('BULKHEAD_DATABASE_URL', env.databaseUrl))),
+    databasePoolerUrl: judged(() => poolerUrl(env)),
     rootKey: judged(() => rootKeySource(env.rootKey, workingDirectory)),
     roles: judged(() => roles(env.roles ?? 'api,worker,runner')),
     metaToken: judged(() => (env.metaToken === undefined ? null : metaToken(env.metaToken))),
@@ -114,11 +117,20 @@ function publicUrl(text: string): string {
   return plain ? url.origin : fail('BULKHEAD_PUBLIC_URL', expected);
 }
 
-function databaseUrl(text: string): Secret {
+function poolerUrl(env: Environment): Secret | null {
+  if (env.databasePoolerUrl === undefined) return null;
+  if (env.databaseUrl === undefined)
+    fail('BULKHEAD_DATABASE_POOLER_URL', 'BULKHEAD_DATABASE_URL beside it, which leads to the same database past the pooler');
+  if (env.databasePoolerUrl === env.databaseUrl)
+    fail('BULKHEAD_DATABASE_POOLER_URL', 'the address of the pooler; this is that of BULKHEAD_DATABASE_URL, which leads past it');
+  return databaseUrl('BULKHEAD_DATABASE_POOLER_URL', env.databasePoolerUrl);
+}
+
+function databaseUrl(variable: string, text: string): Secret {
   const url = URL.canParse(text) ? new URL(text) : null;
   return url !== null && /^postgres(ql)?:$/.test(url.protocol)
     ? new Secret(text)
-    : fail('BULKHEAD_DATABASE_URL', 'postgres://user:password@host:port/database (PostgreSQL 15 or newer)');
+    : fail(variable, 'postgres://user:password@host:port/database (PostgreSQL 15 or newer)');
 }
 
 function rootKeySource(text: string | undefined, workingDirectory: string): RootKeySource {

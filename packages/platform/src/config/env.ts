@@ -5,6 +5,7 @@ export interface Environment {
   readonly publicUrl: string | undefined;
   readonly dataDir: string | undefined;
   readonly databaseUrl: string | undefined;
+  readonly databasePoolerUrl: string | undefined;
   readonly rootKey: string | undefined;
   readonly roles: string | undefined;
   readonly metaToken: string | undefined;
@@ -22,6 +23,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     publicUrl: value('BULKHEAD_PUBLIC_URL'),
     dataDir: value('BULKHEAD_DATA_DIR'),
     databaseUrl: value('BULKHEAD_DATABASE_URL'),
+    databasePoolerUrl: value('BULKHEAD_DATABASE_POOLER_URL'),
     rootKey: value('BULKHEAD_ROOT_KEY'),
     roles: value('BULKHEAD_ROLES'),
     metaToken: value('BULKHEAD_META_TOKEN'),

@@ -44,6 +44,13 @@ export const SETTINGS: Readonly<Record<keyof Environment, Setting>> = {
     meaning: 'A PostgreSQL 15 or newer of your own, whose login may create roles and owns the database. Unset: the embedded PostgreSQL.',
     example: 'postgres://bulkhead:password@db.internal:5432/bulkhead',
   },
+  databasePoolerUrl: {
+    variable: 'BULKHEAD_DATABASE_POOLER_URL',
+    default: null,
+    meaning:
+      'The same database through a pooler in transaction mode, such as PgBouncer. Requests then go through it, without prepared statements; migrations and notifications still take `BULKHEAD_DATABASE_URL`, which must lead past it. Unset: no pooler.',
+    example: 'postgres://bulkhead:password@pgbouncer.internal:6432/bulkhead',
+  },
   rootKey: {
     variable: 'BULKHEAD_ROOT_KEY',
     default: null,
