@@ -32,7 +32,7 @@ async function connect(using: client.Configuration, way: Way, asked: Record<stri
   return client.authorizationCodeGrant(using, callback, { pkceCodeVerifier, expectedState }, redeemed);
 }
 
-async function calledBack(using: client.Configuration, way: Way, asked: Record<string, string> = {}) {
+async function calledBack(using: client.Configuration, way: Way, asked: Record<string, string> = {}, options?: client.DPoPOptions) {
   const pkceCodeVerifier = client.randomPKCECodeVerifier();
   const expectedState = client.randomState();
   const parameters = {
@@ -44,7 +44,9 @@ async function calledBack(using: client.Configuration, way: Way, asked: Record<s
     ...asked,
   };
   const address =
-    way === 'pushed' ? await client.buildAuthorizationUrlWithPAR(using, parameters) : client.buildAuthorizationUrl(using, parameters);
+    way === 'pushed'
+      ? await client.buildAuthorizationUrlWithPAR(using, parameters, options)
+      : client.buildAuthorizationUrl(using, parameters);
   const visit = await new HttpBrowser(oauth.world.url, oauth.upstream.url).open(address.href);
   return { callback: new URL(visit.url), pkceCodeVerifier, expectedState };
 }
@@ -189,5 +191,61 @@ describe('RFC 8693 token exchange as a grant of openid-client', () => {
       });
     expect((await exchange(oauth.client.key))['account_id']).toBe(tokens['account_id']);
     expect(await refusal(exchange((await oauth.another()).key))).toBe('invalid_request');
+  });
+});
+
+describe('RFC 9449 DPoP as openid-client does it', () => {
+  /** The library dates proofs by the real time: so does the server's clock here. */
+  const catchUp = () => oauth.world.clock.advance(Date.now() - oauth.world.clock.now());
+
+  test.each(['ES256', 'PS256', 'RS256', 'EdDSA', 'Ed25519'])('%s: code, resource, refresh and exchange under one key', async (alg) => {
+    catchUp();
+    const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair(alg));
+    const { callback, ...checks } = await calledBack(config, 'pushed', {}, { DPoP });
+    const tokens = await client.authorizationCodeGrant(config, callback, checks, undefined, { DPoP });
+    expect(tokens.token_type).toBe('dpop');
+
+    const resource = new URL(`${oauth.world.url}/v1/accounts/${tokens['account_id'] as number}/proxy/files?q=1`);
+    const open = (token: string, headers?: Headers) =>
+      client.fetchProtectedResource(config, token, resource, 'GET', undefined, headers, { DPoP });
+    expect((await open(tokens.access_token)).status).toBe(200);
+
+    const renewed = await client.refreshTokenGrant(config, tokens.refresh_token!, undefined, { DPoP });
+    expect(renewed.token_type).toBe('dpop');
+    const jkt = await DPoP.calculateThumbprint();
+    expect(await client.tokenIntrospection(config, renewed.access_token)).toMatchObject({ token_type: 'DPoP', cnf: { jkt } });
+
+    const exchange = (handle: client.DPoPHandle) =>
+      client.genericGrantRequest(
+        config,
+        'urn:ietf:params:oauth:grant-type:token-exchange',
+        { subject_token: renewed.access_token, subject_token_type: 'urn:ietf:params:oauth:token-type:access_token' },
+        { DPoP: handle },
+      );
+    const child = await exchange(DPoP);
+    expect(child.token_type).toBe('dpop');
+    expect((await open(child.access_token)).status).toBe(200);
+    const another = client.getDPoPHandle(config, await client.randomDPoPKeyPair(alg));
+    expect(await refusal(exchange(another))).toBe('invalid_dpop_proof');
+  });
+
+  test('a bound token that is shown as a bearer token is challenged, and without the key as well', async () => {
+    catchUp();
+    const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair());
+    const { callback, ...checks } = await calledBack(config, 'plain', { dpop_jkt: await DPoP.calculateThumbprint() });
+    const tokens = await client.authorizationCodeGrant(config, callback, checks, undefined, { DPoP });
+    const resource = new URL(`${oauth.world.url}/v1/accounts/${tokens['account_id'] as number}`);
+    const challenges = async (options?: client.DPoPOptions) => {
+      const call = client.fetchProtectedResource(config, tokens.access_token, resource, 'GET', undefined, undefined, options);
+      const thrown = await call.catch((error: unknown) => error);
+      return thrown instanceof client.WWWAuthenticateChallengeError ? thrown.cause : thrown;
+    };
+    const asBearer = (await challenges()) as client.WWWAuthenticateChallengeError['cause'];
+    expect(asBearer.map(({ scheme }) => scheme)).toEqual(['bearer', 'dpop', 'apikey']);
+    expect(asBearer[0]?.parameters.error).toBe('invalid_token');
+    const stolen = client.getDPoPHandle(config, await client.randomDPoPKeyPair());
+    const byAnother = (await challenges({ DPoP: stolen })) as client.WWWAuthenticateChallengeError['cause'];
+    expect(byAnother[1]?.parameters).toMatchObject({ error: 'invalid_dpop_proof', algs: expect.stringContaining('ES256') });
+    expect((await challenges({ DPoP })) as Response).toHaveProperty('status', 200);
   });
 });

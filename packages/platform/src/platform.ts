@@ -11,6 +11,7 @@ import { ensureFirstOrganization, META_SCOPES, metaTokenAuthenticator, registerM
 import { passthroughRoutes } from './passthrough/index.ts';
 import { eraseApplicationTask, lineageRoutes, provisioningRoutes } from './provisioning/index.ts';
 import {
+  challengeFor,
   forgetPastAnswers,
   healthRoutes,
   idempotencyStore,
@@ -122,6 +123,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
         client: clientAuthenticator({ ...parts, authenticateApiKey }),
       },
     }),
+    challenge: challengeFor,
     close: (context, route) => {
       if (route.audit !== null && !context.audited)
         throw httpErrors('server_error', { detail: `${route.id} declares the audit action ${route.audit} and wrote no entry` });

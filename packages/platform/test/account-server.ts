@@ -108,6 +108,7 @@ export async function accountServer(): Promise<AccountServer> {
         tokenHash: Buffer.alloc(32),
         scope: 'any:normal.all.default:kloudless',
         authorizationDetails: null,
+        dpopJkt: null,
         endUser: null,
         expiresAt: null,
         ...fields,

@@ -5,6 +5,7 @@ import type { Database } from '@bulkhead/postgres';
 import type { RequestContext } from '../src/access/index.ts';
 import { confirmAccount, connectAccount } from '../src/accounts/index.ts';
 import { apiKeyAuthenticator, issueApiKey, updateApplication } from '../src/applications/index.ts';
+import { challengeFor } from '../src/surfaces/challenge.ts';
 import { openContext } from '../src/surfaces/open-context.ts';
 import { bearerAuthenticator, clientAuthenticator, issueAuthorizationCode, tokenRoutes } from '../src/tokens/index.ts';
 import { storeCredential } from '../src/vault/index.ts';
@@ -73,6 +74,7 @@ export class TokenWorld implements AsyncDisposable {
           client: clientAuthenticator(parts),
         },
       }),
+      challenge: challengeFor,
       close: (context, route) => {
         if (route.audit !== null && !context.audited) throw new Error(`${route.id} wrote no audit entry`);
       },
@@ -141,6 +143,7 @@ export class TokenWorld implements AsyncDisposable {
         codeChallenge: fields.codeChallenge ?? null,
         scope: fields.scope ?? ACCOUNT_SCOPE,
         endUser: fields.endUser ?? null,
+        dpopJkt: null,
         now: this.now,
       }),
     );

@@ -11,6 +11,7 @@ export {
   REQUEST_URI_PREFIX,
 } from './oauth/authorization-request.ts';
 export { type AuthorizationServerMetadata, authorizationServerMetadata } from './oauth/authorization-server-metadata.ts';
+export { DPOP_ALGORITHMS, dpopClaims, type DpopPublicKey, dpopPublicKey, jwkThumbprint } from './oauth/dpop.ts';
 export { introspectionRequest, type IntrospectionResponse, introspectionResponse } from './oauth/introspection.ts';
 export { codeChallenge, codeVerifier, matchesChallenge, s256Challenge } from './oauth/pkce.ts';
 export { revocationRequest } from './oauth/revocation.ts';

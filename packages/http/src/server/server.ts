@@ -29,6 +29,8 @@ export interface ServerOptions<Context> {
   readonly open: (request: IncomingCall, route: AnyRoute) => Promise<Context>;
   /** Called once after every answered handler, for checks such as "the declared audit entry was written". */
   readonly close: (context: Context, route: AnyRoute) => void;
+  /** `WWW-Authenticate` for an error of a route, null for none. The route is null where the request found none. Default: never any. */
+  readonly challenge?: (error: PlatformError, route: AnyRoute | null, call: IncomingCall) => string | null;
   readonly idempotency: IdempotencyStore<Context>;
   /** HTML for an error on a page route. */
   readonly errorPage: (error: PlatformError, requestId: string, call: IncomingCall) => Promise<Answer>;
@@ -81,7 +83,7 @@ export async function createServer<Context>(options: ServerOptions<Context>): Pr
       done(
         null,
         corsPaths(request.url ?? '')
-          ? { origin: true, methods: ANY_METHODS, maxAge: 600, exposedHeaders: ['x-request-id', 'retry-after'] }
+          ? { origin: true, methods: ANY_METHODS, maxAge: 600, exposedHeaders: ['x-request-id', 'retry-after', 'www-authenticate'] }
           : { origin: false },
       ),
   });
@@ -171,7 +173,7 @@ function register<Context>(server: FastifyInstance, options: ServerOptions<Conte
       } catch (thrown) {
         const error = asPlatformError(thrown);
         logError(options.log.child({ requestId: request.id, route: route.id }), error);
-        return sendError(options, error, route.errors ?? 'rest', call, reply);
+        return sendError(options, error, route.errors ?? 'rest', call, reply, route);
       }
     },
   });
@@ -210,6 +212,7 @@ async function sendError<Context>(
   shape: 'rest' | 'oauth' | 'page',
   call: IncomingCall,
   reply: FastifyReply,
+  route: AnyRoute | null = null,
 ): Promise<FastifyReply> {
   if (reply.raw.headersSent) {
     reply.raw.destroy();
@@ -222,7 +225,7 @@ async function sendError<Context>(
     shape === 'page'
       ? await options.errorPage(error, call.requestId, call)
       : { status: error.status, body: shape === 'oauth' ? oauthErrorBody(error, call.requestId) : restErrorBody(error, call.requestId) };
-  const challenge = challengeFor(error, shape);
+  const challenge = options.challenge?.(error, route, call) ?? null;
   if (challenge !== null) reply.header('www-authenticate', challenge);
   if (reply.sent) return sendHijacked(reply, answer);
   return send(reply, answer);
@@ -234,16 +237,6 @@ function sendHijacked(reply: FastifyReply, answer: Answer): FastifyReply {
   const headers = { ...reply.getHeaders(), ...SECURITY_HEADERS, 'content-type': 'application/json', 'content-length': body.byteLength };
   reply.raw.writeHead(answer.status, headers as Record<string, string | number>).end(body);
   return reply;
-}
-
-/** RFC 6750 §3: no error code where no token came, `invalid_token` where a bad one did. RFC 6749 §5.2: Basic for a client. */
-function challengeFor(error: PlatformError, shape: 'rest' | 'oauth' | 'page'): string | null {
-  if (error.status === 401)
-    return error.wire === 'invalid_token'
-      ? 'Bearer realm="bulkhead", error="invalid_token"'
-      : `${shape === 'oauth' ? 'Basic' : 'Bearer'} realm="bulkhead", APIKey realm="bulkhead"`;
-  if (error.status === 403 && error.code === 'forbidden') return 'Bearer realm="bulkhead", error="insufficient_scope"';
-  return null;
 }
 
 function callOf(request: FastifyRequest, form: Record<string, string | string[]>, signal: AbortSignal): IncomingCall {

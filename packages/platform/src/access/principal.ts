@@ -33,6 +33,8 @@ export interface BearerPrincipal {
   readonly scope: string;
   readonly authorizationDetails: readonly PassthroughDetail[] | null;
   readonly endUser: string | null;
+  /** Thumbprint of the key it is bound to (RFC 9449), which the request has proved to hold. */
+  readonly dpopJkt: string | null;
   readonly expiresAt: Date | null;
 }
 

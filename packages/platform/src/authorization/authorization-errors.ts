@@ -48,6 +48,19 @@ export const authorizationErrors = defineErrors({
   'authorization.malformed': { status: 400, wire: 'bad_request', oauth: 'invalid_request', text: '{problem}' },
 
   // Told to the client.
+  /** RFC 9449 §10.1. */
+  'authorization.dpop_key_mismatch': {
+    status: 400,
+    wire: 'bad_request',
+    oauth: 'invalid_request',
+    text: '"dpop_jkt" names another key than the DPoP proof was made with. Leave one of them out.',
+  },
+  'authorization.dpop_needs_code': {
+    status: 400,
+    wire: 'bad_request',
+    oauth: 'invalid_request',
+    text: 'Only a code can be bound to a key: send response_type=code, or leave out dpop_jkt and the DPoP proof.',
+  },
   'authorization.response_type_unsupported': {
     status: 400,
     wire: 'bad_request',

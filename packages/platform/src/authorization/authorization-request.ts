@@ -18,6 +18,8 @@ export const authorizationRequestSchema = z.object({
   responseType: z.enum(['code', 'token', 'none']),
   scope: z.string(),
   codeChallenge: z.string().nullable(),
+  /** Thumbprint of the key that the code is bound to (RFC 9449 §10). Absent in what an earlier release has kept. */
+  dpopJkt: z.string().nullable().default(null),
   /** Null where the request does not speak of them: then an account that is there keeps its own. */
   customProperties: z.record(z.string(), z.unknown()).nullable(),
   rawParameters: z.record(z.string(), z.string()),

@@ -78,6 +78,7 @@ async function write(
         ...issue,
         redirectUri: request.redirectUri ?? '',
         codeChallenge: request.codeChallenge,
+        dpopJkt: request.dpopJkt,
       });
       return { code: code.reveal() };
     }

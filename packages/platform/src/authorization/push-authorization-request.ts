@@ -4,6 +4,7 @@ import { type AuthorizationParameters } from '@bulkhead/protocol';
 import type { ClientPrincipal, RequestContext } from '../access/index.ts';
 import { findAccount } from '../accounts/index.ts';
 import { audit } from '../audit/index.ts';
+import { provenKey } from '../tokens/index.ts';
 import { authorizationErrors } from './authorization-errors.ts';
 import type { AuthorizationRequest } from './authorization-request.ts';
 import type { AuthorizationOptions } from './flow.ts';
@@ -19,7 +20,7 @@ interface PushedRequest {
 
 /**
  * RFC 9126 §2.1: checks the request as the authorization endpoint would and keeps it. Because the client is authenticated it may name the
- * end user, and an account to connect anew.
+ * end user, and an account to connect anew. A DPoP proof binds the code to its key (RFC 9449 §10.1).
  */
 export async function pushAuthorizationRequest(
   options: AuthorizationOptions,
@@ -32,10 +33,11 @@ export async function pushAuthorizationRequest(
   const clientId = readParameter(parameters, 'client_id');
   if (clientId !== undefined && clientId !== applicationId)
     throw authorizationErrors('authorization.client_mismatch', { field: 'client_id' });
+  const dpopJkt = await provenKey(options, context);
   return options.db.withTenant(applicationId, async (tx) => {
     const settings = await getClient(tx, applicationId);
     const target = await readAnswerTarget(tx, settings, parameters);
-    const read = readAuthorizationRequest(settings, target, parameters, true);
+    const read = readAuthorizationRequest(settings, target, parameters, { pushed: true, dpopJkt });
     const request = parameters['scope'] === undefined ? await withScopeOfAccount(tx, applicationId, read) : read;
     await offeredServices(tx, settings, request);
     const requestUri = await insertPushedRequest(tx, { applicationId, request, now: context.now });
@@ -80,6 +82,7 @@ export function reconnectPusher({ publicUrl }: Pick<AuthorizationOptions, 'publi
       state: null,
       scope: account.effectiveScope,
       codeChallenge: null,
+      dpopJkt: null,
       customProperties: null,
       rawParameters: {},
       accountHint: null,

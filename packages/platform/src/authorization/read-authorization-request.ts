@@ -92,14 +92,14 @@ export async function recheckAnswerTarget(tx: Tx, settings: ApplicationSettings,
 }
 
 /**
- * The whole request. `pushed`: it came authenticated, so it may name the end user and an account to connect anew. Throws errors that
- * the client is told.
+ * The whole request. `pushed`: it came authenticated, so it may name the end user and an account to connect anew; `dpopJkt`: the key it
+ * came with a proof of. Throws errors that the client is told.
  */
 export function readAuthorizationRequest(
   settings: ApplicationSettings,
   target: AnswerTarget,
   parameters: AuthorizationParameters,
-  pushed: boolean,
+  { pushed, dpopJkt }: { readonly pushed: boolean; readonly dpopJkt: string | null },
 ): AuthorizationRequest {
   readParameter(parameters, 'state');
   const responseType = readResponseType(settings, target, parameters);
@@ -108,6 +108,7 @@ export function readAuthorizationRequest(
   // A token goes straight to whoever opened the link (C1): only a code lets the company compare.
   if (endUser !== undefined && responseType === 'token')
     throw authorizationErrors('authorization.end_user_needs_code', { field: 'end_user' });
+  const boundTo = readBinding(responseType, details.dpop_jkt, dpopJkt);
   const rawParameters = readRawParameters(parameters);
   if (rawParameters === null)
     throw authorizationErrors('authorization.malformed', {
@@ -120,12 +121,22 @@ export function readAuthorizationRequest(
     responseType,
     scope: details.scope,
     codeChallenge: responseType === 'code' ? checkPkce(settings, details) : null,
+    dpopJkt: boundTo,
     customProperties: parameters['custom_properties'] === undefined ? null : details.custom_properties,
     rawParameters,
     accountHint: details.account ?? (typeof username === 'string' && username.length <= 255 ? username : null),
     endUser: endUser ?? null,
     reconnectAccountId: accountId ?? null,
   };
+}
+
+/** RFC 9449 §10.1: the key of the proof and the one that is named are one. A token that goes through a browser's address is bound to none. */
+function readBinding(responseType: 'code' | 'token', named: string | undefined, proven: string | null): string | null {
+  if (named !== undefined && proven !== null && named !== proven)
+    throw authorizationErrors('authorization.dpop_key_mismatch', { field: 'dpop_jkt' });
+  const jkt = named ?? proven;
+  if (jkt !== null && responseType !== 'code') throw authorizationErrors('authorization.dpop_needs_code', { field: 'dpop_jkt' });
+  return jkt;
 }
 
 function readResponseType(settings: ApplicationSettings, target: AnswerTarget, parameters: AuthorizationParameters): 'code' | 'token' {

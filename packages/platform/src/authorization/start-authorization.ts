@@ -91,7 +91,7 @@ async function judge(
   const pushed = requestUri === undefined ? null : await redeemRequestUri(tx, settings, requestUri, context.now);
   const target = pushed ?? (await readAnswerTarget(tx, settings, parameters));
   try {
-    const request = pushed ?? readAuthorizationRequest(settings, target, parameters, false);
+    const request = pushed ?? readAuthorizationRequest(settings, target, parameters, { pushed: false, dpopJkt: null });
     const offered = await offeredServices(tx, settings, request);
     return { kind: 'begun', settings, request, offered, ...(await begin(tx, options, applicationId, request, context.now)) };
   } catch (thrown) {

@@ -31,7 +31,8 @@ export function upstreamHeaders(headers: RawHeaders, { credential, reserved, isL
   const passed = forwardableRequestHeaders(headers);
   for (let at = 0; at + 1 < passed.length; at += 2) {
     const name = plainName(passed[at]!);
-    if (ours.has(name) || name.startsWith('x-kloudless-') || name.startsWith('sec-')) continue;
+    // A proof (RFC 9449) was made for us, by the caller's key.
+    if (name === 'dpop' || ours.has(name) || name.startsWith('x-kloudless-') || name.startsWith('sec-')) continue;
     if (isLimited && STEERING.has(name)) continue;
     kept.push(passed[at]!, passed[at + 1]!);
   }

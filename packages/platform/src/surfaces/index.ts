@@ -1,3 +1,4 @@
+export { challengeFor } from './challenge.ts';
 export { healthRoutes } from './health-routes.ts';
 export { Readiness } from './readiness.ts';
 export { legacyAliases } from './legacy-aliases.ts';

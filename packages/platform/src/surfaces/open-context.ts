@@ -5,6 +5,7 @@ import { type CredentialKind, type Principal, RequestContext } from '../access/i
 import { isOwnedBy } from '../applications/index.ts';
 import type { CredentialUses } from '../audit/index.ts';
 import { coversScope } from '../developers/index.ts';
+import type { PresentedToken } from '../tokens/index.ts';
 import { acceptedUse, refusedUse } from './credential-use.ts';
 
 /** The one credential of a request: scheme in lower case, and what followed it. */
@@ -16,7 +17,7 @@ interface Presented {
 export interface Authenticators {
   readonly metaToken: (token: string) => Promise<Principal | null>;
   readonly apiKey: (key: string, now: Date) => Promise<Principal | null>;
-  readonly bearer: (token: string) => Promise<Principal | null>;
+  readonly bearer: (presented: PresentedToken) => Promise<Principal | null>;
   /** Reads header and form itself: RFC 6749 §2.3 knows several ways. */
   readonly client: (call: IncomingCall) => Promise<Principal | null>;
 }
@@ -85,7 +86,7 @@ async function authenticate(
     return client;
   }
   const presented = presentedCredential(call);
-  const principal = presented === null ? null : await byScheme(authenticators, kinds, presented, now);
+  const principal = presented === null ? null : await byScheme(authenticators, kinds, presented, call, now);
   if (principal === null) throw refusal(kinds, presented, route.invalidToken?.(call) ?? 'token.invalid');
   return principal;
 }
@@ -102,11 +103,12 @@ async function byScheme(
   authenticators: Authenticators,
   kinds: readonly CredentialKind[],
   { scheme, value }: Presented,
+  call: IncomingCall,
   now: Date,
 ): Promise<Principal | null> {
   if (scheme === 'apikey' && kinds.includes('api_key')) return authenticators.apiKey(value, now);
   if ((scheme === 'bearer' || scheme === 'developerkey') && kinds.includes('meta_token')) return authenticators.metaToken(value);
-  if (scheme === 'bearer' && kinds.includes('bearer')) return authenticators.bearer(value);
+  if ((scheme === 'bearer' || scheme === 'dpop') && kinds.includes('bearer')) return authenticators.bearer({ token: value, scheme, call });
   return null;
 }
 
@@ -128,12 +130,14 @@ function refusal(
     client: 'client authentication',
   };
   // Kloudless's clients branch on the status: it counts for more than the better sentence.
-  if (presented?.scheme === 'bearer' && kinds.includes('bearer') && invalidToken !== 'token.invalid') return httpErrors(invalidToken);
+  const isToken = (presented?.scheme === 'bearer' || presented?.scheme === 'dpop') && kinds.includes('bearer');
+  if (isToken && invalidToken !== 'token.invalid') return httpErrors(invalidToken);
   // The prefix alone tells what was sent; nothing is looked up, so nothing is told of whether it is good.
   const sent = presented === null ? undefined : KINDS_BY_PREFIX[presented.value.slice(0, 4)];
+  if (isToken && sent?.kind === 'bearer') return httpErrors(invalidToken);
   if (sent !== undefined && (!kinds.includes(sent.kind) || presented?.scheme !== sent.scheme))
     return httpErrors('unauthorized.wrong_kind', { params: { sent: sent.name, expected: kinds.map((kind) => words[kind]).join(' or ') } });
-  if (presented?.scheme === 'bearer' && kinds.includes('bearer')) return httpErrors(invalidToken);
+  if (isToken) return httpErrors(invalidToken);
   return httpErrors('unauthorized', { params: { expected: kinds.map((kind) => words[kind]).join(' or ') } });
 }
 

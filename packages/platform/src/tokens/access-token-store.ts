@@ -16,6 +16,8 @@ export interface AccessToken {
   readonly scope: string;
   readonly authorizationDetails: readonly PassthroughDetail[] | null;
   readonly endUser: string | null;
+  /** Thumbprint of the key it is bound to (RFC 9449 §6). */
+  readonly dpopJkt: string | null;
   /** Exchanges between it and the grant or API key at the start. */
   readonly depth: number;
   readonly createdAt: Date;
@@ -33,6 +35,7 @@ interface LiveRow {
   scope: string;
   authorization_details: PassthroughDetail[] | null;
   end_user: string | null;
+  dpop_jkt: string | null;
   depth: number;
   created_at: Date;
   expires_at: Date | null;
@@ -49,10 +52,10 @@ export async function insertAccessToken(
 ): Promise<void> {
   const { parent, authorizationDetails: details } = fields;
   await tx.execute(sql`
-    insert into access_tokens (application_id, token_hash, account_id, scope, authorization_details, end_user, depth,
+    insert into access_tokens (application_id, token_hash, account_id, scope, authorization_details, end_user, dpop_jkt, depth,
                                grant_id, parent_api_key_id, parent_token_hash, created_at, expires_at)
     values (${fields.applicationId}, ${fields.hash}, ${fields.accountId}, ${fields.scope},
-            ${details === null ? null : JSON.stringify(details)}::jsonb, ${fields.endUser}, ${fields.depth},
+            ${details === null ? null : JSON.stringify(details)}::jsonb, ${fields.endUser}, ${fields.dpopJkt}, ${fields.depth},
             ${parent.kind === 'grant' ? parent.grantId : null}, ${parent.kind === 'api_key' ? parent.apiKeyId : null},
             ${parent.kind === 'access_token' ? parent.hash : null}, ${fields.createdAt}, ${fields.expiresAt})`);
 }
@@ -63,7 +66,7 @@ export async function insertAccessToken(
  */
 export function liveAccessToken(applicationId: ApplicationId, hash: Buffer, now: Date): Sql {
   return sql`
-    select t.token_hash, t.account_id, t.scope, t.authorization_details, t.end_user, t.depth, t.created_at, t.expires_at, c.service
+    select t.token_hash, t.account_id, t.scope, t.authorization_details, t.end_user, t.dpop_jkt, t.depth, t.created_at, t.expires_at, c.service
       from access_tokens t
       join applications a on a.application_id = t.application_id
       join accounts c on c.application_id = t.application_id and c.account_id = t.account_id
@@ -80,6 +83,7 @@ export function readLiveAccessToken(row: object): LiveAccessToken {
     scope: live.scope,
     authorizationDetails: live.authorization_details,
     endUser: live.end_user,
+    dpopJkt: live.dpop_jkt,
     depth: live.depth,
     createdAt: live.created_at,
     expiresAt: live.expires_at,

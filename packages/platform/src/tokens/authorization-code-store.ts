@@ -9,6 +9,8 @@ export interface AuthorizationCode {
   readonly codeChallenge: string | null;
   readonly scope: string;
   readonly endUser: string | null;
+  /** Thumbprint of the one key it may be redeemed with (RFC 9449 §10). */
+  readonly dpopJkt: string | null;
 }
 
 interface CodeRow {
@@ -18,6 +20,7 @@ interface CodeRow {
   code_challenge: string | null;
   scope: string;
   end_user: string | null;
+  dpop_jkt: string | null;
 }
 
 export async function insertCode(
@@ -26,9 +29,9 @@ export async function insertCode(
 ): Promise<void> {
   await tx.execute(sql`
     insert into authorization_codes (application_id, code_hash, account_id, credential_id, redirect_uri, code_challenge, scope,
-                                     end_user, created_at, expires_at)
+                                     end_user, dpop_jkt, created_at, expires_at)
     values (${fields.applicationId}, ${fields.hash}, ${fields.accountId}, ${fields.credentialId}, ${fields.redirectUri},
-            ${fields.codeChallenge}, ${fields.scope}, ${fields.endUser}, ${fields.now}, ${fields.expiresAt})`);
+            ${fields.codeChallenge}, ${fields.scope}, ${fields.endUser}, ${fields.dpopJkt}, ${fields.now}, ${fields.expiresAt})`);
 }
 
 /**
@@ -54,7 +57,7 @@ export async function consumeCode(
   const row = await tx.maybe<CodeRow>(sql`
     update authorization_codes set used_at = ${code.now}, grant_id = ${code.grantId}
      where application_id = ${code.applicationId} and code_hash = ${code.hash} and used_at is null and expires_at > ${code.now}
-    returning account_id, credential_id, redirect_uri, code_challenge, scope, end_user`);
+    returning account_id, credential_id, redirect_uri, code_challenge, scope, end_user, dpop_jkt`);
   if (row === null) return null;
   return {
     accountId: row.account_id,
@@ -63,6 +66,7 @@ export async function consumeCode(
     codeChallenge: row.code_challenge,
     scope: row.scope,
     endUser: row.end_user,
+    dpopJkt: row.dpop_jkt,
   };
 }
 

@@ -1,28 +1,50 @@
 import type { Clock } from '@bulkhead/base';
+import type { IncomingCall } from '@bulkhead/http';
 import type { Database } from '@bulkhead/postgres';
 import type { BearerPrincipal } from '../access/index.ts';
 import { liveAccessToken, readLiveAccessToken } from './access-token-store.ts';
+import { proveBoundToken } from './proven-key.ts';
 import { accessToken } from './token-credentials.ts';
 
+export interface BearerAuthenticatorParts {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly publicUrl: () => string;
+}
+
+/** An access token as it was shown: under which scheme, in which request. */
+export interface PresentedToken {
+  readonly token: string;
+  readonly scheme: 'bearer' | 'dpop';
+  readonly call: IncomingCall;
+}
+
 /**
- * Authenticates an access token (RFC 6750). One question to the database, asked anew for every request, so a token is dead
- * everywhere as soon as it, a parent, its account or its Application is.
+ * Authenticates an access token (RFC 6750, RFC 9449 §7.1). One question to the database, asked anew for every request, so a token is dead
+ * everywhere as soon as it, a parent, its account or its Application is. A token that is bound to a key comes as `DPoP` with a proof, any
+ * other as `Bearer`; the wrong scheme is answered like a token that is none.
+ * @throws dpop.proof_refused_at_resource
  */
-export function bearerAuthenticator({ db, clock }: { db: Database; clock: Clock }): (token: string) => Promise<BearerPrincipal | null> {
-  return async (token) => {
+export function bearerAuthenticator(parts: BearerAuthenticatorParts): (presented: PresentedToken) => Promise<BearerPrincipal | null> {
+  return async ({ token, scheme, call }) => {
     const parsed = accessToken.parse(token);
     if (parsed === null) return null;
-    const [row] = await db.tenantQuery(parsed.applicationId, liveAccessToken(parsed.applicationId, parsed.hash, new Date(clock.now())));
+    const { applicationId } = parsed;
+    const now = new Date(parts.clock.now());
+    const [row] = await parts.db.tenantQuery(applicationId, liveAccessToken(applicationId, parsed.hash, now));
     if (row === undefined) return null;
     const live = readLiveAccessToken(row);
+    if (scheme !== (live.dpopJkt === null ? 'bearer' : 'dpop')) return null;
+    if (live.dpopJkt !== null) await proveBoundToken(parts, { applicationId, call, now, accessToken: token, jkt: live.dpopJkt });
     return {
       kind: 'bearer',
-      applicationId: parsed.applicationId,
+      applicationId,
       accountId: live.accountId,
       tokenHash: live.hash,
       scope: live.scope,
       authorizationDetails: live.authorizationDetails,
       endUser: live.endUser,
+      dpopJkt: live.dpopJkt,
       expiresAt: live.expiresAt,
     };
   };

@@ -10,12 +10,21 @@ export interface Grant {
   readonly endUser: string | null;
   /** Issued to an authenticated client: only an authenticated client may refresh it (RFC 6749 §6). */
   readonly confidential: boolean;
+  /** Thumbprint of the key its first bound token has; every later token of it is bound too (RFC 9449 §5). */
+  readonly dpopJkt: string | null;
 }
 
 export async function insertGrant(tx: Tx, grant: Grant & { applicationId: ApplicationId; now: Date }): Promise<void> {
   await tx.execute(sql`
-    insert into grants (application_id, grant_id, account_id, scope, end_user, confidential, created_at)
-    values (${grant.applicationId}, ${grant.grantId}, ${grant.accountId}, ${grant.scope}, ${grant.endUser}, ${grant.confidential}, ${grant.now})`);
+    insert into grants (application_id, grant_id, account_id, scope, end_user, confidential, dpop_jkt, created_at)
+    values (${grant.applicationId}, ${grant.grantId}, ${grant.accountId}, ${grant.scope}, ${grant.endUser}, ${grant.confidential},
+            ${grant.dpopJkt}, ${grant.now})`);
+}
+
+/** Binds a grant that was not bound: from now on its tokens need a key. */
+export async function bindGrant(tx: Tx, applicationId: ApplicationId, grantId: string, dpopJkt: string): Promise<void> {
+  await tx.execute(sql`
+    update grants set dpop_jkt = ${dpopJkt} where application_id = ${applicationId} and grant_id = ${grantId} and dpop_jkt is null`);
 }
 
 /** Ends the grant and with it every token that hangs from it. False where there was none (any more). */

@@ -27,12 +27,13 @@ export async function introspectToken(
     if (live === null) return INACTIVE;
     return {
       ...about,
-      token_type: 'Bearer',
+      token_type: live.dpopJkt === null ? 'Bearer' : 'DPoP',
       scope: live.scope,
       account_id: live.accountId,
       iat: epochSeconds(live.createdAt),
       ...(live.expiresAt === null ? {} : { exp: epochSeconds(live.expiresAt) }),
       ...(live.endUser === null ? {} : { end_user: live.endUser }),
+      ...(live.dpopJkt === null ? {} : { cnf: { jkt: live.dpopJkt } }),
       ...(live.authorizationDetails === null
         ? {}
         : { authorization_details: live.authorizationDetails as TokenResponse['authorization_details'] }),
@@ -51,6 +52,8 @@ export async function introspectToken(
     iat: epochSeconds(live.createdAt),
     exp: epochSeconds(live.expiresAt),
     ...(grant.endUser === null ? {} : { end_user: grant.endUser }),
+    // That of a client which authenticates is good with any of its keys (RFC 9449 §5).
+    ...(grant.dpopJkt === null || grant.confidential ? {} : { cnf: { jkt: grant.dpopJkt } }),
   };
 }
 

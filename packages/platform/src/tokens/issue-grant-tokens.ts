@@ -25,7 +25,7 @@ export interface GrantTokens {
 /** Issues the tokens of a grant that exists. `scope` lies within the grant's. */
 export async function issueGrantTokens(
   tx: Tx,
-  fields: { applicationId: ApplicationId; grant: Grant; scope: string; lifetime: TokenLifetime; now: Date },
+  fields: { applicationId: ApplicationId; grant: Grant; scope: string; lifetime: TokenLifetime; dpopJkt: string | null; now: Date },
 ): Promise<GrantTokens> {
   const { applicationId, grant, lifetime, now } = fields;
   const access = accessToken.issue(applicationId);
@@ -39,6 +39,7 @@ export async function issueGrantTokens(
       scope: fields.scope,
       authorizationDetails: null,
       endUser: grant.endUser,
+      dpopJkt: fields.dpopJkt,
       depth: 0,
       parent: { kind: 'grant', grantId: grant.grantId },
       createdAt: now,

@@ -21,9 +21,9 @@ export async function issueImplicitToken(
   },
 ): Promise<{ accessToken: Secret; expiresIn: number }> {
   const { applicationId, accountId, credentialId, scope, endUser, now } = fields;
-  const grant = { grantId: grantId.generate(), accountId, scope, endUser, confidential: false };
+  const grant = { grantId: grantId.generate(), accountId, scope, endUser, confidential: false, dpopJkt: null };
   await confirmAccount(tx, { applicationId, accountId, credentialId, now });
   await insertGrant(tx, { ...grant, applicationId, now });
-  const issued = await issueGrantTokens(tx, { applicationId, grant, scope, lifetime: 'short', now });
+  const issued = await issueGrantTokens(tx, { applicationId, grant, scope, lifetime: 'short', dpopJkt: null, now });
   return { accessToken: issued.accessToken, expiresIn: ACCESS_TOKEN_LIFETIME_SECONDS };
 }

@@ -9,10 +9,18 @@ interface GrantRow {
   scope: string;
   end_user: string | null;
   confidential: boolean;
+  dpop_jkt: string | null;
 }
 
 function grant(row: GrantRow): Grant {
-  return { grantId: row.grant_id, accountId: row.account_id, scope: row.scope, endUser: row.end_user, confidential: row.confidential };
+  return {
+    grantId: row.grant_id,
+    accountId: row.account_id,
+    scope: row.scope,
+    endUser: row.end_user,
+    confidential: row.confidential,
+    dpopJkt: row.dpop_jkt,
+  };
 }
 
 export async function insertRefreshToken(
@@ -48,7 +56,7 @@ export async function consumeRefreshToken(tx: Tx, token: { applicationId: Applic
       from grants g
      where r.application_id = ${token.applicationId} and r.token_hash = ${token.hash} and r.used_at is null and r.expires_at > ${token.now}
        and g.application_id = ${token.applicationId} and g.grant_id = r.grant_id
-    returning g.grant_id, g.account_id, g.scope, g.end_user, g.confidential`);
+    returning g.grant_id, g.account_id, g.scope, g.end_user, g.confidential, g.dpop_jkt`);
   return row === null ? null : grant(row);
 }
 
@@ -81,7 +89,7 @@ export async function findLiveRefreshToken(
   now: Date,
 ): Promise<LiveRefreshToken | null> {
   const row = await tx.maybe<GrantRow & { created_at: Date; expires_at: Date }>(sql`
-    select g.grant_id, g.account_id, g.scope, g.end_user, g.confidential, r.created_at, r.expires_at
+    select g.grant_id, g.account_id, g.scope, g.end_user, g.confidential, g.dpop_jkt, r.created_at, r.expires_at
       from refresh_tokens r
       join grants g on g.application_id = r.application_id and g.grant_id = r.grant_id
       join accounts c on c.application_id = g.application_id and c.account_id = g.account_id

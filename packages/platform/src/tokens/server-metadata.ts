@@ -1,4 +1,4 @@
-import { AUTHORIZATION_CODE, type AuthorizationServerMetadata, REFRESH_TOKEN, TOKEN_EXCHANGE } from '@bulkhead/protocol';
+import { AUTHORIZATION_CODE, type AuthorizationServerMetadata, DPOP_ALGORITHMS, REFRESH_TOKEN, TOKEN_EXCHANGE } from '@bulkhead/protocol';
 
 /** RFC 8414 §2. The issuer is the configured public URL, never a `Host` header. */
 export function serverMetadata(issuer: string): AuthorizationServerMetadata {
@@ -18,6 +18,7 @@ export function serverMetadata(issuer: string): AuthorizationServerMetadata {
     introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
     revocation_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
     authorization_details_types_supported: ['passthrough'],
+    dpop_signing_alg_values_supported: [...DPOP_ALGORITHMS],
     authorization_response_iss_parameter_supported: true,
     require_pushed_authorization_requests: false,
   };

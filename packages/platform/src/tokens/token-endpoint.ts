@@ -1,5 +1,6 @@
 import { httpErrors } from '@bulkhead/http';
 import type { TokenResponse } from '@bulkhead/protocol';
+import { provenKey } from './proven-key.ts';
 import { authorizationCodeGrant } from './grants/authorization-code.ts';
 import { refreshTokenGrant } from './grants/refresh-token.ts';
 import { tokenExchangeGrant } from './grants/token-exchange.ts';
@@ -11,7 +12,7 @@ const grants: ReadonlyMap<unknown, TokenGrant> = new Map(
   [authorizationCodeGrant, refreshTokenGrant, tokenExchangeGrant].map((grant) => [grant.grantType, grant]),
 );
 
-/** RFC 6749 §3.2: the grant is chosen by `grant_type`, and does the rest. */
+/** RFC 6749 §3.2: the grant is chosen by `grant_type`, and does the rest. A DPoP proof is judged and spent before (RFC 9449 §5). */
 export async function issueToken(
   parts: GrantParts,
   context: ClientContext,
@@ -23,5 +24,5 @@ export async function issueToken(
     throw httpErrors('request.invalid', { params: { problem: '"grant_type": it is missing.' }, field: 'grant_type' });
   const grant = grants.get(parameters['grant_type']);
   if (grant === undefined) throw tokenErrors('grant.unsupported_type', { field: 'grant_type' });
-  return grant.issue(parts, context, parameters);
+  return grant.issue(parts, context, parameters, await provenKey(parts, context));
 }

@@ -14,6 +14,15 @@ export const tokenErrors = defineErrors({
     oauth: 'invalid_grant',
     text: 'The authorization code or refresh token is unknown, expired, used or revoked, or does not belong to this request (client, redirect_uri, code_verifier, end_user).',
   },
+  /** RFC 9449 §5. The proof is the caller's own, so it may be told what is wrong with it. */
+  'dpop.proof_refused': { status: 400, wire: 'bad_request', oauth: 'invalid_dpop_proof', text: 'The DPoP proof is refused: {problem}.' },
+  /** RFC 9449 §7.1. */
+  'dpop.proof_refused_at_resource': {
+    status: 401,
+    wire: 'invalid_token',
+    oauth: 'invalid_dpop_proof',
+    text: 'The DPoP proof is refused: {problem}.',
+  },
   'scope.exceeded': {
     status: 400,
     wire: 'invalid_parameters',

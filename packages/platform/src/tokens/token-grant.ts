@@ -15,17 +15,24 @@ export interface GrantParts {
 /** One way to a token: what the token endpoint dispatches to by `grant_type`. */
 export interface TokenGrant {
   readonly grantType: string;
-  readonly issue: (parts: GrantParts, context: ClientContext, parameters: TokenParameters) => Promise<TokenResponse>;
+  readonly issue: (
+    parts: GrantParts,
+    context: ClientContext,
+    parameters: TokenParameters,
+    dpopJkt: string | null,
+  ) => Promise<TokenResponse>;
 }
 
 /** Declares a grant: its parameters are parsed before `issue` sees them. */
 export function tokenGrant<Schema extends z.ZodType>(declaration: {
   readonly grantType: string;
   readonly parameters: Schema;
-  readonly issue: (parts: GrantParts, context: ClientContext, request: z.output<Schema>) => Promise<TokenResponse>;
+  /** `dpopJkt`: thumbprint of the key that the request proved to hold (RFC 9449 §5); what is issued is bound to it. */
+  readonly issue: (parts: GrantParts, context: ClientContext, request: z.output<Schema>, dpopJkt: string | null) => Promise<TokenResponse>;
 }): TokenGrant {
   return {
     grantType: declaration.grantType,
-    issue: (parts, context, parameters) => declaration.issue(parts, context, parseParameters(declaration.parameters, parameters)),
+    issue: (parts, context, parameters, dpopJkt) =>
+      declaration.issue(parts, context, parseParameters(declaration.parameters, parameters), dpopJkt),
   };
 }

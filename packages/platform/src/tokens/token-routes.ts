@@ -55,7 +55,7 @@ export function tokenRoutes(parts: GrantParts): AnyRoute[] {
       cors: true,
       invalidToken: () => 'token.invalid_at_verify',
       handler: async ({ principal, now }) => {
-        const { expiresAt, endUser, authorizationDetails: details } = principal;
+        const { expiresAt, endUser, dpopJkt, authorizationDetails: details } = principal;
         return {
           status: 200,
           body: {
@@ -65,6 +65,7 @@ export function tokenRoutes(parts: GrantParts): AnyRoute[] {
             expires: expiresAt?.toISOString() ?? null,
             ...(expiresAt === null ? {} : { expires_in: secondsLeft(expiresAt, now) }),
             ...(endUser === null ? {} : { end_user: endUser }),
+            ...(dpopJkt === null ? {} : { cnf: { jkt: dpopJkt } }),
             ...(details === null ? {} : { authorization_details: details as TokenInfo['authorization_details'] }),
           },
         };

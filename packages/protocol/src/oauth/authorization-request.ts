@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { jwkThumbprint } from './dpop.ts';
 
 /** Kloudless's and RFC 8252's old name for "no redirect": the answer goes to the window that opened the page. */
 export const OUT_OF_BAND_URI = 'urn:ietf:wg:oauth:2.0:oob';
@@ -80,6 +81,10 @@ export const authorizationDetails = z.object({
     'expected the base64url form of a SHA-256 (43 characters)',
   ),
   code_challenge_method: text('`S256`, the only method there is here.', 16),
+  dpop_jkt: text('RFC 9449 §10: thumbprint of the key that the code is redeemed with. Code flows only.', 256).refine(
+    (value) => value === undefined || jwkThumbprint.safeParse(value).success,
+    'expected the base64url form of a SHA-256 (43 characters)',
+  ),
   custom_properties: jsonObject('A JSON object that is kept with the account.'),
   form_data: jsonObject('Values for the credential form, as JSON: `username`. Never secrets.'),
   account: text('The account the user will probably choose: fills the user name in and is passed on as `login_hint`.', 255),

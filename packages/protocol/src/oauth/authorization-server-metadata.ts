@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** RFC 8414 §2, with RFC 9126 §5, RFC 9207 §3 and RFC 9396 §10. */
+/** RFC 8414 §2, with RFC 9126 §5, RFC 9207 §3, RFC 9396 §10 and RFC 9449 §5.1. */
 export const authorizationServerMetadata = z.object({
   issuer: z.string(),
   authorization_endpoint: z.string(),
@@ -16,6 +16,7 @@ export const authorizationServerMetadata = z.object({
   introspection_endpoint_auth_methods_supported: z.array(z.string()),
   revocation_endpoint_auth_methods_supported: z.array(z.string()),
   authorization_details_types_supported: z.array(z.string()),
+  dpop_signing_alg_values_supported: z.array(z.string()),
   authorization_response_iss_parameter_supported: z.boolean(),
   require_pushed_authorization_requests: z.boolean(),
 });

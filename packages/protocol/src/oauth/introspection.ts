@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { tokenConfirmation } from './dpop.ts';
 import { passthroughDetail } from '../passthrough/passthrough-detail.ts';
 
 /** RFC 7662 §2.1. Loose: client credentials may stand beside. */
@@ -15,6 +16,7 @@ export const introspectionResponse = z.object({
   exp: z.int().optional(),
   account_id: z.int().optional(),
   end_user: z.string().optional(),
+  cnf: tokenConfirmation.optional(),
   authorization_details: z.array(passthroughDetail).optional().meta({ description: 'RFC 9396 §9.2.' }),
 });
 export type IntrospectionResponse = z.output<typeof introspectionResponse>;

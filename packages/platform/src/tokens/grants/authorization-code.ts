@@ -14,7 +14,7 @@ import { tokenGrant } from '../token-grant.ts';
 export const authorizationCodeGrant = tokenGrant({
   grantType: AUTHORIZATION_CODE,
   parameters: authorizationCodeRequest,
-  async issue({ db }, context, request) {
+  async issue({ db }, context, request, dpopJkt) {
     const { applicationId, now } = context;
     const parsed = authorizationCode.parse(request.code);
     if (parsed?.applicationId !== applicationId) throw refused('malformed, or of another Application');
@@ -35,14 +35,14 @@ export const authorizationCodeGrant = tokenGrant({
         return null;
       }
       // Thrown from here on, a refusal rolls back and the code stays unspent: only its rightful holder can spend it.
-      const difference = differenceOf(code, request, { confidential, pkceRequired: settings.pkceRequired });
+      const difference = differenceOf(code, request, { confidential, pkceRequired: settings.pkceRequired, dpopJkt });
       if (difference !== null) throw refused(difference);
       const { accountId, credentialId, scope, endUser } = code;
       await confirmAccount(tx, { applicationId, accountId, credentialId, now });
-      const grant = { grantId: id, accountId, scope, endUser, confidential };
+      const grant = { grantId: id, accountId, scope, endUser, confidential, dpopJkt };
       await insertGrant(tx, { ...grant, applicationId, now });
       const lifetime = code.codeChallenge === null ? 'lasting' : 'refreshable';
-      const tokens = await issueGrantTokens(tx, { applicationId, grant, scope, lifetime, now });
+      const tokens = await issueGrantTokens(tx, { applicationId, grant, scope, lifetime, dpopJkt, now });
       await audit(tx, context, { target: id, detail: { grant_type: AUTHORIZATION_CODE, account_id: accountId, lifetime } });
       return { grant, tokens };
     });
@@ -51,7 +51,7 @@ export const authorizationCodeGrant = tokenGrant({
     const { grant, tokens } = answer;
     return {
       access_token: tokens.accessToken.reveal(),
-      token_type: 'Bearer',
+      token_type: dpopJkt === null ? 'Bearer' : 'DPoP',
       scope: grant.scope,
       account_id: grant.accountId,
       ...(tokens.expiresIn === null ? {} : { expires_in: tokens.expiresIn }),
@@ -65,9 +65,10 @@ export const authorizationCodeGrant = tokenGrant({
 function differenceOf(
   code: AuthorizationCode,
   request: AuthorizationCodeRequest,
-  client: { readonly confidential: boolean; readonly pkceRequired: boolean },
+  client: { readonly confidential: boolean; readonly pkceRequired: boolean; readonly dpopJkt: string | null },
 ): string | null {
   if (code.redirectUri !== request.redirect_uri) return 'another redirect_uri';
+  if (code.dpopJkt !== null && code.dpopJkt !== client.dpopJkt) return 'another DPoP key, or none';
   if (code.codeChallenge === null) {
     // RFC 9700 §2.1.1: a verifier nobody asked for is the sign of a challenge taken out on the way.
     if (request.code_verifier !== undefined) return 'code_verifier without code_challenge';

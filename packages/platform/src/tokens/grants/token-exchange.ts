@@ -29,17 +29,18 @@ import { type ClientContext, type GrantParts, tokenGrant } from '../token-grant.
 
 /**
  * RFC 8693: an API key or an access token becomes an access token that allows the same or less, on every axis: account, scope,
- * authorization_details, lifetime. It hangs from its subject and dies with it.
+ * authorization_details, lifetime. It hangs from its subject and dies with it. From a token that is bound to a key (RFC 9449) comes one
+ * that is bound to the same key, and only whoever holds that key gets it.
  */
 export const tokenExchangeGrant = tokenGrant({
   grantType: TOKEN_EXCHANGE,
   parameters: tokenExchangeRequest,
-  async issue(parts, context, request) {
+  async issue(parts, context, request, dpopJkt) {
     refuseUnsupported(request, parts.publicUrl());
     const details = request.authorization_details === undefined ? null : readAuthorizationDetails(request.authorization_details);
     const parent = await authenticateSubject(parts, context, request);
     try {
-      return await parts.db.withTenant(context.applicationId, (tx) => exchange(tx, context, request, { parent, details }));
+      return await parts.db.withTenant(context.applicationId, (tx) => exchange(tx, context, request, { parent, details, dpopJkt }));
     } catch (thrown) {
       // The parent was deleted between our look and our insert.
       if (isForeignKeyViolation(thrown)) throw tokenErrors('exchange.subject_invalid', { cause: thrown });
@@ -52,10 +53,12 @@ async function exchange(
   tx: Tx,
   context: ClientContext,
   request: TokenExchangeRequest,
-  wanted: { readonly parent: TokenParent; readonly details: readonly PassthroughLimits[] | null },
+  wanted: { readonly parent: TokenParent; readonly details: readonly PassthroughLimits[] | null; readonly dpopJkt: string | null },
 ): Promise<TokenResponse> {
   const { applicationId, now } = context;
   const subject = await openSubject(tx, applicationId, wanted.parent, request.account_id, now);
+  if (subject.dpopJkt !== null && subject.dpopJkt !== wanted.dpopJkt)
+    throw tokenErrors('dpop.proof_refused', { params: { problem: 'the subject_token is bound to another key' } });
   if (subject.depth >= EXCHANGE_DEPTH_MAX) throw tokenErrors('exchange.too_deep', { params: { limit: EXCHANGE_DEPTH_MAX } });
   const scope = await narrowScope(tx, { applicationId, service: subject.service, wanted: request.scope, held: subject.scope });
   const details = wanted.details ?? subject.details;
@@ -71,6 +74,7 @@ async function exchange(
       scope,
       authorizationDetails: details,
       endUser: subject.endUser,
+      dpopJkt: wanted.dpopJkt,
       depth: subject.depth + 1,
       parent: wanted.parent,
       createdAt: now,
@@ -91,7 +95,7 @@ async function exchange(
   return {
     access_token: issued.secret.reveal(),
     issued_token_type: ACCESS_TOKEN_TYPE,
-    token_type: 'Bearer',
+    token_type: wanted.dpopJkt === null ? 'Bearer' : 'DPoP',
     scope,
     account_id: subject.accountId,
     expires_in: secondsLeft(expiresAt, now),
@@ -142,6 +146,7 @@ interface Subject {
   readonly scope: string;
   readonly details: readonly PassthroughLimits[] | null;
   readonly endUser: string | null;
+  readonly dpopJkt: string | null;
   readonly depth: number;
   readonly expiresAt: Date | null;
 }
@@ -163,7 +168,7 @@ async function openSubject(
   const account = accountId === undefined ? null : await findAccount(tx, applicationId, accountId);
   if (account === null || !account.active) throw tokenErrors('exchange.account', { field: 'account_id' });
   const { service, effectiveScope: scope, endUser } = account;
-  return { accountId: account.accountId, service, scope, details: null, endUser, depth: 0, expiresAt: null };
+  return { accountId: account.accountId, service, scope, details: null, endUser, dpopJkt: null, depth: 0, expiresAt: null };
 }
 
 function expiryOf(request: TokenExchangeRequest, ceiling: Date | null, now: Date): Date {
