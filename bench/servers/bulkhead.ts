@@ -1,5 +1,5 @@
 import { Secret, systemClock } from '@bulkhead/base';
-import { claimRootKey, createPlatform, prepareFirstOrganization } from '@bulkhead/platform';
+import { claimKeys, createPlatform, EnvironmentKeys, prepareFirstOrganization } from '@bulkhead/platform';
 import { openDatabase } from '@bulkhead/postgres';
 import { pinoLog } from '@bulkhead/server';
 import { givenOptions, serving } from './serving.ts';
@@ -22,12 +22,12 @@ const db = openDatabase({
   systemUrl: new Secret(options.systemUrl),
   log,
 });
-const rootKeyBytes = Buffer.from(options.rootKey, 'base64');
-if (!(await claimRootKey(db, rootKeyBytes, new Date()))) throw new Error('another root key');
+const keys = new EnvironmentKeys([Buffer.from(options.rootKey, 'base64')]);
+if ((await claimKeys(db, keys, new Date())) !== null) throw new Error('another root key');
 await prepareFirstOrganization(db, new Secret(options.metaToken), new Date());
 const platform = await createPlatform({
   db,
-  rootKeyBytes,
+  keys,
   clock: systemClock,
   log,
   host: '127.0.0.1',

@@ -8,7 +8,7 @@ import {
   openDatabase,
   startEmbeddedPostgres,
 } from '@bulkhead/postgres';
-import { claimedRootKey } from './claimed-root-key.ts';
+import { claimedKeys } from './claimed-keys.ts';
 import { closeInReverse } from './closing.ts';
 import { type DatabaseAddress, namedDatabase } from './named-database.ts';
 
@@ -33,7 +33,7 @@ export async function withDatabase<T>(
     await migrate({ ownerUrl: urls.ownerUrl, folder: MIGRATIONS_FOLDER, log });
     const db = openDatabase({ ...urls, log, poolSize: 2 });
     closing.push(() => db.close());
-    provideAuditTrailOf(db, { rootKeyBytes: () => claimedRootKey(db, config, systemClock), clock: systemClock });
+    provideAuditTrailOf(db, { keys: () => claimedKeys(db, config, systemClock), clock: systemClock });
     return await work(db);
   } finally {
     await closeInReverse(closing);

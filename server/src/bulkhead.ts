@@ -1,7 +1,7 @@
 import { type Clock, type Log, type Secret, systemClock } from '@bulkhead/base';
 import { auditTrailOf, type Config, createPlatform, MIGRATIONS_FOLDER, type Platform, prepareFirstOrganization } from '@bulkhead/platform';
 import { type Database, migrate, openDatabase, startEmbeddedPostgres } from '@bulkhead/postgres';
-import { claimedRootKey } from './claimed-root-key.ts';
+import { claimedKeys } from './claimed-keys.ts';
 import { closeInReverse } from './closing.ts';
 import { issueFirstMetaToken } from './first-meta-token.ts';
 import { type DatabaseAddress, namedDatabase } from './named-database.ts';
@@ -46,11 +46,11 @@ export async function startBulkhead({ config, log, clock = systemClock, egressAl
     await migrate({ ownerUrl: urls.ownerUrl, folder: MIGRATIONS_FOLDER, log });
     const db = openDatabase({ ...urls, log });
     closing.push(() => db.close());
-    const rootKeyBytes = await claimedRootKey(db, config, clock);
+    const keys = await claimedKeys(db, config, clock);
     const organizationId = await prepareFirstOrganization(db, config.metaToken, new Date(clock.now()));
     const platform = await createPlatform({
       db,
-      rootKeyBytes,
+      keys,
       clock,
       log,
       host: config.host,

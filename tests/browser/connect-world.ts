@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { Secret, silentLog, systemClock } from '@bulkhead/base';
 import { type DemoServices, startDemoServices } from '@bulkhead/demo';
-import { createPlatform, type Platform, prepareFirstOrganization } from '@bulkhead/platform';
+import { claimKeys, createPlatform, EnvironmentKeys, type Platform, prepareFirstOrganization } from '@bulkhead/platform';
 import { launchBrowser, type TestDatabase, testDatabase } from '@bulkhead/testkit';
 import { startTlsProxy, type TlsProxy } from './tls-proxy.ts';
 
@@ -69,9 +69,11 @@ export class BrowserWorld implements AsyncDisposable {
     const database: TestDatabase = await testDatabase();
     const services = await startDemoServices({ log: silentLog });
     const proxy: TlsProxy | null = options.tls ? await startTlsProxy() : null;
+    const keys = new EnvironmentKeys([randomBytes(32)]);
+    await claimKeys(database.database, keys, new Date());
     const platform = await createPlatform({
       db: database.database,
-      rootKeyBytes: randomBytes(32),
+      keys,
       clock: systemClock,
       log: silentLog,
       host: '127.0.0.1',

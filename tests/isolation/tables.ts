@@ -13,6 +13,9 @@ export const controlTables = [
   'audit_sealing',
   // The id of the key that the keys of all tenants are sealed under: one row.
   'root_key_claims',
+  // How far a rotation of keys has come; of deleted Applications, ids only: their rows are gone.
+  'key_rotations',
+  'deletions_awaiting_root_key',
 ] as const;
 
 /** What the gate is told about the migrated database. */

@@ -27,6 +27,7 @@ const sliceRows: readonly (readonly string[])[] = [
   ['authorization', 'functions', 'incidents'],
   ['provisioning'],
   ['surfaces'],
+  ['keys'],
   ['platform.ts'],
   ['index.ts'],
 ];

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { silentLog, systemClock } from '@bulkhead/base';
-import { createPlatform } from '@bulkhead/platform';
+import { createPlatform, EnvironmentKeys } from '@bulkhead/platform';
 import { openDatabase } from '@bulkhead/postgres';
 
 const DEFAULT_URL = 'http://127.0.0.1:8400';
@@ -11,7 +11,7 @@ export async function openApiFile(): Promise<string> {
   const db = openDatabase({ appUrl: nowhere, controlUrl: nowhere, systemUrl: nowhere, log: silentLog });
   const platform = await createPlatform({
     db,
-    rootKeyBytes: randomBytes(32),
+    keys: new EnvironmentKeys([randomBytes(32)]),
     clock: systemClock,
     log: silentLog,
     host: '127.0.0.1',

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { addDemoCommand } from './demo-command.ts';
+import { addKeysCommand } from './keys-command.ts';
 import { addMetaTokensCommand } from './meta-tokens-command.ts';
 import { addOrganizationsCommand } from './organizations-command.ts';
 import { addStartCommand } from './start-command.ts';
@@ -20,6 +21,7 @@ export function createProgram(): Command {
   addMetaTokensCommand(program);
   addTokensCommand(program);
   addOrganizationsCommand(program);
+  addKeysCommand(program);
   addDemoCommand(program);
   program.addHelpText(
     'after',

@@ -18,7 +18,7 @@ export {
   type Verified,
   verifyAuditLog,
 } from './audit/index.ts';
-export { type Config, ConfigError, configFrom, loadRootKey, readEnvironment, SETTINGS, unknownSettings } from './config/index.ts';
+export { type Config, ConfigError, configFrom, readEnvironment, SETTINGS, unknownSettings } from './config/index.ts';
 export {
   deleteMetaToken,
   ensureFirstOrganization,
@@ -43,12 +43,30 @@ export {
   type Selection,
 } from './incidents/index.ts';
 export {
-  claimRootKey,
   createPlatform,
-  hasRootKey,
   MIGRATIONS_FOLDER,
   type Platform,
   type PlatformOptions,
   prepareFirstOrganization,
   provideAuditTrailOf,
 } from './platform.ts';
+export {
+  type DataRotationResult,
+  type KeyStatus,
+  keyStatus,
+  type ReportProgress,
+  type RootRotationResult,
+  rotateDataKeys,
+  rotateRootKey,
+} from './keys/index.ts';
+export {
+  ApplicationKeyFolder,
+  claimKeys,
+  EnvironmentKeys,
+  FileKeys,
+  hasRootKey,
+  type KeyService,
+  type KeysRefused,
+  openKeyService,
+  Vault,
+} from './vault/index.ts';

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { type Clock, type Log, type Secret } from '@bulkhead/base';
+import type { Clock, Log, Secret } from '@bulkhead/base';
 import { type AnyRoute, createEgress, createServer, type Egress, type HttpServer, httpErrors } from '@bulkhead/http';
-import { type Database, sql } from '@bulkhead/postgres';
+import type { Database } from '@bulkhead/postgres';
 import type { RequestContext } from './access/index.ts';
 import { accountRoutes, credentialHooks, forgetUnconfirmedTask } from './accounts/index.ts';
 import { apiKeyAuthenticator, applicationChildRoutes, applicationRoutes, findService, openOAuthKey } from './applications/index.ts';
@@ -22,7 +22,7 @@ import {
 } from './surfaces/index.ts';
 import { taskWorker } from './tasks/index.ts';
 import { bearerAuthenticator, clientAuthenticator, tokenRoutes } from './tokens/index.ts';
-import { CredentialRefresher, type ResolveService, revokeCredentialTask, rootKey, Vault } from './vault/index.ts';
+import { CredentialRefresher, type KeyService, type ResolveService, revokeCredentialTask, Vault } from './vault/index.ts';
 import { webhookRoutes } from './webhooks/index.ts';
 
 /** Where the migrations of the platform lie. */
@@ -30,7 +30,8 @@ export const MIGRATIONS_FOLDER = fileURLToPath(new URL('../sql', import.meta.url
 
 export interface PlatformOptions {
   readonly db: Database;
-  readonly rootKeyBytes: Uint8Array;
+  /** The keys outside the database, which must have been claimed for it (`claimKeys`). */
+  readonly keys: KeyService;
   readonly clock: Clock;
   readonly log: Log;
   readonly host: string;
@@ -76,7 +77,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
   let listening = { host: options.host, port: 0 };
   const publicUrl = () =>
     options.publicUrl ?? `http://${listening.host.includes(':') ? `[${listening.host}]` : listening.host}:${listening.port}`;
-  const vault = new Vault({ rootKey: rootKey(options.rootKeyBytes), clock });
+  const vault = new Vault({ keys: options.keys, clock });
   provideAuditTrail(db, () => openAuditTrail(db, vault, new Date(clock.now())));
   // Behind a proxy we are reached by another name and port; a tenant's service must not be ourselves by that way either.
   const announced = options.publicUrl === null ? [] : [listenerOf(options.publicUrl)];
@@ -197,32 +198,9 @@ function resolveService(vault: Vault): ResolveService {
   };
 }
 
-/** Lets `db` be written to with audit entries, by a process that runs no platform on it. The root key is asked for at the first one. */
-export function provideAuditTrailOf(
-  db: Database,
-  { rootKeyBytes, clock }: { rootKeyBytes: () => Promise<Uint8Array>; clock: Clock },
-): void {
-  provideAuditTrail(db, async () =>
-    openAuditTrail(db, new Vault({ rootKey: rootKey(await rootKeyBytes()), clock }), new Date(clock.now())),
-  );
-}
-
-/** Whether a root key was ever claimed for this database: then it must be found, not made. */
-export async function hasRootKey(db: Database): Promise<boolean> {
-  return db.withSystem('look for a root key claim', async (tx) => (await tx.maybe(sql`select 1 from root_key_claims`)) !== null);
-}
-
-/**
- * Claims the database for this root key where none has. False where another has, or where data keys were wrapped by
- * another: a process that went on would seal what the others cannot open.
- */
-export async function claimRootKey(db: Database, rootKeyBytes: Uint8Array, now: Date): Promise<boolean> {
-  const { id } = rootKey(rootKeyBytes);
-  return db.withSystem('claim the root key', async (tx) => {
-    await tx.execute(sql`insert into root_key_claims (root_key_id, claimed_at) values (${id}, ${now}) on conflict do nothing`);
-    const other = sql`select 1 from root_key_claims where root_key_id <> ${id} union all select 1 from data_keys where root_key_id <> ${id} limit 1`;
-    return (await tx.maybe(other)) === null;
-  });
+/** Lets `db` be written to with audit entries, by a process that runs no platform on it. The keys are asked for at the first one. */
+export function provideAuditTrailOf(db: Database, { keys, clock }: { keys: () => Promise<KeyService>; clock: Clock }): void {
+  provideAuditTrail(db, async () => openAuditTrail(db, new Vault({ keys: await keys(), clock }), new Date(clock.now())));
 }
 
 /** The first organization, and the Meta token of `BULKHEAD_META_TOKEN` where one is set. */

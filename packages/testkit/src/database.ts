@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Log, randomBase62, Secret, silentLog, systemClock } from '@bulkhead/base';
-import { provideAuditTrailOf } from '@bulkhead/platform';
+import { claimKeys, EnvironmentKeys, type KeyService, provideAuditTrailOf } from '@bulkhead/platform';
 import { createDatabaseFrom, type Database, type DatabaseOptions, dropDatabase, openDatabase } from '@bulkhead/postgres';
 import { inject } from 'vitest';
 import type { TestCluster, TestClusterFile } from './global-setup.ts';
@@ -64,7 +64,7 @@ export async function testDatabase(options: TestDatabaseOptions = {}): Promise<T
   const { log = silentLog, ...rest } = options;
   const database = openDatabase({ ...urls, log, poolSize: 5, ...rest });
   // A platform on it brings its own.
-  provideAuditTrailOf(database, { rootKeyBytes: async () => randomBytes(32), clock: systemClock });
+  provideAuditTrailOf(database, { keys: () => keysOf(database), clock: systemClock });
   return {
     database,
     ownerUrl: urls.ownerUrl,
@@ -74,4 +74,12 @@ export async function testDatabase(options: TestDatabaseOptions = {}): Promise<T
       await dropDatabase({ adminUrl, name });
     },
   };
+}
+
+/** A root key of its own, for a test that writes audit entries and brings no keys. */
+async function keysOf(database: Database): Promise<KeyService> {
+  const keys = new EnvironmentKeys([randomBytes(32)]);
+  const refused = await claimKeys(database, keys, new Date());
+  if (refused !== null) throw new Error(`this test brings keys of its own and must provide the audit trail with them: ${refused}`);
+  return keys;
 }

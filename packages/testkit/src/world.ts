@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { ManualClock, Secret, silentLog, type Log } from '@bulkhead/base';
-import { createPlatform, type Platform, prepareFirstOrganization } from '@bulkhead/platform';
+import { claimKeys, createPlatform, EnvironmentKeys, type KeyService, type Platform, prepareFirstOrganization } from '@bulkhead/platform';
 import { type Database, openDatabase } from '@bulkhead/postgres';
 import { type TestDatabase, testDatabase } from './database.ts';
 
@@ -10,6 +10,8 @@ export interface WorldOptions {
   readonly log?: Log;
   /** As the platform's `connectTimeoutMs`. */
   readonly connectTimeoutMs?: number;
+  /** The keys outside the database. Default: a root key of this world's own, and no key folder. */
+  readonly keys?: KeyService;
   /** What the platform gets instead of the test's database: for tests that break something on purpose. */
   readonly database?: (database: Database) => Database;
 }
@@ -61,8 +63,11 @@ export class World implements AsyncDisposable {
     const database = await testDatabase();
     const clock = new ManualClock(Date.now());
     const log = options.log ?? silentLog;
+    const keys = options.keys ?? new EnvironmentKeys([randomBytes(32)]);
+    const refused = await claimKeys(database.database, keys, new Date(clock.now()));
+    if (refused !== null) throw new Error(refused);
     const parts = {
-      rootKeyBytes: randomBytes(32),
+      keys,
       clock,
       log,
       host: '127.0.0.1',

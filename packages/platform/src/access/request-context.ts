@@ -14,6 +14,7 @@ export class RequestContext<Caller extends Principal | null = Principal | null> 
   readonly auditAction: string | null;
   readonly #applicationId: ApplicationId | null;
   #audited = false;
+  #subject: ApplicationId | null = null;
 
   constructor(fields: {
     requestId: string;
@@ -37,6 +38,16 @@ export class RequestContext<Caller extends Principal | null = Principal | null> 
   get applicationId(): ApplicationId {
     if (this.#applicationId === null) throw httpErrors('server_error', { detail: 'this route has no Application' });
     return this.#applicationId;
+  }
+
+  /** The Application that the answer is about: the request's own, or the one that was born of it. Null where there is none. */
+  get subject(): ApplicationId | null {
+    return this.#applicationId ?? this.#subject;
+  }
+
+  /** Says so of an Application that the request has made: what is kept of the answer ends with that Application. */
+  concerns(applicationId: ApplicationId): void {
+    this.#subject = applicationId;
   }
 
   get actor(): Actor {

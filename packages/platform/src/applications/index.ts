@@ -22,7 +22,7 @@ export {
 export { childRoutes } from './child-routes.ts';
 export { type ConnectableService, findService, listConnectableServices } from './connectable-service.ts';
 export { cloneCustomServices, listCustomServices } from './custom-service-store.ts';
-export { addOAuthKey, cloneOAuthKeys, listOAuthKeys, openOAuthKey, removeAllOAuthKeys } from './oauth-key-store.ts';
+export { addOAuthKey, cloneOAuthKeys, listOAuthKeys, oauthClientSecrets, openOAuthKey, removeAllOAuthKeys } from './oauth-key-store.ts';
 export { addRedirectUri, cloneRedirectUris, isRegisteredRedirectUri, listRedirectUris, removeRedirectUris } from './redirect-uri-store.ts';
 export {
   addTrustedDomain,

@@ -1,7 +1,7 @@
 import { type ApplicationId, Secret } from '@bulkhead/base';
 import type { Page } from '@bulkhead/http';
 import { isUniqueViolation, sql, type Tx } from '@bulkhead/postgres';
-import type { Place, Vault } from '../vault/index.ts';
+import { defineSealedColumn, type Place, type Vault } from '../vault/index.ts';
 import { oauthKeyId } from './application.ts';
 import { applicationErrors } from './application-errors.ts';
 
@@ -39,8 +39,10 @@ function oauthKey(row: OAuthKeyRow): OAuthKey {
 /** Sealed like any other, so that a row does not tell whether it holds a secret. */
 const NO_SECRET = new Secret('');
 
+export const oauthClientSecrets = defineSealedColumn({ table: 'oauth_keys', column: 'client_secret_sealed', key: ['oauth_key_id'] });
+
 function place(applicationId: ApplicationId, row: string): Place {
-  return { applicationId, table: 'oauth_keys', column: 'client_secret_sealed', row };
+  return oauthClientSecrets.place(applicationId, [row]);
 }
 
 export interface OAuthKeyFields {

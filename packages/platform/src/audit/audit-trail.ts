@@ -7,8 +7,8 @@ import { readContent, type StoredContent, storedContent } from './stored-entry.t
 
 /** What seals the audit keys at rest: the vault, which knows the root key. `boundTo` names the place. */
 interface KeySealing {
-  readonly sealControl: (boundTo: string, secret: Secret) => Buffer;
-  readonly openControl: (boundTo: string, sealed: Uint8Array) => Secret;
+  readonly sealControl: (tx: Tx, boundTo: string, secret: Secret) => Promise<Buffer>;
+  readonly openControl: (boundTo: string, sealed: Uint8Array) => Promise<Secret>;
 }
 
 /** What a process needs to add to the logs of a database, and to check them. */
@@ -68,9 +68,11 @@ export async function openAuditTrail(db: Database, sealing: KeySealing, now: Dat
     let rows = await tx.query<KeyRow>(sql`select audit_key_id, sealed_key from audit_keys order by created_at, audit_key_id`);
     const isFirst = rows.length === 0;
     if (isFirst) rows = [await makeKey(tx, sealing, now, random)];
-    const keys = new Map(
-      rows.map((row) => [row.audit_key_id, Buffer.from(sealing.openControl(placeOf(row.audit_key_id), row.sealed_key).reveal(), 'base64')]),
-    );
+    const keys = new Map<string, Buffer>();
+    for (const row of rows) {
+      const opened = await sealing.openControl(placeOf(row.audit_key_id), row.sealed_key);
+      keys.set(row.audit_key_id, Buffer.from(opened.reveal(), 'base64'));
+    }
     const trail: AuditTrail = {
       keyId: rows.at(-1)!.audit_key_id,
       keyOf: (log, keyId) => {
@@ -106,9 +108,25 @@ function placeOf(keyId: string): string {
 
 async function makeKey(tx: Tx, sealing: KeySealing, now: Date, random: Random): Promise<KeyRow> {
   const id = `auk${randomBase62(22, random)}`;
-  const sealed = sealing.sealControl(placeOf(id), new Secret(Buffer.from(random(32)).toString('base64')));
+  const sealed = await sealing.sealControl(tx, placeOf(id), new Secret(Buffer.from(random(32)).toString('base64')));
   await tx.execute(sql`insert into audit_keys (audit_key_id, sealed_key, created_at) values (${id}, ${sealed}, ${now})`);
   return { audit_key_id: id, sealed_key: sealed };
+}
+
+/**
+ * Seals the audit keys anew that are not sealed under the root key whose values begin with `header`. For the system role, while the
+ * root key rotates.
+ */
+export async function resealAuditKeys(tx: Tx, sealing: KeySealing, header: Buffer): Promise<number> {
+  const rows = await tx.query<KeyRow>(sql`
+    select audit_key_id, sealed_key from audit_keys where substring(sealed_key from 1 for ${header.byteLength}::int) <> ${header}`);
+  for (const row of rows) {
+    const place = placeOf(row.audit_key_id);
+    const sealed = await sealing.sealControl(tx, place, await sealing.openControl(place, row.sealed_key));
+    await tx.execute(sql`
+      update audit_keys set sealed_key = ${sealed} where audit_key_id = ${row.audit_key_id} and sealed_key = ${row.sealed_key}`);
+  }
+  return rows.length;
 }
 
 /** Entries from before there was a key, once: as they stand at that moment. */

@@ -1,6 +1,6 @@
 export { appendAudit, appendOrganizationAudit, audit, auditOrganization } from './audit-log.ts';
 export { auditTail } from './audit-tail.ts';
-export { type AuditTrail, auditTrailOf, openAuditTrail, provideAuditTrail } from './audit-trail.ts';
+export { type AuditTrail, auditTrailOf, openAuditTrail, provideAuditTrail, resealAuditKeys } from './audit-trail.ts';
 export { type CredentialUse, type CredentialUses, credentialUses } from './credential-uses.ts';
 export { formatHead, parseHead } from './heads.ts';
 export { APPLICATION_LEDGER, type AuditLogId, ORGANIZATION_LEDGER } from './ledger.ts';

@@ -2,7 +2,7 @@ import { type ApplicationId, defineTenantCredential, type Secret } from '@bulkhe
 import { sql, type Tx } from '@bulkhead/postgres';
 import { z } from 'zod';
 import type { UpstreamServer } from '../services/index.ts';
-import type { Place, Vault } from '../vault/index.ts';
+import { defineSealedColumn, type Place, type Vault } from '../vault/index.ts';
 import { type AuthorizationRequest, authorizationRequestSchema } from './authorization-request.ts';
 
 /** Names a flow in the address of its pages, and (another one) in the `state` that goes upstream. Worth nothing without the browser's cookie. */
@@ -101,8 +101,14 @@ export async function findTransactionByState(tx: Tx, applicationId: ApplicationI
   return row === null ? null : transaction(row);
 }
 
+export const codeVerifiers = defineSealedColumn({
+  table: 'authorization_transactions',
+  column: 'code_verifier_sealed',
+  key: ['transaction_hash'],
+});
+
 function verifierPlace(applicationId: ApplicationId, transactionHash: Buffer): Place {
-  return { applicationId, table: 'authorization_transactions', column: 'code_verifier_sealed', row: transactionHash.toString('hex') };
+  return codeVerifiers.place(applicationId, [transactionHash]);
 }
 
 /**

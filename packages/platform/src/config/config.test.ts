@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { ConfigError, configFrom } from './config.ts';
+import { ConfigError, configFrom, type RootKeySource } from './config.ts';
 import { type Environment, readEnvironment } from './env.ts';
 import { SETTINGS, unknownSettings } from './settings.ts';
 
 const from = (env: Readonly<Record<string, string>>) => configFrom(readEnvironment(env), '/srv');
 const key = Buffer.alloc(32, 1).toString('base64');
+
+const plainKey = (source: RootKeySource) => (source.kind === 'value' ? source.base64.reveal() : source);
 
 /** Secrets compared by what they hold. */
 function plain(env: Readonly<Record<string, string>>): Record<string, unknown> {
@@ -15,7 +17,8 @@ function plain(env: Readonly<Record<string, string>>): Record<string, unknown> {
     databaseUrl: config.databaseUrl?.reveal() ?? null,
     databasePoolerUrl: config.databasePoolerUrl?.reveal() ?? null,
     metaToken: config.metaToken?.reveal() ?? null,
-    rootKey: config.rootKey.kind === 'value' ? config.rootKey.base64.reveal() : config.rootKey,
+    rootKey: plainKey(config.rootKey),
+    previousRootKeys: config.previousRootKeys.map(plainKey),
   };
 }
 
@@ -34,6 +37,8 @@ describe('an environment without settings', () => {
       databaseUrl: null,
       databasePoolerUrl: null,
       rootKey: { kind: 'data-dir' },
+      previousRootKeys: [],
+      keyDir: null,
       roles: ['api', 'worker', 'runner'],
       metaToken: null,
       egressAllow: [],
@@ -54,8 +59,12 @@ describe('an environment without settings', () => {
 
   it.each(Object.values(SETTINGS))('the example of $variable is one that is taken', ({ variable, example }) => {
     const text = example.startsWith('$(') ? 'ab'.repeat(32) : example;
-    // A pooler is named beside the database it leads to.
-    const beside = variable === 'BULKHEAD_DATABASE_POOLER_URL' ? { BULKHEAD_DATABASE_URL: 'postgres://u:p@db/d' } : {};
+    // A pooler is named beside the database it leads to; the key before means something only beside the one that takes its place.
+    const besides: Record<string, Record<string, string>> = {
+      BULKHEAD_DATABASE_POOLER_URL: { BULKHEAD_DATABASE_URL: 'postgres://u:p@db/d' },
+      BULKHEAD_ROOT_KEY_PREVIOUS: { BULKHEAD_ROOT_KEY: key },
+    };
+    const beside = besides[variable] ?? {};
     expect(plain({ ...beside, [variable]: text })).not.toEqual(plain(beside));
   });
 });
@@ -109,6 +118,7 @@ describe('a value that cannot be used is refused by the name of its variable', (
     ],
     ['BULKHEAD_DATABASE_URL', ['localhost/db', 'mysql://u:p@h/d', 'http://h']],
     ['BULKHEAD_ROOT_KEY', ['short', 'A'.repeat(42), Buffer.alloc(31).toString('base64'), Buffer.alloc(33).toString('base64'), `${key} `]],
+    ['BULKHEAD_ROOT_KEY_PREVIOUS', ['short', key, `file:/a,${key}x`]],
     ['BULKHEAD_ROLES', ['everything', 'api;worker', ',', 'API']],
     ['BULKHEAD_META_TOKEN', ['x'.repeat(31), 'x'.repeat(513), `${'x'.repeat(32)} y`, `${'x'.repeat(32)}é`]],
     ['BULKHEAD_EGRESS_ALLOW', ['everything', '10.0.0.0/33', '10.0.0.0/8/8', '300.0.0.1', 'host', 'host:99999', '::1/129', '10.0.0.0/']],

@@ -17,6 +17,10 @@ export interface Config {
   /** The same database through a pooler in transaction mode; null = none. */
   readonly databasePoolerUrl: Secret | null;
   readonly rootKey: RootKeySource;
+  /** Root keys of before, while a rotation lasts; empty where the root key lies in the data folder. */
+  readonly previousRootKeys: readonly RootKeySource[];
+  /** Folder of the Applications' own keys; null = `keys` in the data folder beside the embedded database, otherwise none. */
+  readonly keyDir: string | null;
   readonly roles: ReadonlySet<Role>;
   readonly metaToken: Secret | null;
   readonly egressAllow: readonly string[];
@@ -69,7 +73,11 @@ export function configFrom(env: Environment, workingDirectory: string): Config {
     dataDir: resolve(workingDirectory, env.dataDir ?? '.bulkhead'),
     databaseUrl: judged(() => (env.databaseUrl === undefined ? null : databaseUrl('BULKHEAD_DATABASE_URL', env.databaseUrl))),
     databasePoolerUrl: judged(() => poolerUrl(env)),
-    rootKey: judged(() => rootKeySource(env.rootKey, workingDirectory)),
+    rootKey: judged(() =>
+      env.rootKey === undefined ? { kind: 'data-dir' } : rootKeySource('BULKHEAD_ROOT_KEY', env.rootKey, workingDirectory),
+    ),
+    previousRootKeys: judged(() => previousRootKeys(env, workingDirectory)),
+    keyDir: env.keyDir === undefined ? null : resolve(workingDirectory, env.keyDir),
     roles: judged(() => roles(env.roles ?? 'api,worker,runner')),
     metaToken: judged(() => (env.metaToken === undefined ? null : metaToken(env.metaToken))),
     egressAllow: judged(() => list(env.egressAllow).map((entry) => egressEntry(entry))),
@@ -133,13 +141,19 @@ function databaseUrl(variable: string, text: string): Secret {
     : fail(variable, 'postgres://user:password@host:port/database (PostgreSQL 15 or newer)');
 }
 
-function rootKeySource(text: string | undefined, workingDirectory: string): RootKeySource {
-  if (text === undefined) return { kind: 'data-dir' };
+function rootKeySource(variable: string, text: string, workingDirectory: string): RootKeySource {
   if (text.startsWith('file:')) return { kind: 'file', path: resolve(workingDirectory, text.slice('file:'.length)) };
   const valid = /^[A-Za-z0-9+/_-]{43}=?$/.test(text) && Buffer.from(text, 'base64').byteLength === 32;
   return valid
     ? { kind: 'value', base64: new Secret(text) }
-    : fail('BULKHEAD_ROOT_KEY', '32 bytes in base64 (openssl rand -base64 32), or file:/path of a file that holds them');
+    : fail(variable, '32 bytes in base64 (openssl rand -base64 32), or file:/path of a file that holds them');
+}
+
+function previousRootKeys(env: Environment, workingDirectory: string): RootKeySource[] {
+  const variable = 'BULKHEAD_ROOT_KEY_PREVIOUS';
+  const texts = list(env.previousRootKeys);
+  if (texts.length > 0 && env.rootKey === undefined) fail(variable, 'BULKHEAD_ROOT_KEY beside it: the key that is to be used from now on');
+  return texts.map((text) => rootKeySource(variable, text, workingDirectory));
 }
 
 function roles(text: string): ReadonlySet<Role> {

@@ -7,6 +7,8 @@ export interface Environment {
   readonly databaseUrl: string | undefined;
   readonly databasePoolerUrl: string | undefined;
   readonly rootKey: string | undefined;
+  readonly previousRootKeys: string | undefined;
+  readonly keyDir: string | undefined;
   readonly roles: string | undefined;
   readonly metaToken: string | undefined;
   readonly egressAllow: string | undefined;
@@ -25,6 +27,8 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     databaseUrl: value('BULKHEAD_DATABASE_URL'),
     databasePoolerUrl: value('BULKHEAD_DATABASE_POOLER_URL'),
     rootKey: value('BULKHEAD_ROOT_KEY'),
+    previousRootKeys: value('BULKHEAD_ROOT_KEY_PREVIOUS'),
+    keyDir: value('BULKHEAD_KEY_DIR'),
     roles: value('BULKHEAD_ROLES'),
     metaToken: value('BULKHEAD_META_TOKEN'),
     egressAllow: value('BULKHEAD_EGRESS_ALLOW'),

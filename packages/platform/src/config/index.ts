@@ -1,4 +1,5 @@
 export { type Config, ConfigError, configFrom } from './config.ts';
 export { readEnvironment } from './env.ts';
-export { loadRootKey } from './secrets.ts';
+export { readKeyFile, replaceFile, shredFile, writeNewFile, writeNewKeyFile } from './key-file.ts';
+export { loadRootKey, rootKeyPath } from './secrets.ts';
 export { SETTINGS, unknownSettings } from './settings.ts';

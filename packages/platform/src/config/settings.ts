@@ -58,6 +58,20 @@ export const SETTINGS: Readonly<Record<keyof Environment, Setting>> = {
       'Key under which the key of each Application is sealed: 32 bytes in base64, or `file:/path` of a file that holds them. Unset: `root.key` in the data folder, made at the first start. Without it no stored secret can ever be opened again: keep a copy elsewhere than the database.',
     example: 'file:/run/secrets/bulkhead-root-key',
   },
+  previousRootKeys: {
+    variable: 'BULKHEAD_ROOT_KEY_PREVIOUS',
+    default: null,
+    meaning:
+      'While the root key is rotated: the one before, in the same form, or several, comma-separated. Each process is given both, then `bulkhead keys rotate --root` wraps everything anew. Not for the root key in the data folder, which needs no such help. Unset: none.',
+    example: 'file:/run/secrets/bulkhead-root-key-before',
+  },
+  keyDir: {
+    variable: 'BULKHEAD_KEY_DIR',
+    default: null,
+    meaning:
+      'Folder of the keys of the single Applications, which are destroyed with them: what an old dump holds of a deleted Application is worthless at once. Every process must see the same folder; it must last as the database does, and be backed up apart from it. Unset: `keys` in the data folder beside the embedded PostgreSQL; with a database of your own none, and a deletion is complete with the next rotation of the root key.',
+    example: '/var/lib/bulkhead-keys',
+  },
   roles: {
     variable: 'BULKHEAD_ROLES',
     default: 'api,worker,runner',

@@ -55,6 +55,7 @@ export async function createApplication(
   body: Body,
 ): Promise<CreatedApplication> {
   const to = applicationIds.generate();
+  context.concerns(to);
   const { organizationId } = context.principal;
   // Two Applications are seen at once: the system role alone may. Every statement names the tenant it reads or writes.
   return parts.db.withSystem('create an Application from its source', async (tx) => {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { eraseApplication } from '../applications/index.ts';
 import { appendOrganizationAudit, auditTail, sealAudit } from '../audit/index.ts';
 import { type AnyTask, defineTask, hasTasksBeside, type TaskKind } from '../tasks/index.ts';
-import type { Vault } from '../vault/index.ts';
+import { insertAwaitingDeletion, type Vault } from '../vault/index.ts';
 
 const WAIT_MS = 2_000;
 const WAITS_MAX_MS = 45_000;
@@ -13,7 +13,7 @@ const payload = z.object({ deleted_at: z.iso.datetime(), organization_id: z.stri
 export const eraseApplicationKind: TaskKind<z.output<typeof payload>> = { name: 'provisioning.erase_application', schema: payload };
 
 /**
- * Removes every row of a deleted Application and with them its data keys. It waits for the upstream revocations, but no longer
+ * Destroys the key of a deleted Application, then removes every row of it and with them its data keys. It waits for the upstream revocations, but no longer
  * than 45 s: a provider that does not answer must not keep a secret alive here. Safe to run twice: nothing is left the second time.
  */
 export function eraseApplicationTask({ db, vault }: { db: Database; vault: Vault }): AnyTask {
@@ -27,6 +27,11 @@ export function eraseApplicationTask({ db, vault }: { db: Database; vault: Vault
       // Its log goes with it; the organization's keeps where it ended, so that neither the end nor the log can be denied.
       await sealAudit(db, now);
       const tail = await db.withTenant(applicationId, (tx) => auditTail(tx, applicationId));
+      // First the key, so that a kill in between leaves rows that nobody can read, and not a key to rows that are gone.
+      const rootKeyIds = await db.withTenant(applicationId, (tx) => vault.shred(tx, applicationId));
+      await db.withSystem('record which root keys open a deleted Application in old dumps', (tx) =>
+        insertAwaitingDeletion(tx, { applicationId, rootKeyIds, now }),
+      );
       // Before the rows go: twice in the organization's log is better than never.
       await db.withControl('record that an Application is erased', (tx) =>
         appendOrganizationAudit(tx, {
@@ -35,11 +40,12 @@ export function eraseApplicationTask({ db, vault }: { db: Database; vault: Vault
           action: 'application.erased',
           at: now,
           target: applicationId,
-          detail: tail,
+          detail: rootKeyIds.length === 0 ? tail : { ...tail, opens_in_old_dumps_under_root_keys: rootKeyIds },
         }),
       );
       await db.withTenant(applicationId, (tx) => eraseApplication(tx, applicationId));
-      vault.forget(applicationId);
+      // Once more, now that nothing can be wrapped by it: a rotation that ran beside us may have made it anew.
+      await vault.keys.applicationKeys?.destroy(applicationId);
       return undefined;
     },
   );

@@ -1,16 +1,30 @@
-import { type Clock, constantTimeEqual, Secret } from '@bulkhead/base';
-import type { Answer, IdempotencyClaim, IdempotencyStore } from '@bulkhead/http';
+import { type ApplicationId, type Clock, constantTimeEqual, Secret } from '@bulkhead/base';
+import { type Answer, httpErrors, type IdempotencyClaim, type IdempotencyStore } from '@bulkhead/http';
 import { type Database, sql, type Tx } from '@bulkhead/postgres';
 import type { Principal, RequestContext } from '../access/index.ts';
-import type { Vault } from '../vault/index.ts';
+import { controlHeader, defineSealedColumn, hasDataKey, type Vault } from '../vault/index.ts';
 
 const KEPT_MS = 24 * 60 * 60 * 1000;
 const RUNNING_MS = 60_000;
+
+/** Answers to a tenant's own requests, and to Meta requests about one Application: under its data key, so that they end with it. */
+export const tenantAnswers = defineSealedColumn({
+  table: 'idempotency_keys',
+  column: 'sealed_answer',
+  key: ['principal', 'idempotency_key'],
+});
+export const organizationAnswers = defineSealedColumn({
+  table: 'organization_idempotency_keys',
+  column: 'sealed_answer',
+  key: ['organization_id', 'idempotency_key'],
+  tenant: 'sealed_for',
+});
 
 interface KeyRow {
   request_hash: Buffer;
   status: number | null;
   sealed_answer: Buffer | null;
+  sealed_for: ApplicationId | null;
 }
 
 interface Scope {
@@ -43,7 +57,18 @@ export function idempotencyStore({ db, vault, clock }: { db: Database; vault: Va
       principal: principalName(principal),
     };
   };
-  const place = (scope: Scope, key: string) => `${scope.table}|${scope.owner}|${scope.principal ?? ''}|${key}`;
+  const opened = async (scope: Scope, key: string, row: KeyRow, sealed: Buffer): Promise<Secret> => {
+    const { owner, principal } = scope;
+    if (principal !== null)
+      return scope.within((tx) => vault.open(tx, tenantAnswers.place(owner as ApplicationId, [principal, key]), sealed));
+    const about = row.sealed_for;
+    if (about === null) return vault.openControl(controlPlace(scope, key), sealed);
+    return db.withSystem('repeat an answer that is about an Application', async (tx) => {
+      // Its Application is erased, and the answer with it.
+      if (!(await hasDataKey(tx, about))) throw httpErrors('not_found');
+      return vault.open(tx, organizationAnswers.place(about, [owner, key]), sealed);
+    });
+  };
   return {
     async claim(context, key, requestHash): Promise<IdempotencyClaim> {
       const scope = scopeOf(context);
@@ -61,7 +86,9 @@ export function idempotencyStore({ db, vault, clock }: { db: Database; vault: Va
         );
         if (first === 1) return null;
         const row = await tx.maybe<KeyRow>(
-          sql`select request_hash, status, sealed_answer from ${sql.identifier(scope.table)} where ${mine(scope, key)}`,
+          scope.principal === null
+            ? sql`select request_hash, status, sealed_answer, sealed_for from organization_idempotency_keys where ${mine(scope, key)}`
+            : sql`select request_hash, status, sealed_answer, null as sealed_for from idempotency_keys where ${mine(scope, key)}`,
         );
         return row ?? 'freed meanwhile';
       });
@@ -69,7 +96,7 @@ export function idempotencyStore({ db, vault, clock }: { db: Database; vault: Va
       if (held === 'freed meanwhile') return { kind: 'running' };
       if (!constantTimeEqual(held.request_hash, requestHash)) return { kind: 'mismatch' };
       if (held.status === null || held.sealed_answer === null) return { kind: 'running' };
-      const { body, headers } = JSON.parse(vault.openControl(place(scope, key), held.sealed_answer).reveal()) as Answer;
+      const { body, headers } = JSON.parse((await opened(scope, key, held, held.sealed_answer)).reveal()) as Answer;
       return {
         kind: 'done',
         answer: { status: held.status, ...(body === undefined ? {} : { body }), ...(headers === undefined ? {} : { headers }) },
@@ -78,13 +105,26 @@ export function idempotencyStore({ db, vault, clock }: { db: Database; vault: Va
     async complete(context, key, answer) {
       const scope = scopeOf(context);
       if (scope === null) return;
-      const sealed = vault.sealControl(place(scope, key), new Secret(JSON.stringify({ body: answer.body, headers: answer.headers })));
+      const secret = new Secret(JSON.stringify({ body: answer.body, headers: answer.headers }));
       const until = new Date(clock.now() + KEPT_MS);
-      await scope.within((tx) =>
-        tx.execute(
-          sql`update ${sql.identifier(scope.table)} set status = ${answer.status}, sealed_answer = ${sealed}, expires_at = ${until} where ${mine(scope, key)}`,
-        ),
-      );
+      const kept = sql`status = ${answer.status}, expires_at = ${until}`;
+      if (scope.principal !== null) {
+        const place = tenantAnswers.place(scope.owner as ApplicationId, [scope.principal, key]);
+        await scope.within(async (tx) => {
+          const sealed = await vault.seal(tx, place, secret);
+          await tx.execute(sql`update idempotency_keys set ${kept}, sealed_answer = ${sealed} where ${mine(scope, key)}`);
+        });
+        return;
+      }
+      const about = context.subject;
+      const keep = (tx: Tx, sealed: Buffer) =>
+        tx.execute(sql`
+          update organization_idempotency_keys set ${kept}, sealed_answer = ${sealed}, sealed_for = ${about} where ${mine(scope, key)}`);
+      if (about === null) await scope.within(async (tx) => keep(tx, await vault.sealControl(tx, controlPlace(scope, key), secret)));
+      else
+        await db.withSystem('keep an answer that is about an Application', async (tx) =>
+          keep(tx, await vault.seal(tx, organizationAnswers.place(about, [scope.owner, key]), secret)),
+        );
     },
     async release(context, key) {
       const scope = scopeOf(context);
@@ -100,6 +140,32 @@ export async function forgetPastAnswers(db: Database, now: Date): Promise<void> 
     await tx.execute(sql`delete from idempotency_keys where expires_at <= ${now}`);
     await tx.execute(sql`delete from organization_idempotency_keys where expires_at <= ${now}`);
   });
+}
+
+/**
+ * Seals answers that belong to no Application anew, where another root key than the claimed one sealed them; at most `limit`. Answers
+ * how many it looked at. For the system role, while the root key rotates.
+ */
+export async function resealControlAnswers(tx: Tx, vault: Vault, rootKeyId: string, limit: number): Promise<number> {
+  const rows = await tx.query<{ organization_id: string; idempotency_key: string; sealed_answer: Buffer }>(sql`
+    select organization_id, idempotency_key, sealed_answer from organization_idempotency_keys
+     where sealed_for is null and sealed_answer is not null and substring(sealed_answer from 1 for 8) <> ${controlHeader(rootKeyId)}
+     order by organization_id, idempotency_key limit ${limit}`);
+  for (const row of rows) {
+    const boundTo = controlPlace({ owner: row.organization_id }, row.idempotency_key);
+    const opened = await vault.openControl(boundTo, row.sealed_answer).catch(() => null);
+    // What no key opens is forgotten, and its key stays taken until it ends: nobody could have been given the answer.
+    const sealed = opened === null ? null : await vault.sealControl(tx, boundTo, opened);
+    await tx.execute(sql`
+      update organization_idempotency_keys set sealed_answer = ${sealed}
+       where organization_id = ${row.organization_id} and idempotency_key = ${row.idempotency_key} and sealed_answer = ${row.sealed_answer}`);
+  }
+  return rows.length;
+}
+
+/** What the answer of a Meta request about no Application is bound to. */
+function controlPlace(scope: Pick<Scope, 'owner'>, key: string): string {
+  return `organization_idempotency_keys|${scope.owner}|${key}`;
 }
 
 function mine(scope: Scope, key: string) {

@@ -1,6 +1,7 @@
 import { type ApplicationId, defineId } from '@bulkhead/base';
 import { notify, sql, type Tx } from '@bulkhead/postgres';
 import { expiryOf, isRefreshable, type NewCredential, type OpenCredential, readCredential, serialiseCredential } from './credential.ts';
+import { defineSealedColumn } from './sealed-column.ts';
 import type { Place, Vault } from './vault.ts';
 
 /** Told when a lease ends, however it ends: who waits for it reads again. Payload: `application_id|credential_id`. */
@@ -63,8 +64,10 @@ export function storedCredential(row: CredentialRow): StoredCredential {
   };
 }
 
+export const credentialSecrets = defineSealedColumn({ table: 'credentials', column: 'sealed', key: ['credential_id'], version: 'version' });
+
 function place({ applicationId, credentialId }: CredentialKey, version: number): Place {
-  return { applicationId, table: 'credentials', column: 'sealed', row: credentialId, version };
+  return credentialSecrets.place(applicationId, [credentialId], version);
 }
 
 /** Seals and keeps a new credential; answers its id. The transaction must be scoped to `applicationId`. */

@@ -1,7 +1,16 @@
 import type { KeyObject } from 'node:crypto';
 import { type ApplicationId, cipherKey, type Clock, open, type Random, Secret, seal, systemRandom } from '@bulkhead/base';
-import { sql, type Tx } from '@bulkhead/postgres';
-import type { RootKey } from './root-key.ts';
+import type { Tx } from '@bulkhead/postgres';
+import {
+  dataKeysOf,
+  type DataKeyRow,
+  findDataKey,
+  insertDataKey,
+  lockNewestVersion,
+  lockRootKeyId,
+  rootKeysThatOpenAlone,
+} from './data-key-store.ts';
+import type { KeyService } from './key-service.ts';
 import { vaultErrors } from './vault-errors.ts';
 
 /** Where a sealed value lives. It opens there and nowhere else. */
@@ -16,46 +25,101 @@ export interface Place {
 
 interface RememberedKey {
   readonly key: KeyObject;
-  readonly version: number;
   readonly until: number;
 }
 
 const KEY_CACHE_MAX = 10_000;
 const KEY_CACHE_MS = 30_000;
+const DATA_KEY_BYTES = 32;
 const HEADER_BYTES = 4;
+const ROOT_KEY_ID_BYTES = 8;
+/** How often the newest version is looked for again where it was replaced in between. */
+const NEWEST_TRIES = 5;
+
+/** The first bytes of whatever is sealed under this version of a data key. */
+export function sealedHeader(version: number): Buffer {
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.writeUInt32BE(version);
+  return header;
+}
+
+/** The first bytes of whatever of the control plane is sealed under this root key. */
+export function controlHeader(rootKeyId: string): Buffer {
+  return Buffer.from(rootKeyId, 'hex');
+}
 
 /**
- * Envelope encryption: the root key wraps one data key per Application, the data key seals its secrets (AES-256-GCM).
- * Sealed form: data key version (4 bytes, big endian), then what `base.seal` makes. Bound to tenant, table, column, row,
- * value version and key version. Without the Application's `data_keys` row nothing of it opens again (crypto-shredding).
+ * Envelope encryption: the keys outside the database wrap one data key per Application, the data key seals its secrets
+ * (AES-256-GCM). Sealed form: data key version (4 bytes, big endian), then what `base.seal` makes. Bound to tenant, table,
+ * column, row, value version and key version. Without the Application's key nothing of it opens again (crypto-shredding).
  */
 export class Vault {
-  readonly #rootKey: RootKey;
+  readonly keys: KeyService;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #cache = new Map<string, RememberedKey>();
+  #sweptAt = 0;
 
-  constructor(options: { rootKey: RootKey; clock: Clock; random?: Random }) {
-    this.#rootKey = options.rootKey;
+  constructor(options: { keys: KeyService; clock: Clock; random?: Random }) {
+    this.keys = options.keys;
     this.#clock = options.clock;
     this.#random = options.random ?? systemRandom;
   }
 
-  /** Gives a new Application its first data key. */
-  async createDataKey(tx: Tx, applicationId: ApplicationId): Promise<void> {
-    const bytes = this.#random(32);
-    const wrapped = seal(this.#rootKey.key, bytes, wrapBinding(applicationId, 1, this.#rootKey.id), this.#random);
-    await tx.execute(sql`
-      insert into data_keys (application_id, version, root_key_id, wrapped_key)
-      values (${applicationId}, 1, ${this.#rootKey.id}, ${wrapped})`);
+  /**
+   * Gives an Application a data key, its first or one that takes the place of the newest: what is sealed from the commit on is
+   * sealed under it. For the system role. False where another process was quicker.
+   */
+  async createDataKey(tx: Tx, applicationId: ApplicationId): Promise<boolean> {
+    const rootKeyId = await lockRootKeyId(tx);
+    const older = await dataKeysOf(tx, applicationId);
+    const version = (older[0]?.version ?? 0) + 1;
+    const aloneUnder = older.flatMap((row) => [...row.alone_under, ...(row.application_key_id === null ? [row.root_key_id] : [])]);
+    const wrapped = await this.wrapDataKey({ applicationId, version, rootKeyId }, this.#random(DATA_KEY_BYTES));
+    return insertDataKey(tx, { ...wrapped, alone_under: [...new Set(aloneUnder)].sort() });
   }
 
-  /** Seals under the newest data key of the place's Application. The transaction must be scoped to that Application. */
+  /** A data key under the root key and, where there is a place for one, the Application's own key. */
+  async wrapDataKey(
+    { applicationId, version, rootKeyId }: { applicationId: ApplicationId; version: number; rootKeyId: string },
+    bytes: Uint8Array,
+  ): Promise<Omit<DataKeyRow, 'alone_under'>> {
+    const { applicationKeys } = this.keys;
+    const applicationKeyId = applicationKeys === null ? null : await applicationKeys.ensure(applicationId);
+    const boundTo = wrapBinding(applicationId, version);
+    const inner =
+      applicationKeys === null || applicationKeyId === null
+        ? bytes
+        : await applicationKeys.wrap(applicationId, applicationKeyId, bytes, `${boundTo}|${applicationKeyId}`);
+    return {
+      application_id: applicationId,
+      version,
+      root_key_id: rootKeyId,
+      application_key_id: applicationKeyId,
+      wrapped_key: await this.keys.wrap(rootKeyId, inner, `${boundTo}|${rootKeyId}`),
+    };
+  }
+
+  /** The same row under another root key, and otherwise as it is. */
+  async rewrapOuter(row: DataKeyRow, rootKeyId: string): Promise<Omit<DataKeyRow, 'alone_under'>> {
+    const boundTo = wrapBinding(row.application_id, row.version);
+    const inner = await this.keys.unwrap(row.root_key_id, row.wrapped_key, `${boundTo}|${row.root_key_id}`);
+    return { ...row, root_key_id: rootKeyId, wrapped_key: await this.keys.wrap(rootKeyId, inner, `${boundTo}|${rootKeyId}`) };
+  }
+
+  /** The same row under another root key. The Application's own key, where it has none yet, comes with it. */
+  async rewrapDataKey(row: DataKeyRow, rootKeyId: string): Promise<Omit<DataKeyRow, 'alone_under'>> {
+    if (row.application_key_id !== null) return this.rewrapOuter(row, rootKeyId);
+    const boundTo = wrapBinding(row.application_id, row.version);
+    const bytes = await this.keys.unwrap(row.root_key_id, row.wrapped_key, `${boundTo}|${row.root_key_id}`);
+    return this.wrapDataKey({ applicationId: row.application_id, version: row.version, rootKeyId }, bytes);
+  }
+
+  /** Seals under the newest data key of the place's Application. The transaction must be scoped to that Application, and write it. */
   async seal(tx: Tx, place: Place, secret: Secret): Promise<Buffer> {
-    const { version, key } = await this.#newestKey(tx, place.applicationId);
-    const header = Buffer.alloc(HEADER_BYTES);
-    header.writeUInt32BE(version);
-    return Buffer.concat([header, seal(key, Buffer.from(secret.reveal(), 'utf8'), binding(place, version), this.#random)]);
+    const version = await newestVersion(tx, place.applicationId);
+    const key = await this.#keyOf(tx, place.applicationId, version);
+    return Buffer.concat([sealedHeader(version), seal(key, Buffer.from(secret.reveal(), 'utf8'), binding(place, version), this.#random)]);
   }
 
   /** Opens what `seal` made for the very same place. */
@@ -71,71 +135,85 @@ export class Vault {
     }
   }
 
-  /** For the few secrets of the control plane, which have no tenant; `boundTo` names their place. */
-  sealControl(boundTo: string, secret: Secret): Buffer {
-    return seal(this.#rootKey.key, Buffer.from(secret.reveal(), 'utf8'), `control|${boundTo}|${this.#rootKey.id}`, this.#random);
+  /**
+   * For the few secrets of the control plane that belong to no Application; `boundTo` names their place. Sealed form: id of the root
+   * key (8 bytes), then what it wrapped. The transaction must write it, and be one that sees the control tables.
+   */
+  async sealControl(tx: Tx, boundTo: string, secret: Secret): Promise<Buffer> {
+    const rootKeyId = await lockRootKeyId(tx);
+    const wrapped = await this.keys.wrap(rootKeyId, Buffer.from(secret.reveal(), 'utf8'), controlBinding(boundTo, rootKeyId));
+    return Buffer.concat([controlHeader(rootKeyId), wrapped]);
   }
 
-  openControl(boundTo: string, sealed: Uint8Array): Secret {
-    try {
-      return new Secret(open(this.#rootKey.key, sealed, `control|${boundTo}|${this.#rootKey.id}`).toString('utf8'));
-    } catch (cause) {
-      throw vaultErrors('vault.unreadable', { detail: boundTo, cause });
-    }
+  async openControl(boundTo: string, sealed: Uint8Array): Promise<Secret> {
+    const bytes = Buffer.from(sealed);
+    const rootKeyId = bytes.subarray(0, ROOT_KEY_ID_BYTES).toString('hex');
+    const opened = await this.keys.unwrap(rootKeyId, bytes.subarray(ROOT_KEY_ID_BYTES), controlBinding(boundTo, rootKeyId));
+    return new Secret(opened.toString('utf8'));
   }
 
-  /** Forgets an Application's keys in this process; others forget within 30 s. */
-  forget(applicationId: ApplicationId): void {
+  /**
+   * Destroys what opens an Application's data keys outside the database, where there is such a thing, and forgets them here; other
+   * processes forget within 30 s. Answers the root keys that open it in older dumps all the same: it ends there when they do.
+   */
+  async shred(tx: Tx, applicationId: ApplicationId): Promise<readonly string[]> {
+    const alone = await rootKeysThatOpenAlone(tx, applicationId);
+    await this.keys.applicationKeys?.destroy(applicationId);
     for (const name of this.#cache.keys()) if (name.startsWith(`${applicationId}|`)) this.#cache.delete(name);
-  }
-
-  async #newestKey(tx: Tx, applicationId: ApplicationId): Promise<{ version: number; key: KeyObject }> {
-    const newest = this.#remembered(`${applicationId}|newest`);
-    if (newest !== null) return newest;
-    const row = await tx.one<{ version: number; wrapped_key: Buffer; root_key_id: string }>(sql`
-      select version, wrapped_key, root_key_id from data_keys
-       where application_id = ${applicationId} order by version desc limit 1`);
-    const key = this.#unwrap(applicationId, row);
-    this.#remember(`${applicationId}|newest`, key, row.version);
-    return { version: row.version, key };
+    return alone;
   }
 
   async #keyOf(tx: Tx, applicationId: ApplicationId, version: number): Promise<KeyObject> {
     const name = `${applicationId}|${version}`;
-    const remembered = this.#remembered(name);
-    if (remembered !== null) return remembered.key;
-    const row = await tx.maybe<{ version: number; wrapped_key: Buffer; root_key_id: string }>(sql`
-      select version, wrapped_key, root_key_id from data_keys where application_id = ${applicationId} and version = ${version}`);
+    const remembered = this.#cache.get(name);
+    if (remembered !== undefined && remembered.until >= this.#clock.now()) return remembered.key;
+    const row = await findDataKey(tx, applicationId, version);
     if (row === null) throw vaultErrors('vault.unreadable', { detail: 'no data key' });
-    const key = this.#unwrap(applicationId, row);
-    this.#remember(name, key, version);
+    const bytes = await this.#unwrap(row);
+    if (bytes.byteLength !== DATA_KEY_BYTES) throw vaultErrors('vault.unreadable', { detail: 'not a data key' });
+    const key = cipherKey(bytes);
+    this.#remember(name, key);
     return key;
   }
 
-  #unwrap(applicationId: ApplicationId, row: { version: number; wrapped_key: Buffer; root_key_id: string }): KeyObject {
-    try {
-      return cipherKey(open(this.#rootKey.key, row.wrapped_key, wrapBinding(applicationId, row.version, row.root_key_id)));
-    } catch (cause) {
-      throw vaultErrors('vault.unreadable', { detail: `data key wrapped by root key ${row.root_key_id}`, cause });
+  async #unwrap(row: DataKeyRow): Promise<Buffer> {
+    const { application_id: applicationId, application_key_id: applicationKeyId } = row;
+    const boundTo = wrapBinding(applicationId, row.version);
+    const inner = await this.keys.unwrap(row.root_key_id, row.wrapped_key, `${boundTo}|${row.root_key_id}`);
+    if (applicationKeyId === null) return inner;
+    const { applicationKeys } = this.keys;
+    if (applicationKeys === null) throw vaultErrors('vault.unreadable', { detail: 'this process was given no key folder' });
+    return applicationKeys.unwrap(applicationId, applicationKeyId, inner, `${boundTo}|${applicationKeyId}`);
+  }
+
+  #remember(name: string, key: KeyObject): void {
+    const now = this.#clock.now();
+    if (now - this.#sweptAt > KEY_CACHE_MS) {
+      // A key that nobody has asked for in a while does not stay in memory.
+      for (const [known, { until }] of this.#cache) if (until < now) this.#cache.delete(known);
+      this.#sweptAt = now;
     }
-  }
-
-  #remembered(name: string): RememberedKey | null {
-    const entry = this.#cache.get(name);
-    if (entry === undefined || entry.until < this.#clock.now()) return null;
-    return entry;
-  }
-
-  #remember(name: string, key: KeyObject, version: number): void {
     if (this.#cache.size >= KEY_CACHE_MAX) this.#cache.delete(this.#cache.keys().next().value!);
-    this.#cache.set(name, { key, version, until: this.#clock.now() + KEY_CACHE_MS });
+    this.#cache.set(name, { key, until: now + KEY_CACHE_MS });
   }
+}
+
+async function newestVersion(tx: Tx, applicationId: ApplicationId): Promise<number> {
+  for (let attempt = 1; attempt <= NEWEST_TRIES; attempt++) {
+    const version = await lockNewestVersion(tx, applicationId);
+    if (version !== null) return version;
+  }
+  throw vaultErrors('vault.unreadable', { detail: 'no data key' });
 }
 
 function binding(place: Place, keyVersion: number): string {
   return [place.applicationId, place.table, place.column, place.row, place.version ?? 0, `k${keyVersion}`].join('|');
 }
 
-function wrapBinding(applicationId: ApplicationId, version: number, rootKeyId: string): string {
-  return ['data_keys', applicationId, version, rootKeyId].join('|');
+function wrapBinding(applicationId: ApplicationId, version: number): string {
+  return ['data_keys', applicationId, version].join('|');
+}
+
+function controlBinding(boundTo: string, rootKeyId: string): string {
+  return `control|${boundTo}|${rootKeyId}`;
 }

@@ -1,2 +1,2 @@
 export { webhookBody, webhookRoutes } from './webhook-routes.ts';
-export { addWebhook, changeWebhook, cloneWebhooks, deleteWebhook, listWebhooks } from './webhook-store.ts';
+export { addWebhook, changeWebhook, cloneWebhooks, deleteWebhook, listWebhooks, webhookSecrets } from './webhook-store.ts';

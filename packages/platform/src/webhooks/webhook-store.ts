@@ -1,7 +1,7 @@
 import { type ApplicationId, defineId, defineTenantCredential, type Secret } from '@bulkhead/base';
 import type { Page } from '@bulkhead/http';
 import { sql, type Tx } from '@bulkhead/postgres';
-import type { Place, Vault } from '../vault/index.ts';
+import { defineSealedColumn, type Place, type Vault } from '../vault/index.ts';
 import { webhookErrors } from './webhook-errors.ts';
 
 const webhookId = defineId('whk');
@@ -43,8 +43,10 @@ function webhook(row: WebhookRow): Webhook {
   };
 }
 
+export const webhookSecrets = defineSealedColumn({ table: 'webhooks', column: 'secret_sealed', key: ['webhook_id'] });
+
 function place(applicationId: ApplicationId, row: string): Place {
-  return { applicationId, table: 'webhooks', column: 'secret_sealed', row };
+  return webhookSecrets.place(applicationId, [row]);
 }
 
 export interface WebhookFields {

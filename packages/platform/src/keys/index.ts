@@ -1,0 +1,3 @@
+export { type KeyStatus, keyStatus } from './key-status.ts';
+export { type DataRotationResult, rotateDataKeys } from './rotate-data-keys.ts';
+export { type ReportProgress, type RootRotationResult, rotateRootKey } from './rotate-root-key.ts';

@@ -1,0 +1,18 @@
+import { oauthClientSecrets } from '../applications/index.ts';
+import { codeVerifiers } from '../authorization/index.ts';
+import { organizationAnswers, tenantAnswers } from '../surfaces/index.ts';
+import { credentialSecrets, type DefinedSealedColumn } from '../vault/index.ts';
+import { webhookSecrets } from '../webhooks/index.ts';
+
+/**
+ * Every column that holds values sealed under data keys: what a rotation of data keys seals anew. A test compares it with the
+ * migrated database, so that a new one cannot be forgotten.
+ */
+export const SEALED_COLUMNS: readonly DefinedSealedColumn[] = [
+  oauthClientSecrets,
+  webhookSecrets,
+  credentialSecrets,
+  codeVerifiers,
+  tenantAnswers,
+  organizationAnswers,
+];
