@@ -17,6 +17,8 @@ export default defineConfig({
     isolate: true,
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // How long something that will happen is waited for on a busy machine; nothing asserts that it was quick.
+    expect: { poll: { timeout: 15_000 } },
     // Leftovers are found where they are made: a stub or an environment variable never outlives its test.
     unstubEnvs: true,
     unstubGlobals: true,

@@ -15,6 +15,7 @@ export default defineConfig({
     // A hang is found here: no case takes half of it, on two busy cores.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000, interval: 100 } },
     reporters: [new LedgerReporter(), 'default', ['json', { outputFile: join(root, 'test-results/faults.json') }]],
   },
 });

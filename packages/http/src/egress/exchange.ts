@@ -65,6 +65,7 @@ function receive(pool: Pool, request: ExchangeRequest): Promise<ExchangeAnswer &
     let answerHeaders = new Headers();
     let received = 0;
     const chunks: Buffer[] = [];
+    const deadline = performance.now() + timeoutMs;
 
     const settle = (): boolean => {
       if (settled) return false;
@@ -102,6 +103,8 @@ function receive(pool: Pool, request: ExchangeRequest): Promise<ExchangeAnswer &
       {
         onRequestStart(started) {
           controller = started;
+          // A process that was suspended while it waited for a connection finds its own time-out only after this.
+          if (performance.now() > deadline) fail(egressErrors('egress.timeout', { detail: `not sent in ${timeoutMs} ms` }));
           if (failure) started.abort(failure);
         },
         onResponseStart(started, statusCode) {

@@ -1,7 +1,15 @@
 import { type Clock, type Log, PlatformError, type Random, type Secret } from '@bulkhead/base';
 import type { Database, Tx } from '@bulkhead/postgres';
 import type { RefreshResult, UpstreamExchange, UpstreamTokens } from '../services/index.ts';
-import { backOff, type CredentialKey, markBroken, openCredential, replaceCredential, type StoredCredential } from './credential-store.ts';
+import {
+  backOff,
+  type CredentialKey,
+  markBroken,
+  openCredential,
+  replaceCredential,
+  type StoredCredential,
+  waiterKey,
+} from './credential-store.ts';
 import { singleStatements } from './single-statements.ts';
 import { CALL_TIMEOUT_MS, type ResolvedService, type UpstreamCalls } from './upstream-client.ts';
 import { vaultErrors } from './vault-errors.ts';
@@ -15,8 +23,14 @@ const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 5 * 60_000;
 /** A refused OAuth key needs a person; asking more often only fills the provider's log. */
 const CLIENT_REFUSED_RETRY_MS = 60_000;
-/** How often new tokens are tried to be kept: lost here, they are lost for good. */
+/** How often new tokens are tried to be kept where the database refuses them: lost here, they are lost for good. */
 const KEEP_ATTEMPTS = 6;
+/** The same where it is away: some ten minutes, which a restart, a fail-over and most accidents end within. */
+const KEEP_ATTEMPTS_WHILE_AWAY = 600;
+const FIRST_KEEP_PAUSE_MS = 100;
+const LAST_KEEP_PAUSE_MS = 1_000;
+/** How long callers wait for that; after it they are told to come back while it goes on. */
+const KEEP_WAIT_MS = 5_000;
 
 /** How an attempt under a lease ended. */
 export type RefreshEnd =
@@ -50,16 +64,22 @@ export interface RefreshAttemptOptions extends RefreshHooks {
 /** One attempt of the lease's holder: ask the upstream, then write down what it said. */
 export class RefreshAttempt {
   readonly #options: RefreshAttemptOptions;
+  /** Answers that are still to be kept, by credential: the upstream is not asked again before they are. */
+  readonly #unkept = new Map<string, Promise<RefreshEnd>>();
 
   constructor(options: RefreshAttemptOptions) {
     this.#options = options;
   }
 
   async run(row: StoredCredential, fence: number, resolved: ResolvedService | null): Promise<RefreshEnd> {
+    const unkept = this.#unkept.get(waiterKey(row));
+    if (unkept !== undefined) return this.#awhile(unkept);
     const result = await this.#ask(row, resolved);
     switch (result.kind) {
       case 'ok':
         return this.#keep(row, result.tokens);
+      case 'late':
+        return { kind: 'overtaken' };
       case 'permanent':
         if (result.reason === 'client')
           return this.#failed(row, fence, vaultErrors('vault.client_refused', { detail: result.error }), CLIENT_REFUSED_RETRY_MS);
@@ -79,15 +99,23 @@ export class RefreshAttempt {
     }
   }
 
-  async #ask(row: StoredCredential, resolved: ResolvedService | null): Promise<RefreshResult | { readonly kind: 'no client' }> {
+  /** Resolves once what came of earlier attempts is kept, or given up. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#unkept.values());
+  }
+
+  async #ask(row: StoredCredential, resolved: ResolvedService | null): Promise<RefreshResult | { readonly kind: 'no client' | 'late' }> {
     const { calls, clock, db, refresh, vault } = this.#options;
+    const startedAt = clock.now();
     const credential = await openCredential(singleStatements(db, row.applicationId), vault, row);
     if (credential.type !== 'oauth2' || credential.refreshToken === null)
       return { kind: 'permanent', reason: 'grant', error: 'no_refresh_token' };
     if (resolved === null) return { kind: 'no client' };
-    const startedAt = clock.now();
     try {
       const exchange = await calls.exchange(row.applicationId, resolved, AbortSignal.timeout(CALL_TIMEOUT_MS));
+      // Stopped, suspended or starved meanwhile: by now another may be at it, and a refresh token sent a second time
+      // makes a strict provider revoke them all (RFC 9700 §4.14.2).
+      if (clock.now() - startedAt >= CALL_TIMEOUT_MS) return { kind: 'late' };
       const result = await refresh({ ...exchange, refreshToken: credential.refreshToken });
       // What the catalogue keeps of the first answer need not come again with a refresh.
       return result.kind === 'ok'
@@ -101,10 +129,26 @@ export class RefreshAttempt {
   }
 
   /**
-   * Keeps new tokens before their first use. The old ones may be dead already, so a database that is away for a moment is
-   * waited for. The lease is not asked: whoever took it over holds a refresh token that this answer has just replaced.
+   * Keeps new tokens before their first use. The old ones may be dead already, so a database that is away is waited for. The
+   * lease is not asked: whoever took it over holds a refresh token that this answer has just replaced.
    */
-  async #keep(row: StoredCredential, tokens: UpstreamTokens): Promise<RefreshEnd> {
+  #keep(row: StoredCredential, tokens: UpstreamTokens): Promise<RefreshEnd> {
+    const name = waiterKey(row);
+    const keeping = this.#keepAtLast(row, tokens).finally(() => this.#unkept.delete(name));
+    this.#unkept.set(name, keeping);
+    return this.#awhile(keeping);
+  }
+
+  /** What became of it, or after a while that the caller should come back. */
+  async #awhile(keeping: Promise<RefreshEnd>): Promise<RefreshEnd> {
+    const waited = Promise.withResolvers<RefreshEnd>();
+    const cancel = this.#options.timers.after(KEEP_WAIT_MS, () =>
+      waited.resolve({ kind: 'failed', error: vaultErrors('vault.refresh_failed', { detail: 'not kept yet', retryAfterSeconds: 2 }) }),
+    );
+    return Promise.race([keeping, waited.promise]).finally(cancel);
+  }
+
+  async #keepAtLast(row: StoredCredential, tokens: UpstreamTokens): Promise<RefreshEnd> {
     const { clock, db, log, onRefreshed, vault } = this.#options;
     for (let attempt = 1; ; attempt++) {
       try {
@@ -117,11 +161,13 @@ export class RefreshAttempt {
         if (!kept) log.warn('refreshed tokens came too late: the credential had changed', about(row));
         return kept ? { kind: 'done' } : { kind: 'overtaken' };
       } catch (thrown) {
-        if (attempt === KEEP_ATTEMPTS) {
+        const isAway = thrown instanceof PlatformError && thrown.status === 503;
+        if (attempt === 1) log.warn('refreshed tokens wait for the database', { ...about(row), err: thrown });
+        if (attempt >= (isAway ? KEEP_ATTEMPTS_WHILE_AWAY : KEEP_ATTEMPTS)) {
           log.error('refreshed tokens could not be kept and are lost', { ...about(row), err: thrown });
           return { kind: 'failed', error: vaultErrors('vault.refresh_failed', { cause: thrown, retryAfterSeconds: 1 }) };
         }
-        await this.#pause(200 * 2 ** attempt);
+        await this.#pause(Math.min(FIRST_KEEP_PAUSE_MS * 2 ** attempt, LAST_KEEP_PAUSE_MS));
       }
     }
   }

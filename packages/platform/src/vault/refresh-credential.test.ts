@@ -381,7 +381,9 @@ describe('a holder of the lease', () => {
     let looks = 0;
     const it = refresher({
       timers: {
-        after: (_ms, callback) => {
+        after: (ms, callback) => {
+          // What callers wait for an answer to be kept.
+          if (ms > 1_000) return () => undefined;
           looks++;
           if (looks === 3) {
             expect(endpoint.requests).toEqual([]);
@@ -446,11 +448,122 @@ describe('a holder of the lease', () => {
         return db.withTenant(id, work);
       },
     };
-    const it = refresher({ db: flaky, timers: { after: (_ms, callback) => (setImmediate(callback), () => undefined) } });
+    const it = refresher({ db: flaky, timers: { after: (ms, callback) => (ms > 1_000 || setImmediate(callback), () => undefined) } });
     expect(accessToken(await it.currentCredential(key))).toBe('access-2');
     expect(failures).toBe(3);
     expect(endpoint.requests).toHaveLength(1);
   });
+});
+
+describe('an answer that cannot be kept at once', () => {
+  const away = new PlatformError('database.unavailable', {
+    status: 503,
+    wire: 'service_not_available',
+    oauth: 'temporarily_unavailable',
+    text: 'away',
+  });
+  /** Callers are told at once; the pauses between attempts are short. */
+  const atOnce = {
+    after: (ms: number, callback: () => void) => {
+      const timer = setTimeout(callback, ms > 1_000 ? 0 : 20);
+      return () => clearTimeout(timer);
+    },
+  };
+
+  /** The world's database, which takes nothing from the moment the upstream has answered until told. */
+  function flaky(thrown: Error) {
+    const db = world.database.database;
+    const state = { isAway: true, refused: 0 };
+    const withTenant: Database['withTenant'] = (id, work) => {
+      if (endpoint.requests.length === 0 || !state.isAway) return db.withTenant(id, work);
+      state.refused++;
+      return Promise.reject(thrown);
+    };
+    return { state, db: { ...db, withTenant } satisfies Database };
+  }
+
+  test('is held on to while its callers are told to come back, and the upstream is not asked again', async () => {
+    const key = await stored();
+    world.clock.advance(3_600_000);
+    const { state, db } = flaky(away);
+    const it = refresher({ db, timers: atOnce });
+    expect(await code(it.currentCredential(key))).toBe('vault.refresh_failed');
+    const refusedByThen = state.refused;
+    await expect.poll(() => state.refused).toBeGreaterThan(refusedByThen + 6);
+    state.isAway = false;
+    await expect.poll(async () => (await row(key))?.version).toBe(2);
+    expect(accessToken(await it.currentCredential(key))).toBe('access-2');
+    expect(endpoint.requests).toHaveLength(1);
+  });
+
+  test('is not asked for a second time by its own process when the lease has ended', async () => {
+    const key = await stored();
+    world.clock.advance(3_600_000);
+    let isAway = true;
+    const onRefreshed = () => (isAway ? Promise.reject(away) : Promise.resolve());
+    const it = refresher({ onRefreshed, timers: atOnce });
+    expect(await code(it.currentCredential(key))).toBe('vault.refresh_failed');
+    world.clock.advance(20_001);
+    expect(await code(it.currentCredential(key))).toBe('vault.refresh_failed');
+    isAway = false;
+    await expect.poll(async () => (await row(key))?.version).toBe(2);
+    expect(accessToken(await it.currentCredential(key))).toBe('access-2');
+    expect(endpoint.requests).toHaveLength(1);
+  });
+
+  test('is waited for by `close`', async () => {
+    const key = await stored();
+    world.clock.advance(3_600_000);
+    const { state, db } = flaky(away);
+    const it = refresher({ db, timers: atOnce });
+    expect(await code(it.currentCredential(key))).toBe('vault.refresh_failed');
+    const closed = it.close();
+    state.isAway = false;
+    await closed;
+    expect((await row(key))?.version).toBe(2);
+  });
+
+  test('control: one that the database refuses for another reason is given up after a few attempts', async () => {
+    const key = await stored();
+    world.clock.advance(3_600_000);
+    const { state, db } = flaky(new Error('a constraint'));
+    const it = refresher({ db, timers: atOnce });
+    expect(await code(it.currentCredential(key))).toBe('vault.refresh_failed');
+    await it.close();
+    expect(state.refused).toBe(6);
+    expect((await row(key))?.version).toBe(1);
+  });
+});
+
+test('a holder that was suspended before it could ask does not send the refresh token after another has', async () => {
+  const key = await stored();
+  world.clock.advance(3_600_000);
+  const asked = Promise.withResolvers<void>();
+  const resumed = Promise.withResolvers<void>();
+  const inner = rotating();
+  endpoint.answer = async (request, response) => {
+    if (!request.path.startsWith('/.well-known/')) return inner(request, response);
+    asked.resolve();
+    await resumed.promise;
+    const endpoints = { authorization_endpoint: `${endpoint.url}/authorize`, token_endpoint: `${endpoint.url}/token` };
+    sendJson(response, 200, { issuer: endpoint.url, response_types_supported: ['code'], ...endpoints });
+  };
+  const byIssuer = parseServiceDefinition({
+    id: 'harbour',
+    friendly_name: 'Harbour',
+    auth: { type: 'oauth2', issuer: endpoint.url },
+    api: { base_url: endpoint.url },
+  });
+  const suspended = refresher({ resolve: async () => ({ ...(await resolve()), definition: customService(byIssuer) }) }).currentCredential(
+    key,
+  );
+  await asked.promise;
+  world.clock.advance(20_001);
+  expect(accessToken(await refresher({ db: otherProcess() }).currentCredential(key))).toBe('access-2');
+  resumed.resolve();
+  expect(accessToken(await suspended)).toBe('access-2');
+  expect(endpoint.requests.filter(({ path }) => path === '/token')).toHaveLength(1);
+  expect(await row(key)).toMatchObject({ version: 2, broken_reason: null });
 });
 
 describe('a refused credential (401)', () => {

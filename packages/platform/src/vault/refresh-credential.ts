@@ -121,10 +121,11 @@ export class CredentialRefresher {
     return row.refreshable && !renewedJustNow ? this.#share(key, versionSeen) : null;
   }
 
-  /** Stops hearing of other processes. What is under way ends by itself. */
+  /** Waits for what is under way and for new tokens to be kept, then stops hearing of other processes. */
   async close(): Promise<void> {
     const listening = await this.#listening?.catch(() => undefined);
     await Promise.allSettled(this.#flights.values());
+    await this.#attempt.close();
     await listening?.close();
   }
 
