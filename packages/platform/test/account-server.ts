@@ -5,7 +5,7 @@ import { sql } from '@bulkhead/postgres';
 import { type BearerPrincipal, type Principal, RequestContext } from '../src/access/index.ts';
 import { accountRoutes, confirmAccount, connectAccount, credentialHooks, findAccount } from '../src/accounts/index.ts';
 import { findService } from '../src/applications/index.ts';
-import { passthroughRoutes } from '../src/passthrough/index.ts';
+import { type ForwardOptions, passthroughRoutes } from '../src/passthrough/index.ts';
 import type { ServiceDefinitionInput } from '../src/services/index.ts';
 import { parseServiceDefinition } from '../src/services/index.ts';
 import { CredentialRefresher, type NewCredential, type ResolveService, storeCredential } from '../src/vault/index.ts';
@@ -31,7 +31,8 @@ export interface AccountServer extends TenantWorld {
   ) => Promise<number>;
 }
 
-export async function accountServer(): Promise<AccountServer> {
+/** `forward` replaces times of the pass-through. */
+export async function accountServer(forward: Pick<ForwardOptions, 'bodyMsMax' | 'upstreamTimes'> = {}): Promise<AccountServer> {
   const world = await tenantWorld();
   const db = world.database.database;
   const egress = createEgress({ allow: ['127.0.0.0/8'], ownListeners: () => [], log: silentLog, clock: new ManualClock() });
@@ -57,7 +58,7 @@ export async function accountServer(): Promise<AccountServer> {
       publicUrl: () => url,
       pushReconnect: async (_tx, _context, accountId) => ({ url: `https://connect.example/${accountId}`, expiresIn: 600 }),
     }),
-    ...passthroughRoutes({ db, egress, refresher, log: silentLog, bodyMsMax: 500 }),
+    ...passthroughRoutes({ db, egress, refresher, log: silentLog, clock: world.clock, bodyMsMax: 500, ...forward }),
   ];
   const server = await createServer<RequestContext>({
     routes,

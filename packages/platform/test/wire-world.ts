@@ -18,11 +18,11 @@ export interface WireWorld {
 }
 
 /** Registers the hooks: one world for the file, an upstream that has seen nothing for each test. */
-export function useWireWorld(ready: (made: WireWorld) => void): void {
+export function useWireWorld(ready: (made: WireWorld) => void, forward: Parameters<typeof accountServer>[0] = {}): void {
   let world: AccountServer;
   let upstream: WireUpstream;
   beforeAll(async () => {
-    [world, upstream] = await Promise.all([accountServer(), wireUpstream()]);
+    [world, upstream] = await Promise.all([accountServer(forward), wireUpstream()]);
     const application = await world.application();
     const api = { base_url: `${upstream.url}/api` };
     await world.addService(application, { id: 'wire', friendly_name: 'Wire', auth: { type: 'api_key', in: 'header', name: 'X-Key' }, api });

@@ -1,17 +1,29 @@
-import { isIP, type LookupFunction } from 'node:net';
-import { buildConnector } from 'undici';
+import { isIP, type LookupFunction, type Socket } from 'node:net';
+import { buildConnector, errors } from 'undici';
 import type { Destination } from './destination.ts';
 import { egressErrors } from './egress-errors.ts';
 import type { Guard } from './guard.ts';
 import { limits } from './limits.ts';
 import { asResolveError, type Resolve } from './resolve.ts';
 
-/**
- * undici takes a reset for the end of an answer that has no length; a reset is how a peer says that it broke off (RFC 9112 §8).
- * It goes by the code alone, and this listener is the first to see the error.
- */
-function hideReset(error: Error & { code?: string }): void {
+/** Errors of connections that had carried an answer before. */
+const afterUse = new WeakSet<Error>();
+
+/** The first to see an error of a connection. */
+function judgeError(this: Socket, error: Error & { code?: string }): void {
+  if (this.bytesRead > 0) afterUse.add(error);
+  // undici takes a reset for the end of an answer that has no length, by this code alone; a reset is how a peer says that it
+  // broke off (RFC 9112 §8).
   if (error.code === 'ECONNRESET') error.code = 'ECONNABORTED';
+}
+
+/**
+ * Whether a connection broke that had carried an answer before: the peer may have closed it while it rested, so that a request written
+ * at the same moment was read by nobody (RFC 9112 §9.3.1).
+ */
+export function brokeAfterUse(error: Error): boolean {
+  if (afterUse.has(error)) return true;
+  return error instanceof errors.SocketError && (error.socket?.bytesRead ?? 0) > 0;
 }
 
 /** RFC 6761 §6.3: names that mean this machine. */
@@ -78,7 +90,7 @@ export function guardedConnector(destination: Destination, options: ConnectOptio
       const peer = socket.remoteAddress;
       const reason = peer === undefined ? null : guard.refusesAddress(destination, peer);
       if (peer !== undefined && !reason) {
-        socket.on('error', hideReset);
+        socket.on('error', judgeError);
         return callback(null, socket);
       }
       socket.destroy();

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import type { ApplicationId, PlatformError } from '@bulkhead/base';
 import type { Dispatcher, Pool } from 'undici';
 import type { EgressPolicy } from './destination.ts';
+import { brokeAfterUse } from './connect.ts';
 import { asEgressError, egressErrors } from './egress-errors.ts';
 import { isCodedForTransfer, outgoingHeaders, type RawHeaders, rawHeadersFrom } from './headers.ts';
 import { limits } from './limits.ts';
@@ -20,14 +21,17 @@ export interface StreamRequest {
   readonly method: string;
   /** As on the wire. Hop-by-hop fields, `Host` and `Expect` are dropped; the rest goes out as it is. */
   readonly headers: RawHeaders;
-  /** The incoming request itself may be given; whether it has a body is read from it. */
-  readonly body: Readable | null;
+  /** The incoming request itself may be given; whether it has a body is read from it. Bytes can be sent again, a stream cannot. */
+  readonly body: Readable | Uint8Array | null;
   readonly signal?: AbortSignal;
   /** From the request being written until the head of the answer. Default 60 s. */
   readonly headersTimeoutMs?: number;
   /** Between two pieces of the answer. Default 120 s. */
   readonly bodyIdleTimeoutMs?: number;
 }
+
+/** RFC 9110 §9.2.2. */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
 /** What a sink may tell the stream that feeds it. */
 export interface StreamFlow {
@@ -78,6 +82,11 @@ class Streaming implements Dispatcher.DispatchHandler, StreamFlow {
   #status: number | null = null;
   #receivedBytes = 0;
   #settled = false;
+  #pool: Pool | null = null;
+  #target = '';
+  /** A byte of the answer has come. */
+  #begun = false;
+  #repeated = false;
 
   constructor(sink: StreamSink, request: StreamRequest, resolve: (outcome: StreamOutcome) => void, reject: (error: PlatformError) => void) {
     this.#sink = sink;
@@ -87,17 +96,24 @@ class Streaming implements Dispatcher.DispatchHandler, StreamFlow {
   }
 
   send(pool: Pool, target: string): void {
-    const { method, headers, body, signal, headersTimeoutMs, bodyIdleTimeoutMs } = this.#request;
+    const { signal } = this.#request;
     if (signal?.aborted) return this.leave();
     signal?.addEventListener('abort', this.#onAbort, { once: true });
     this.#sink.start(this);
     if (this.#settled) return;
+    this.#pool = pool;
+    this.#target = target;
+    this.#dispatch(pool, target);
+  }
+
+  #dispatch(pool: Pool, target: string): void {
+    const { method, headers, body, headersTimeoutMs, bodyIdleTimeoutMs } = this.#request;
     pool.dispatch(
       {
         path: target,
         method,
         headers: outgoingHeaders(headers),
-        body: body instanceof IncomingMessage && !carriesBody(body.rawHeaders) ? null : body,
+        body: body instanceof IncomingMessage && isEmpty(body) ? null : body,
         headersTimeout: headersTimeoutMs ?? limits.headersTimeoutMs,
         bodyTimeout: bodyIdleTimeoutMs ?? limits.bodyIdleTimeoutMs,
       },
@@ -130,6 +146,11 @@ class Streaming implements Dispatcher.DispatchHandler, StreamFlow {
     if (this.#settled) controller.abort(new Error('given up while waiting'));
   }
 
+  /** The first byte of an answer; undici calls it, though its types do not say so. */
+  onResponseStarted(): void {
+    this.#begun = true;
+  }
+
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     if (this.#settled || status < 200) return;
     const headers = rawHeadersFrom(controller.rawHeaders);
@@ -158,7 +179,21 @@ class Streaming implements Dispatcher.DispatchHandler, StreamFlow {
   }
 
   onResponseError(_: Dispatcher.DispatchController | null, error: Error): void {
+    if (this.#mayRepeat(error)) return this.#repeat();
     this.#fail(asEgressError(error));
+  }
+
+  /** Once, where the service cannot have meant the request: it closed a resting connection just as the request was written to it. */
+  #mayRepeat(error: Error): boolean {
+    const { method, body } = this.#request;
+    if (this.#settled || this.#repeated || this.#begun || this.#status !== null) return false;
+    return IDEMPOTENT.has(method) && (body === null || body instanceof Uint8Array || isEmpty(body)) && brokeAfterUse(error);
+  }
+
+  #repeat(): void {
+    this.#repeated = true;
+    this.#controller = null;
+    if (this.#pool) this.#dispatch(this.#pool, this.#target);
   }
 
   #fail(error: PlatformError): void {
@@ -185,6 +220,10 @@ class Streaming implements Dispatcher.DispatchHandler, StreamFlow {
   }
 }
 
+function isEmpty(body: Readable): boolean {
+  return body instanceof IncomingMessage && !carriesBody(body.rawHeaders);
+}
+
 /** Whether a message with these headers, as received, has a body (RFC 9112 §6.3): it is framed, and not empty by its own words. */
 function carriesBody(headers: RawHeaders): boolean {
   for (let index = 0; index + 1 < headers.length; index += 2) {
@@ -195,7 +234,7 @@ function carriesBody(headers: RawHeaders): boolean {
   return false;
 }
 
-function isBrokenOff(body: Readable | null): boolean {
+function isBrokenOff(body: Readable | Uint8Array | null): boolean {
   // undici takes the socket away from a body that it destroys itself, so this is the caller's doing.
   return body instanceof IncomingMessage && (body.socket as Socket | null)?.destroyed === true;
 }

@@ -1,7 +1,6 @@
-import { Readable } from 'node:stream';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type ApplicationId, type Log, PlatformError } from '@bulkhead/base';
-import { type Egress, httpErrors, pipeTo, readBytes, type StreamOutcome } from '@bulkhead/http';
+import { type ApplicationId, type Clock, type Log, PlatformError } from '@bulkhead/base';
+import { type Egress, httpErrors, pipeTo, readBytes, type StreamOutcome, type StreamRequest } from '@bulkhead/http';
 import type { Database } from '@bulkhead/postgres';
 import type { ApiKeyPrincipal, BearerPrincipal, RequestContext } from '../access/index.ts';
 import { apiBaseUrl, placeCredential, type UpstreamService } from '../services/index.ts';
@@ -13,14 +12,24 @@ import { readForwardedAccount } from './passthrough-store.ts';
 import { headerValue, upstreamHeaders } from './request-headers.ts';
 import { type ApiBase, apiBase, upstreamTarget, type WantedTarget } from './target.ts';
 import { assertAllowed, isLimited } from './token-limits.ts';
+import { watchUpload } from './upload-watch.ts';
+import type { UpstreamLimits } from './upstream-limits.ts';
 
 export interface ForwardOptions {
   readonly db: Database;
   readonly egress: Pick<Egress, 'stream'>;
   readonly refresher: Pick<CredentialRefresher, 'currentCredential' | 'forceRefresh'>;
   readonly log: Log;
-  /** Longest time that a body which is kept may take to arrive, in milliseconds. Default 10,000. */
+  readonly clock: Clock;
+  /** Longest time that a body which is kept may take to arrive, and that one on its way may rest, in milliseconds. Default 10,000. */
   readonly bodyMsMax?: number;
+  /** Of the service: until the head of its answer, and between two pieces. Defaults of egress. */
+  readonly upstreamTimes?: Pick<StreamRequest, 'headersTimeoutMs' | 'bodyIdleTimeoutMs'>;
+}
+
+/** What the calls of a process share. */
+export interface ForwardParts extends ForwardOptions {
+  readonly limits: UpstreamLimits;
 }
 
 /** A call as a caller wants it, before anything of ours is known. */
@@ -31,6 +40,8 @@ export interface WantedCall {
   readonly headers: readonly string[];
   readonly message: IncomingMessage;
   readonly response: ServerResponse;
+  /** The caller wants to ask although the service has told the account to wait. */
+  readonly ignoresLimit: boolean;
   /** The place, told where the API is; refuses what is not there. */
   readonly place: (base: ApiBase) => { readonly target: WantedTarget; readonly isRelative: boolean };
 }
@@ -52,7 +63,7 @@ type Body =
  * Sends one call to the upstream API of an account and streams the answer back. Throws before the first byte of the answer:
  * `not_found`, `passthrough.*`, `vault.*`, `egress.*`; after it a broken answer breaks the caller's connection.
  */
-export async function forwardCall(options: ForwardOptions, context: ForwardContext, call: WantedCall): Promise<void> {
+export async function forwardCall(options: ForwardParts, context: ForwardContext, call: WantedCall): Promise<void> {
   const { applicationId, principal } = context;
   const account = await readForwardedAccount(options.db, applicationId, call.accountId);
   if (account === null) throw httpErrors('not_found');
@@ -63,6 +74,7 @@ export async function forwardCall(options: ForwardOptions, context: ForwardConte
 
   // For most services the place is known, and so refused, before the credential is opened.
   const early = service.quirks.baseUrlFrom === undefined ? locate(principal, call, apiBase(apiBaseUrl(service))) : null;
+  if (!call.ignoresLimit) options.limits.assertNotLimited(applicationId, call.accountId);
   const use = usable(await options.refresher.currentCredential(credential, credential), call.accountId);
   const kept = use.credential.type === 'oauth2' ? use.credential.kept : {};
   const located = early ?? locate(principal, call, apiBase(apiBaseUrl(service, kept)));
@@ -112,14 +124,14 @@ async function bodyOf({ headers, message }: WantedCall, refreshable: boolean, ms
 }
 
 class Sending {
-  readonly #options: ForwardOptions;
+  readonly #options: ForwardParts;
   readonly #context: ForwardContext;
   readonly #call: WantedCall;
   readonly #service: UpstreamService;
   readonly #located: Located;
   readonly #body: Body;
 
-  constructor(options: ForwardOptions, context: ForwardContext, call: WantedCall, service: UpstreamService, located: Located, body: Body) {
+  constructor(options: ForwardParts, context: ForwardContext, call: WantedCall, service: UpstreamService, located: Located, body: Body) {
     this.#options = options;
     this.#context = context;
     this.#call = call;
@@ -168,11 +180,14 @@ class Sending {
   #sink() {
     const origin = browserOrigin(this.#call);
     return pipeTo(this.#call.response, {
-      transformHeaders: (headers) => answerHeaders(headers, { origin, requestId: this.#context.requestId }),
+      transformHeaders: (headers, status) => {
+        this.#options.limits.note(this.#context.applicationId, this.#call.accountId, status, headers);
+        return answerHeaders(headers, { origin, requestId: this.#context.requestId });
+      },
     });
   }
 
-  #send(use: Usable, sink: ReturnType<typeof pipeTo>): Promise<StreamOutcome> {
+  async #send(use: Usable, sink: ReturnType<typeof pipeTo>): Promise<StreamOutcome> {
     const { origin, target } = this.#located;
     const placed = placeCredential(this.#service, use.credential, origin + target);
     const { auth } = this.#service.definition;
@@ -182,28 +197,30 @@ class Sending {
       isLimited: isLimited(this.#context.principal),
     });
     const tenant: ApplicationId = this.#context.applicationId;
-    return this.#options.egress.stream(
-      {
-        url: origin,
-        target: placed.url.slice(origin.length),
-        policy: 'upstream',
-        tenant,
-        method: this.#call.method,
-        headers,
-        body: this.#bodyStream(),
-      },
-      sink,
-    );
+    const request: StreamRequest = {
+      url: origin,
+      target: placed.url.slice(origin.length),
+      policy: 'upstream',
+      tenant,
+      method: this.#call.method,
+      headers,
+      body: this.#body.kind === 'none' ? null : this.#body.kind === 'bytes' ? this.#body.bytes : this.#body.stream,
+      ...this.#options.upstreamTimes,
+    };
+    return this.#body.kind === 'stream' ? this.#sendWatched(request, sink) : this.#options.egress.stream(request, sink);
   }
 
-  #bodyStream(): Readable | null {
-    switch (this.#body.kind) {
-      case 'none':
-        return null;
-      case 'bytes':
-        return Readable.from([this.#body.bytes], { objectMode: false });
-      case 'stream':
-        return this.#body.stream;
+  /** A caller that stops in the middle of its body does not hold the service's connection; it hears why where it can. */
+  async #sendWatched(request: StreamRequest, sink: ReturnType<typeof pipeTo>): Promise<StreamOutcome> {
+    const ms = this.#options.bodyMsMax ?? BODY_MS_MAX;
+    const watch = watchUpload(this.#call.message, ms);
+    try {
+      const outcome = await this.#options.egress.stream({ ...request, signal: watch.signal }, sink);
+      if (!watch.signal.aborted || this.#call.response.destroyed) return outcome;
+      this.#call.response.shouldKeepAlive = false;
+      throw httpErrors('request.too_slow', { params: { limit: Math.ceil(ms / 1000) } });
+    } finally {
+      watch.stop();
     }
   }
 }

@@ -1,1 +1,2 @@
+export type { ForwardOptions } from './forward-call.ts';
 export { passthroughRoutes } from './passthrough-routes.ts';

@@ -13,6 +13,11 @@ export const passthroughErrors = defineErrors({
     wire: 'permission_denied',
     text: 'This token does not allow this call: its limits on method, path or origin exclude it.',
   },
+  'passthrough.upstream_limited': {
+    status: 429,
+    wire: 'too_many_service_requests',
+    text: 'The service has asked this account to wait; {seconds} seconds are left. To ask it all the same, send X-Bulkhead-Upstream-Limit: ignore.',
+  },
   'passthrough.target_malformed': { status: 400, wire: 'invalid_parameters', text: 'The address of the call cannot be used: {problem}.' },
   'passthrough.elsewhere': {
     status: 400,

@@ -6,6 +6,7 @@ import { forwardCall, type ForwardOptions } from './forward-call.ts';
 import { passthroughErrors } from './passthrough-errors.ts';
 import { parseRawHeaders, withHeaders } from './request-headers.ts';
 import { proxyTarget, rawUriTarget } from './target.ts';
+import { UpstreamLimits } from './upstream-limits.ts';
 
 const COMMON = {
   credentials: ['api_key', 'bearer'],
@@ -34,18 +35,25 @@ function rawHeader({ message }: RawRequest, name: string): string | undefined {
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
+/** `X-Bulkhead-Upstream-Limit: ignore`: the service is asked although it told the account to wait. */
+function ignoresLimit(raw: RawRequest): boolean {
+  return rawHeader(raw, 'x-bulkhead-upstream-limit')?.trim().toLowerCase() === 'ignore';
+}
+
 export function passthroughRoutes(options: ForwardOptions): AnyRoute[] {
+  const parts = { ...options, limits: new UpstreamLimits(options.clock) };
   async function proxied(
     context: RequestContext<ApiKeyPrincipal | BearerPrincipal>,
     named: string,
     raw: RawRequest,
   ): Promise<typeof ALREADY_SENT> {
-    await forwardCall(options, context, {
+    await forwardCall(parts, context, {
       accountId: accountIdOf(context, named),
       method: raw.message.method ?? 'GET',
       headers: raw.message.rawHeaders,
       message: raw.message,
       response: raw.response,
+      ignoresLimit: ignoresLimit(raw),
       place: () => ({ target: proxyTarget(raw.target), isRelative: true }),
     });
     return ALREADY_SENT;
@@ -83,12 +91,13 @@ export function passthroughRoutes(options: ForwardOptions): AnyRoute[] {
         if (uri === undefined || uri.trim() === '')
           throw passthroughErrors('passthrough.header_malformed', { params: { header: 'X-Kloudless-Raw-URI', problem: 'is missing' } });
         const query = raw.target.includes('?') ? raw.target.slice(raw.target.indexOf('?') + 1) : '';
-        await forwardCall(options, context, {
+        await forwardCall(parts, context, {
           accountId: accountIdOf(context, params.account_id),
           method: rawMethod(rawHeader(raw, 'x-kloudless-raw-method')),
           headers: withHeaders(raw.message.rawHeaders, parseRawHeaders(rawHeader(raw, 'x-kloudless-raw-headers'))),
           message: raw.message,
           response: raw.response,
+          ignoresLimit: ignoresLimit(raw),
           place: (base) => rawUriTarget(query === '' ? uri : uri.trim() + (uri.includes('?') ? '&' : '?') + query, base),
         });
         return ALREADY_SENT;

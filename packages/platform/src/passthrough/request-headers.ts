@@ -11,6 +11,9 @@ const STEERING = new Set([
   'x-original-method',
 ]);
 
+/** Spoken to us, or of the caller's browser. */
+const OURS = /^(?:x-kloudless-|x-bulkhead-|sec-)/;
+
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const RAW_HEADERS_MAX = 100;
@@ -32,7 +35,7 @@ export function upstreamHeaders(headers: RawHeaders, { credential, reserved, isL
   for (let at = 0; at + 1 < passed.length; at += 2) {
     const name = plainName(passed[at]!);
     // A proof (RFC 9449) was made for us, by the caller's key.
-    if (name === 'dpop' || ours.has(name) || name.startsWith('x-kloudless-') || name.startsWith('sec-')) continue;
+    if (name === 'dpop' || ours.has(name) || OURS.test(name)) continue;
     if (isLimited && STEERING.has(name)) continue;
     kept.push(passed[at]!, passed[at + 1]!);
   }

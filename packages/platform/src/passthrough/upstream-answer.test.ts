@@ -58,6 +58,22 @@ describe('an upstream that', () => {
     expect(endpoint.requests).toHaveLength(1);
   });
 
+  test('answers 401 to twenty-five calls at once is asked again by each, with one renewed credential', async () => {
+    const arrived: (() => void)[] = [];
+    upstream.answer = (seen, response) => {
+      if (seen.headers.authorization === 'Bearer access-2') return sendJson(response, 200, { body: seen.body });
+      // All of them are on their way with the old credential before the first is refused.
+      arrived.push(() => sendJson(response, 401, {}));
+      if (arrived.length === 25) for (const refuse of arrived) refuse();
+    };
+    const answers = await Promise.all(
+      Array.from({ length: 25 }, (_, at) => call('POST', proxy('/x'), { ...key, 'content-length': String(String(at).length) }, String(at))),
+    );
+    expect(answers.map(({ status, body }) => [status, body])).toEqual(answers.map((_, at) => [200, `{"body":"${at}"}`]));
+    expect(endpoint.requests).toHaveLength(1);
+    expect(upstream.seen).toHaveLength(50);
+  });
+
   test('answers 401 to the renewed credential too is believed', async () => {
     upstream.answer = (seen, response) =>
       sendJson(response, 401, { said: seen.headers.authorization }, { 'www-authenticate': 'Bearer realm="up"' });
