@@ -52,13 +52,15 @@ export class TokenWorld implements AsyncDisposable {
     this.url = url;
   }
 
-  /** `db`: another pool on the same database makes a second process of it. */
-  static async create(options: { readonly tenants?: TenantWorld; readonly db?: Database } = {}): Promise<TokenWorld> {
+  /** `db`: another pool on the same database makes a second process of it. `publicUrl`: as if behind a proxy; default: where it listens. */
+  static async create(
+    options: { readonly tenants?: TenantWorld; readonly db?: Database; readonly publicUrl?: string } = {},
+  ): Promise<TokenWorld> {
     const tenants = options.tenants ?? (await tenantWorld());
     const { clock } = tenants;
     const db = options.db ?? tenants.database.database;
     let url = '';
-    const parts = { db, clock, log: silentLog, publicUrl: () => url, authenticateApiKey: apiKeyAuthenticator({ db }) };
+    const parts = { db, clock, log: silentLog, publicUrl: () => options.publicUrl ?? url, authenticateApiKey: apiKeyAuthenticator({ db }) };
     const server = await createServer<RequestContext>({
       routes: tokenRoutes(parts),
       log: silentLog,

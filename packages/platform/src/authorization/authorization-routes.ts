@@ -72,7 +72,6 @@ export function authorizationRoutes(given: AuthorizationOptions): AnyRoute[] {
       body: pushedBody,
       bodyForm: 'form-or-json',
       errors: 'oauth',
-      idempotent: false,
       answers: { 201: pushedAuthorizationAnswer },
       handler: async (context, { body }) => {
         const { requestUri, expiresIn } = await pushAuthorizationRequest(options, context, body);

@@ -43,6 +43,8 @@ export function idempotencyStore({ db, vault, clock }: { db: Database; vault: Va
   const scopeOf = (context: RequestContext): Scope | null => {
     const principal: Principal | null = context.principal;
     if (principal === null) return null;
+    // Whoever knows the client_id is this client: a key of one would be everybody's.
+    if (principal.kind === 'client' && principal.apiKeyId === null) return null;
     if (principal.kind === 'meta_token')
       return {
         within: (work) => db.withOrganization(principal.organizationId, work),

@@ -35,7 +35,6 @@ export function tokenRoutes(parts: GrantParts): AnyRoute[] {
       answers: { 200: tokenResponse },
       errors: 'oauth',
       cors: true,
-      idempotent: false,
       handler: async (context, { query, body }) => ({
         status: 200,
         body: await issueToken(parts, context, query, body),
@@ -84,6 +83,7 @@ export function tokenRoutes(parts: GrantParts): AnyRoute[] {
       bodyForm: 'form-or-json',
       answers: { 200: introspectionResponse },
       errors: 'oauth',
+      // It changes nothing, and what it says must be true now, not yesterday.
       idempotent: false,
       handler: async (context, { body }) => ({ status: 200, body: await introspectToken(parts, context, body.token) }),
     }),
@@ -101,7 +101,6 @@ export function tokenRoutes(parts: GrantParts): AnyRoute[] {
       answers: { 200: null },
       errors: 'oauth',
       cors: true,
-      idempotent: false,
       handler: async (context, { body }) => {
         await revokeToken(parts, context, body.token);
         return { status: 200 };
