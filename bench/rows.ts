@@ -2,6 +2,7 @@ import type { Row } from './row.ts';
 import { clone100k } from './rows/clone-100k.ts';
 import { clone } from './rows/clone.ts';
 import { exchange } from './rows/exchange.ts';
+import { incident } from './rows/incident.ts';
 import { lookup10m } from './rows/lookup-10m.ts';
 import { me1 } from './rows/me-1.ts';
 import { me32 } from './rows/me-32.ts';
@@ -13,4 +14,18 @@ import { start } from './rows/start.ts';
 import { streamRss } from './rows/stream-rss.ts';
 
 /** Every row, in the order in which they run. */
-export const rows: readonly Row[] = [me32, me1, proxy32, proxy1, streamRss, rls, clone, clone100k, exchange, lookup10m, refresh100, start];
+export const rows: readonly Row[] = [
+  me32,
+  me1,
+  proxy32,
+  proxy1,
+  streamRss,
+  rls,
+  clone,
+  clone100k,
+  exchange,
+  lookup10m,
+  refresh100,
+  incident,
+  start,
+];
