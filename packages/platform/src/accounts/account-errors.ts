@@ -14,6 +14,11 @@ export const accountErrors = defineErrors({
     text: 'The connection was not confirmed in time, or the account was removed since. Connect the account again.',
   },
   'account.unknown_service': { status: 400, wire: 'invalid_parameters', text: 'This Application has no service "{service}".' },
+  'account.exists': {
+    status: 409,
+    wire: 'conflict',
+    text: 'This Application has an account "{account}" of this service already ({id}), with another credential, and a name alone does not say whether it is the same one. Give its "identity_id", or PATCH /v1/accounts/{id}, to replace the credential; give another "account" for another account.',
+  },
   'account.missing_field': { status: 400, wire: 'invalid_parameters', text: '"{field}" is required for this service.' },
   'account.service_fixed': {
     status: 400,

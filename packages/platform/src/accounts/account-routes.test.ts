@@ -223,9 +223,9 @@ describe('POST /v1/accounts (import)', () => {
     expect((await call('GET', `/${pier.json.id}?retrieve_tokens=true`, key)).json).toMatchObject({ token: 'ann', token_secret: 'pass' });
   });
 
-  test('again for the same account replaces its tokens and keeps its id', async () => {
-    const first = await call('POST', '', key, { account: 'ann', service: 'harbour', token: 'up-1' });
-    const second = await call('POST', '', key, { account: 'ann', service: 'harbour', token: 'up-9' });
+  test('again for the same identity replaces its tokens and keeps its id', async () => {
+    const first = await call('POST', '', key, { account: 'ann', identity_id: 'u-1', service: 'harbour', token: 'up-1' });
+    const second = await call('POST', '', key, { account: 'ann', identity_id: 'u-1', service: 'harbour', token: 'up-9' });
     expect(second.json.id).toBe(first.json.id);
     expect((await call('GET', `/${first.json.id}?retrieve_tokens=true`, key)).json).toMatchObject({ token: 'up-9', refresh_token: null });
     const rows = await world.database.database.tenantQuery(
@@ -233,6 +233,53 @@ describe('POST /v1/accounts (import)', () => {
       sql`select 1 from credentials where application_id = ${application}`,
     );
     expect(rows).toHaveLength(1);
+  });
+
+  describe('C4 under a name that an account has already', () => {
+    test.each<[string, Record<string, string>, Record<string, string>]>([
+      ['another token', { service: 'harbour', token: 'up-1', refresh_token: 'up-2' }, { token: 'up-9', refresh_token: 'up-8' }],
+      ['another key', { service: 'lantern', token: 'key-1' }, { token: 'key-2' }],
+      ['another user', { service: 'pier', token: 'ann', token_secret: 'pass' }, { token: 'eve', token_secret: 'pass' }],
+    ])('%s is refused and changes nothing', async (_, first, other) => {
+      const { json } = await call('POST', '', key, { account: 'ann', ...first });
+      const refused = await call('POST', '', key, { account: 'ann', ...first, ...other });
+      expect([refused.status, refused.json.field]).toEqual([409, 'account']);
+      expect(refused.text).toContain(String(json.id));
+      expect(refused.text).not.toContain(other['token']!);
+      expect((await call('GET', `/${json.id}?retrieve_tokens=true`, key)).json).toMatchObject({ token: first['token'] });
+      expect(
+        await world.database.database.tenantQuery(application, sql`select 1 from credentials where application_id = ${application}`),
+      ).toHaveLength(1);
+    });
+
+    test.each<[string, Record<string, string>, Record<string, string>]>([
+      ['the same token', { service: 'harbour', token: 'up-1' }, {}],
+      ['a newer token of the same grant', { service: 'harbour', token: 'up-1', refresh_token: 'up-2' }, { token: 'up-9' }],
+      ['the same key', { service: 'lantern', token: 'key-1' }, {}],
+      ['a new password of the same user', { service: 'pier', token: 'ann', token_secret: 'pass' }, { token_secret: 'other' }],
+      [
+        'another token, under the identity that the name stood for',
+        { service: 'harbour', token: 'up-1' },
+        { token: 'up-9', identity_id: 'ann' },
+      ],
+    ])('control: %s is the same account', async (_, first, other) => {
+      const { json } = await call('POST', '', key, { account: 'ann', ...first });
+      const again = await call('POST', '', key, { account: 'ann', ...first, ...other });
+      expect([again.status, again.json.id]).toEqual([201, json.id]);
+    });
+
+    test('of ten imports at the same moment one makes the account, and nobody else replaces it', async () => {
+      const answers = await Promise.all(
+        Array.from({ length: 10 }, (_, at) => call('POST', '', key, { account: 'ann', service: 'harbour', token: `up-${at}` })),
+      );
+      expect(answers.map(({ status }) => status).toSorted()).toEqual([201, ...Array.from({ length: 9 }, () => 409)]);
+    });
+
+    test("a person who is connected is not replaced by an import under that person's id", async () => {
+      const id = await add('ann');
+      expect((await call('POST', '', key, { account: 'ann', service: 'harbour', token: 'up-9' })).status).toBe(409);
+      expect((await call('GET', `/${id}?retrieve_tokens=true`, key)).json).toMatchObject({ token: 'access-ann' });
+    });
   });
 
   test.each([

@@ -1,4 +1,4 @@
-import { PlatformError, Secret } from '@bulkhead/base';
+import { constantTimeEqual, PlatformError, Secret, sha256 } from '@bulkhead/base';
 import { apiBaseUrl, type UpstreamService } from '../services/index.ts';
 import type { NewCredential, OpenCredential } from '../vault/index.ts';
 import { accountErrors } from './account-errors.ts';
@@ -58,6 +58,22 @@ export function credentialFrom(
       };
     }
   }
+}
+
+/** Whether two credentials show by themselves that they open the same account: one key, one user name, a token of one grant. */
+export function opensTheSame(given: NewCredential, stored: OpenCredential): boolean {
+  if ('apiKey' in given) return stored.type === 'api_key' && sameSecret(given.apiKey, stored.key);
+  if ('password' in given) return stored.type === 'basic' && given.username === stored.username;
+  if (stored.type !== 'oauth2') return false;
+  const { refreshToken } = given;
+  return (
+    sameSecret(given.accessToken, stored.accessToken) ||
+    (refreshToken !== undefined && stored.refreshToken !== null && sameSecret(refreshToken, stored.refreshToken))
+  );
+}
+
+function sameSecret(one: Secret, other: Secret): boolean {
+  return constantTimeEqual(sha256(one.reveal()), sha256(other.reveal()));
 }
 
 /** The address of the account's API, where the service has one per account (`instance_url`): named by the caller, checked as any. */

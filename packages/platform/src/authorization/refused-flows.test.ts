@@ -1,4 +1,5 @@
 import { applicationId as applicationIds } from '@bulkhead/base';
+import { sql } from '@bulkhead/postgres';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { answerOf, type ConnectApplication, ConnectWorld, REDIRECT_URI } from '../../test/connect-world.ts';
 import { leftBy } from '../../test/stored-rows.ts';
@@ -332,5 +333,103 @@ describe('a request that names no Application leaves nothing at all', () => {
       expect((await new Visitor().get(connect.startUrl(application), { 'sec-purpose': 'prefetch' })).status).toBe(503);
     });
     expect([left.audit, left.tables]).toEqual([[], []]);
+  });
+});
+
+/** What of a connection is stored for an Application. */
+async function countOf({ id }: ConnectApplication): Promise<Readonly<Record<string, number>>> {
+  return connect.world.database.database.withSystem('count', async (tx) => {
+    const counted: Record<string, number> = {};
+    for (const table of ['accounts', 'credentials', 'pending_connections', 'authorization_codes', 'tasks']) {
+      const rows = await tx.query(sql`select 1 from ${sql.identifier(table)} where application_id = ${id}`);
+      counted[table] = rows.length;
+    }
+    return counted;
+  });
+}
+
+describe('C1 a pushed flow that another user tries to finish', () => {
+  it('the person who was sent the link signs in, but her session cannot redeem what was begun for another; all of it is gone in a quarter of an hour', async () => {
+    const own = await connect.application();
+    const eve = new Visitor();
+    const begun = await eve.get(useUrl(own, await pushed({ end_user: 'ada' }, own)));
+    const done = await connect.approve(eve, begun);
+    for (const endUser of ['eve', '', 'ADA', 'ada ', 'ada\u0301']) {
+      const refused = await leftBy(connect.world, async () => {
+        const answer = await connect.redeem(own, done.location, endUser === '' ? {} : { end_user: endUser });
+        expect([answer.status, answer.json.error]).toEqual([400, 'invalid_grant']);
+      });
+      expect(refused.audit.map(({ action, actor, detail }) => [action, actor.kind, detail['reason'], detail['text']])).toEqual([
+        ['account.connect_refused', 'client', 'grant.invalid', 'authorization code, misused: another end_user'],
+      ]);
+      expect(refused.tables).toEqual([]);
+      expect(refused.dump).not.toContain(answerOf(done.location).get('code')!);
+    }
+    expect(await countOf(own)).toEqual({ accounts: 1, credentials: 1, pending_connections: 1, authorization_codes: 1, tasks: 1 });
+    connect.world.clock.advance(16 * 60_000);
+    await connect.world.platform.runDueTasks();
+    expect(await countOf(own)).toEqual({ accounts: 0, credentials: 0, pending_connections: 0, authorization_codes: 0, tasks: 0 });
+  });
+
+  it('control: the one it was pushed for redeems it after all these tries', async () => {
+    const own = await connect.application();
+    const begun = new Visitor();
+    const done = await connect.approve(begun, await begun.get(useUrl(own, await pushed({ end_user: 'ada' }, own))));
+    expect((await connect.redeem(own, done.location, { end_user: 'eve' })).status).toBe(400);
+    expect((await connect.redeem(own, done.location, { end_user: 'ada' })).json.end_user).toBe('ada');
+  });
+
+  it('of two browsers that open the link at once one goes on, and only that one ends the flow', async () => {
+    const requestUri = await pushed({ end_user: 'ada' });
+    const visitors = [new Visitor(), new Visitor()];
+    const begun = await Promise.all(visitors.map((visitor) => visitor.get(useUrl(application, requestUri))));
+    expect(begun.map(({ status }) => status).toSorted()).toEqual([303, 400]);
+    const winner = begun.findIndex(({ status }) => status === 303);
+    const back = connect.upstream.approve(begun[winner]!.location);
+    expect((await visitors[1 - winner]!.get(back)).status).toBe(403);
+  });
+
+  it('a redirect URI, PKCE verifier or client of somebody else redeems nothing, and is recorded', async () => {
+    const done = await connect.connect(application);
+    for (const [field, value, text] of [
+      ['redirect_uri', 'https://evil.example', 'another redirect_uri'],
+      ['code_verifier', 'A'.repeat(43), 'another code_verifier'],
+    ] as const) {
+      const refused = await leftBy(connect.world, async () => {
+        expect((await connect.redeem(application, done.location, { [field]: value })).json.error).toBe('invalid_grant');
+      });
+      expect(refused.audit.map(({ detail }) => detail['text'])).toEqual([`authorization code, misused: ${text}`]);
+      expect(refused.tables).toEqual([]);
+    }
+    expect((await connect.redeem(application, done.location)).status).toBe(200);
+  });
+});
+
+describe('C2, C3 an answer that comes ten times at once, to two processes', () => {
+  it('is redeemed at the service once', async () => {
+    const other = await connect.world.beside();
+    const own = await connect.application();
+    const visitor = new Visitor();
+    const back = await approved(visitor, own);
+    const left = await leftBy(connect.world, async () => {
+      const answers = await Promise.all(
+        Array.from({ length: 10 }, async (_, at) => {
+          const tab = new Visitor();
+          for (const [name, value] of visitor.cookies) tab.cookies.set(name, value);
+          return tab.get(at % 2 === 0 ? back : back.replace(connect.url, other.url));
+        }),
+      );
+      expect(answers.filter(({ location }) => location.includes('code=')).length).toBe(1);
+    });
+    expect(connect.upstream.tokenRequests).toBe(1);
+    expect(left.audit.map(({ action }) => action).toSorted()).toEqual([
+      'account.authorize',
+      ...Array.from({ length: 9 }, () => 'account.connect_refused'),
+    ]);
+  });
+
+  it('control: two answers of two flows are redeemed twice', async () => {
+    for (const visitor of [new Visitor(), new Visitor()]) await visitor.get(await approved(visitor));
+    expect(connect.upstream.tokenRequests).toBe(2);
   });
 });

@@ -1,14 +1,16 @@
+import { PlatformError } from '@bulkhead/base';
+import type { Database } from '@bulkhead/postgres';
 import { AUTHORIZATION_CODE, type AuthorizationCodeRequest, authorizationCodeRequest, matchesChallenge } from '@bulkhead/protocol';
 import { confirmAccount } from '../../accounts/index.ts';
 import { getApplicationSettings } from '../../applications/index.ts';
-import { audit } from '../../audit/index.ts';
+import { appendAudit, audit } from '../../audit/index.ts';
 import { type AuthorizationCode, consumeCode, findGrantOfCode, holdAccountOfCode } from '../authorization-code-store.ts';
 import { endReusedGrant } from '../end-reused-grant.ts';
 import { insertGrant } from '../grant-store.ts';
 import { issueGrantTokens } from '../issue-grant-tokens.ts';
 import { authorizationCode, grantId } from '../token-credentials.ts';
 import { tokenErrors } from '../token-errors.ts';
-import { tokenGrant } from '../token-grant.ts';
+import { type ClientContext, tokenGrant } from '../token-grant.ts';
 
 /** RFC 6749 §4.1.3, RFC 7636 §4.6. Redeeming makes the account live. */
 export const authorizationCodeGrant = tokenGrant({
@@ -22,7 +24,7 @@ export const authorizationCodeGrant = tokenGrant({
     const id = grantId.generate();
     const confidential = context.principal.apiKeyId !== null;
 
-    const answer = await db.withTenant(applicationId, async (tx) => {
+    const redeeming = db.withTenant(applicationId, async (tx) => {
       const [settings, , code] = await Promise.all([
         getApplicationSettings(tx, applicationId),
         holdAccountOfCode(tx, applicationId, hash),
@@ -36,7 +38,7 @@ export const authorizationCodeGrant = tokenGrant({
       }
       // Thrown from here on, a refusal rolls back and the code stays unspent: only its rightful holder can spend it.
       const difference = differenceOf(code, request, { confidential, pkceRequired: settings.pkceRequired, dpopJkt });
-      if (difference !== null) throw refused(difference);
+      if (difference !== null) throw misused(difference);
       const { accountId, credentialId, scope, endUser } = code;
       await confirmAccount(tx, { applicationId, accountId, credentialId, now });
       const grant = { grantId: id, accountId, scope, endUser, confidential, dpopJkt };
@@ -45,6 +47,10 @@ export const authorizationCodeGrant = tokenGrant({
       const tokens = await issueGrantTokens(tx, { applicationId, grant, scope, lifetime, dpopJkt, now });
       await audit(tx, context, { target: id, detail: { grant_type: AUTHORIZATION_CODE, account_id: accountId, lifetime } });
       return { grant, tokens };
+    });
+    const answer = await redeeming.catch(async (thrown: unknown) => {
+      await recordMisused(db, context, thrown);
+      throw thrown;
     });
     if (answer === null) throw refused('unknown, expired or used');
 
@@ -83,4 +89,25 @@ function differenceOf(
 
 function refused(detail: string) {
   return tokenErrors('grant.invalid', { detail: `authorization code: ${detail}` });
+}
+
+/** A code that is good, in a request that is not its holder's: somebody tries to finish what another began (C1). */
+function misused(difference: string) {
+  return tokenErrors('grant.invalid', { detail: `${MISUSED}${difference}` });
+}
+
+const MISUSED = 'authorization code, misused: ';
+
+/** Kept in a transaction of its own: the one of the refusal is undone, so that the code stays good for its holder. */
+async function recordMisused(db: Database, context: ClientContext, thrown: unknown): Promise<void> {
+  if (!(thrown instanceof PlatformError) || thrown.detail?.startsWith(MISUSED) !== true) return;
+  const { applicationId, actor, now, requestId } = context;
+  const detail = { reason: thrown.code, text: thrown.detail };
+  try {
+    await db.withTenant(applicationId, (tx) =>
+      appendAudit(tx, { applicationId, actor, action: 'account.connect_refused', at: now, requestId, detail }),
+    );
+  } catch (cause) {
+    context.log.error('a refused authorization code could not be recorded', { application: applicationId, err: cause });
+  }
 }
