@@ -58,6 +58,7 @@ export {
   type RootRotationResult,
   rotateDataKeys,
   rotateRootKey,
+  SEALED_COLUMNS,
 } from './keys/index.ts';
 export {
   ApplicationKeyFolder,

@@ -8,6 +8,8 @@ export interface CreateDatabaseOptions {
   readonly name: string;
   /** A database nobody is connected to, whose roles were ensured. */
   readonly template: string;
+  /** Puts whoever is connected to the template out first, and lets nobody in while it is copied. Default: the copy is refused then. */
+  readonly disconnect?: boolean;
 }
 
 /** A copy of `template`, let open to the roles as `ensureRoles` does (rights on a database are not copied). Tests live on it. */
@@ -15,7 +17,17 @@ export async function createDatabaseFrom(options: CreateDatabaseOptions): Promis
   const name = quoteIdentifier(options.name);
   const client = await connect(options.adminUrl, 'bulkhead-admin');
   try {
-    await client.query(`create database ${name} template ${quoteIdentifier(options.template)}`);
+    const template = quoteIdentifier(options.template);
+    if (options.disconnect === true) {
+      await client.query(`alter database ${template} allow_connections false`);
+      await client.query('select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1', [options.template]);
+    }
+    try {
+      await client.query(`create database ${name} template ${template}`);
+    } finally {
+      if (options.disconnect === true) await client.query(`alter database ${template} allow_connections true`);
+    }
+    await client.query(`alter database ${name} allow_connections true`);
     await client.query(
       `revoke all on database ${name} from public; grant create, connect, temporary on database ${name} to ${ownerRole}; grant connect on database ${name} to ${servingRoles.join(', ')}`,
     );

@@ -20,6 +20,8 @@ export interface TestDatabase {
     readonly listenUrl: Secret;
     readonly preparedStatements: boolean;
   };
+  /** A copy of the database as it is now, as of a dump that was restored elsewhere. Who is connected is put out meanwhile. */
+  copy(): Promise<TestDatabase>;
   /** Closes the pools and drops the database. */
   close(): Promise<void>;
 }
@@ -49,9 +51,14 @@ export async function testCluster(): Promise<TestCluster> {
  * other tests but the roles. The suite must run under the repository's vitest configuration, which starts the cluster.
  */
 export async function testDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
+  const { template } = await testCluster();
+  return databaseFrom({ template, disconnect: false }, options);
+}
+
+async function databaseFrom(source: { template: string; disconnect: boolean }, options: TestDatabaseOptions): Promise<TestDatabase> {
   const { adminUrl, template, preparedStatements, ...roleUrls } = await testCluster();
   const name = `test_${randomBase62(16).toLowerCase()}`;
-  await createDatabaseFrom({ adminUrl, name, template });
+  await createDatabaseFrom({ adminUrl, name, ...source });
   const here = (url: string): Secret => new Secret(url.replace(`/${template}?`, `/${name}?`));
   const urls = {
     ownerUrl: here(roleUrls.ownerUrl),
@@ -69,6 +76,7 @@ export async function testDatabase(options: TestDatabaseOptions = {}): Promise<T
     database,
     ownerUrl: urls.ownerUrl,
     urls,
+    copy: () => databaseFrom({ template: name, disconnect: true }, options),
     async close() {
       await database.close();
       await dropDatabase({ adminUrl, name });
