@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
+import { addAuditCommand } from './audit-command.ts';
 import { addDemoCommand } from './demo-command.ts';
 import { addKeysCommand } from './keys-command.ts';
 import { addMetaTokensCommand } from './meta-tokens-command.ts';
@@ -22,6 +23,7 @@ export function createProgram(): Command {
   addTokensCommand(program);
   addOrganizationsCommand(program);
   addKeysCommand(program);
+  addAuditCommand(program);
   addDemoCommand(program);
   program.addHelpText(
     'after',
