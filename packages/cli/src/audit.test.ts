@@ -60,13 +60,19 @@ describe('bulkhead audit', () => {
     expect([one.exitCode, one.stdout]).toEqual([1, expect.stringContaining(`TAMPERED: Entry ${id!.audit_id} was changed`)]);
     const all = await audit('verify', '--all', '--json');
     expect(all.exitCode).toBe(1);
-    const lines = all.stdout.trim().split('\n').map((line) => JSON.parse(line) as { id: string; ok: boolean; entry?: string });
+    const lines = all.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { id: string; ok: boolean; entry?: string });
     expect(lines.filter(({ ok }) => !ok)).toMatchObject([{ id: made[1], entry: id!.audit_id }]);
   });
 
   it('lists what was done, since when it is asked for', async () => {
     const listed = await audit('list', '--application', made[0]!, '--json');
-    const entries = listed.stdout.trim().split('\n').map((line) => JSON.parse(line) as { action: string; actor: { kind: string } });
+    const entries = listed.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { action: string; actor: { kind: string } });
     expect(entries[0]).toMatchObject({ action: 'application.created', actor: { kind: 'meta_token' } });
     expect((await audit('list', '--application', made[0]!)).stdout).toContain('application.created  meta_token:mtk');
     expect((await audit('list', '--application', made[0]!, '--since', '2100-01-01T00:00:00Z')).stdout).toBe('');
@@ -87,7 +93,10 @@ describe('bulkhead audit', () => {
     );
     await writeFile(heads, `${vanished}  1:${'0'.repeat(64)}  ok\n`);
     const gone = await audit('verify', '--all', '--heads', heads);
-    expect([gone.exitCode, gone.stdout]).toEqual([1, expect.stringContaining(`${vanished}  -  TAMPERED: there is no such log, and no organization`)]);
+    expect([gone.exitCode, gone.stdout]).toEqual([
+      1,
+      expect.stringContaining(`${vanished}  -  TAMPERED: there is no such log, and no organization`),
+    ]);
   });
 
   it.each([

@@ -91,15 +91,19 @@ interface Verdict {
 
 function verdictOf({ log, finding, head, entries, unsealed }: Verified): Verdict {
   if (finding !== null)
-    return { id: log.id, head: formatHead(head), ok: false, text: finding.text, ...(finding.auditId === undefined ? {} : { entry: finding.auditId }) };
+    return {
+      id: log.id,
+      head: formatHead(head),
+      ok: false,
+      text: finding.text,
+      ...(finding.auditId === undefined ? {} : { entry: finding.auditId }),
+    };
   const last = unsealed === 0 ? '' : `, the last ${unsealed} not sealed yet`;
   return { id: log.id, head: formatHead(head), ok: true, text: `${entries} ${entries === 1 ? 'entry' : 'entries'}${last}` };
 }
 
 function say({ json }: OneLog, verdict: Verdict): void {
-  const line = json
-    ? JSON.stringify(verdict)
-    : `${verdict.id}  ${verdict.head ?? '-'}  ${verdict.ok ? 'ok' : 'TAMPERED'}: ${verdict.text}`;
+  const line = json ? JSON.stringify(verdict) : `${verdict.id}  ${verdict.head ?? '-'}  ${verdict.ok ? 'ok' : 'TAMPERED'}: ${verdict.text}`;
   process.stdout.write(`${line}\n`);
 }
 
@@ -153,7 +157,8 @@ async function givenHeads({ head, heads }: VerifyOptions, one: AuditLogId | null
   }
   if (head !== undefined && one !== null) {
     const parsed = parseHead(head);
-    if (parsed === null) throw new UsageError(`--head: expected SEQ:DIGEST as "audit verify" prints it, such as 12:9f86d081…; got "${head}".`);
+    if (parsed === null)
+      throw new UsageError(`--head: expected SEQ:DIGEST as "audit verify" prints it, such as 12:9f86d081…; got "${head}".`);
     known.set(one.id, parsed);
   }
   return known;

@@ -52,6 +52,24 @@ export const httpErrors = defineErrors({
     oauth: 'invalid_request',
     text: 'Send exactly one Host, and a path as request target.',
   },
+  'request.bad_host': {
+    status: 400,
+    wire: 'bad_request',
+    oauth: 'invalid_request',
+    text: 'Host is a name or an address, with a port at most.',
+  },
+  'request.target_too_long': {
+    status: 414,
+    wire: 'request_too_large',
+    oauth: 'invalid_request',
+    text: 'The address of the request is longer than {limit} bytes.',
+  },
+  'request.compressed': {
+    status: 415,
+    wire: 'unsupported_media_type',
+    oauth: 'invalid_request',
+    text: 'Send the body as it is, without Content-Encoding.',
+  },
   'request.two_credentials': {
     status: 400,
     wire: 'bad_request',
@@ -103,6 +121,12 @@ export const httpErrors = defineErrors({
   },
   forbidden: { status: 403, wire: 'forbidden', oauth: 'access_denied', text: 'This credential does not include "{scope}".' },
   'method.not_allowed': { status: 405, wire: 'method_not_allowed', text: 'This address answers {allowed} only.' },
+  'server.overloaded': {
+    status: 503,
+    wire: 'service_not_available',
+    oauth: 'temporarily_unavailable',
+    text: 'More requests came than can be served at the moment. Try again after the time in Retry-After.',
+  },
   'server.draining': {
     status: 503,
     wire: 'service_not_available',

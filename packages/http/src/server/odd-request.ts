@@ -4,6 +4,8 @@ import type { PlatformError } from '@bulkhead/base';
 import { httpErrors } from './http-errors.ts';
 
 const HEADERS_MAX = 200;
+/** RFC 9110 §7.2: `uri-host [ ":" port ]`; no user, no path, no space, no list. */
+const HOST = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253}))(?::\d{1,5})?$/;
 
 /** Connections that an odd request came on. */
 const suspects = new WeakSet<Socket>();
@@ -13,15 +15,17 @@ const suspects = new WeakSet<Socket>();
  * closed after the answer: who wrote the one may have written it for somebody else's (RFC 9112 §11.2).
  * Throws `request.*`.
  */
-export function refuseOddRequest(message: IncomingMessage, response: ServerResponse): void {
-  const oddity = suspects.has(message.socket) ? malformed('An earlier request of this connection was refused.') : oddityOf(message);
+export function refuseOddRequest(message: IncomingMessage, response: ServerResponse, targetBytes: number): void {
+  const oddity = suspects.has(message.socket)
+    ? malformed('An earlier request of this connection was refused.')
+    : oddityOf(message, targetBytes);
   if (oddity === null) return;
   suspects.add(message.socket);
   response.shouldKeepAlive = false;
   throw oddity;
 }
 
-function oddityOf({ rawHeaders, headers, url }: IncomingMessage): PlatformError | null {
+function oddityOf({ rawHeaders, headers, url }: IncomingMessage, targetBytes: number): PlatformError | null {
   if (rawHeaders.length / 2 > HEADERS_MAX) return httpErrors('request.too_many_headers', { params: { limit: HEADERS_MAX } });
   let hosts = 0;
   let credentials = 0;
@@ -32,6 +36,8 @@ function oddityOf({ rawHeaders, headers, url }: IncomingMessage): PlatformError 
   }
   if (credentials > 1) return httpErrors('request.two_credentials');
   if (hosts !== 1 || !url?.startsWith('/')) return httpErrors('request.duplicate_host');
+  if (!HOST.test(headers.host ?? '')) return httpErrors('request.bad_host');
+  if (url.length > targetBytes) return httpErrors('request.target_too_long', { params: { limit: targetBytes } });
   // The parser undoes `chunked` alone and would hand the rest over as if it were the body (RFC 9112 §6.1).
   const coding = headers['transfer-encoding'];
   return coding === undefined || coding.toLowerCase() === 'chunked' ? null : malformed('A body comes with its length or in chunks only.');

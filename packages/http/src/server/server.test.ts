@@ -109,7 +109,7 @@ beforeAll(async () => {
     routes,
     log: silentLog,
     bodyBytesMax: 1000,
-    bodyMsMax: 200,
+    limits: { bodyMs: 200 },
     drainMsMax: 300,
     open: async () => ({}),
     close: () => undefined,

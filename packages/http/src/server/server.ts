@@ -5,15 +5,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Log, PlatformError } from '@bulkhead/base';
 import cors from '@fastify/cors';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { type Admission, admission, type AdmissionOptions } from './admission.ts';
 import { answerClientError } from './client-error.ts';
 import { Drain } from './drain.ts';
 import { asPlatformError, logError, oauthErrorBody, restErrorBody } from './error-response.ts';
 import { httpErrors } from './http-errors.ts';
 import { type IdempotencyStore, idempotencyKey, withIdempotency } from './idempotency.ts';
+import { type HttpLimits, httpLimits } from './limits.ts';
 import { refuseOddRequest } from './odd-request.ts';
-import { decodeBody, decodeForm, readBytes } from './read-body.ts';
+import { refuseUnstorableEncoding } from './plain-text.ts';
+import { decodeBody, decodeQuery, readBytes, refuseLongQuery } from './read-body.ts';
 import { ALREADY_SENT, type Answer, type AnyRoute, type IncomingCall, type RawRequest } from './route.ts';
 import { parsePart } from './validate.ts';
+import { watchBody } from './watch-body.ts';
 
 /** What the server must be told: it knows routes and wires, not credentials or tenants. */
 export interface ServerOptions<Context> {
@@ -21,8 +25,10 @@ export interface ServerOptions<Context> {
   readonly log: Log;
   /** Most bytes of a body that is read into memory. */
   readonly bodyBytesMax: number;
-  /** Longest time such a body may take to arrive, in milliseconds. Default 10,000. */
-  readonly bodyMsMax?: number;
+  /** Smaller limits than the usual ones. */
+  readonly limits?: Partial<HttpLimits>;
+  /** Other numbers of places for requests than the usual ones. */
+  readonly admission?: Omit<AdmissionOptions, 'log'>;
   /** Longest time that running requests get to end when the server closes, in milliseconds. Default 30,000. */
   readonly drainMsMax?: number;
   /** Authenticates by what the route accepts and makes the handler's context. Throws a PlatformError to refuse. */
@@ -48,30 +54,32 @@ export interface HttpServer {
   close(options?: { readonly graceMs?: number }): Promise<void>;
 }
 
-const BODY_MS_MAX = 10_000;
 const DRAIN_MS_MAX = 30_000;
 const ANY_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const SECURITY_HEADERS = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cache-control': 'no-store' } as const;
 
 export async function createServer<Context>(options: ServerOptions<Context>): Promise<HttpServer> {
+  const limits = httpLimits(options.limits);
   const server = Fastify({
     logger: false,
     genReqId: () => randomUUID(),
     bodyLimit: Number.MAX_SAFE_INTEGER, // bodies are read by readBytes, which has the limit; the pass-through has none
-    routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 512, querystringParser: decodeForm },
+    routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 512, querystringParser: decodeQuery },
     requestTimeout: 0,
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
     // Whoever gets in on a connection of before is answered, not turned away.
     return503OnClosing: false,
     trustProxy: options.trustProxy.length > 0 ? [...options.trustProxy] : false,
-    http: { headersTimeout: 10_000, connectionsCheckingInterval: 2_000, maxHeaderSize: 32_768 },
+    http: { headersTimeout: limits.headersMs, connectionsCheckingInterval: limits.lookEveryMs, maxHeaderSize: limits.headBytes },
     clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => {
       void sendError(options, asPlatformError(error), 'rest', callOf(request, {}, new AbortController().signal), reply);
     },
   });
   const drain = new Drain(server.server);
+  server.server.maxConnections = limits.connections;
+  server.server.maxRequestsPerSocket = limits.requestsPerConnection;
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
 
@@ -89,7 +97,7 @@ export async function createServer<Context>(options: ServerOptions<Context>): Pr
   });
   server.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
-    refuseOddRequest(request.raw, reply.raw);
+    refuseOddRequest(request.raw, reply.raw, limits.targetBytes);
   });
   // What fails before a handler runs: an unreadable header, an odd target.
   server.setErrorHandler((thrown, request, reply) => {
@@ -105,7 +113,8 @@ export async function createServer<Context>(options: ServerOptions<Context>): Pr
     if (allowed.length > 0) reply.header('allow', allowed.join(', '));
     return sendError(options, error, 'rest', callOf(request, {}, signal), reply);
   });
-  for (const route of options.routes) register(server, options, route);
+  const gate = admission({ ...options.admission, log: options.log });
+  for (const route of options.routes) register(server, { options, limits, gate }, route);
 
   return {
     async listen(port, host) {
@@ -115,12 +124,18 @@ export async function createServer<Context>(options: ServerOptions<Context>): Pr
     async close({ graceMs = 0 } = {}) {
       drain.begin();
       if (graceMs > 0) await delay(graceMs);
-      await drain.until(Promise.resolve(server.close()), options.drainMsMax ?? DRAIN_MS_MAX);
+      await drain.until(Promise.resolve(server.close()), options.drainMsMax ?? DRAIN_MS_MAX).finally(() => gate.close());
     },
   };
 }
 
-function register<Context>(server: FastifyInstance, options: ServerOptions<Context>, route: AnyRoute): void {
+interface Serving<Context> {
+  readonly options: ServerOptions<Context>;
+  readonly limits: HttpLimits;
+  readonly gate: Admission;
+}
+
+function register<Context>(server: FastifyInstance, { options, limits, gate }: Serving<Context>, route: AnyRoute): void {
   const url = route.path.replace(/\{(\w+)\.\.\.\}$/, '*').replaceAll(/\{(\w+)\}/g, ':$1');
   server.route({
     method: route.method === 'ANY' ? ANY_METHODS : [route.method],
@@ -133,16 +148,23 @@ function register<Context>(server: FastifyInstance, options: ServerOptions<Conte
         if (!reply.raw.writableFinished) leaving.abort();
       });
       let call = callOf(request, {}, leaving.signal);
+      let leave: (() => void) | undefined;
+      let unwatch: (() => void) | undefined;
       try {
+        leave = await gate.enter(route.rateClass);
+        refuseLongQuery(call.query);
         const stream = request.body as Readable | undefined;
         const bytes =
           route.bodyForm === 'stream' || stream === undefined
             ? Buffer.alloc(0)
-            : await readBytes(stream, { bytes: options.bodyBytesMax, ms: options.bodyMsMax ?? BODY_MS_MAX });
+            : await readBytes(stream, { bytes: options.bodyBytesMax, ms: limits.bodyMs });
+        if (route.bodyForm === 'stream') unwatch = watchBody(request.raw, limits.bodyMs);
+        // A provider may send a person back with words in an encoding of its own: that must not end the flow.
+        else refuseUnstorableEncoding(call.target, { lenient: route.errors === 'page' });
         const decoded =
           route.bodyForm === 'stream' || route.body === undefined
             ? undefined
-            : decodeBody(bytes, request.headers['content-type'], route.bodyForm ?? 'json');
+            : decodeBody(bytes, request.headers, route.bodyForm ?? 'json');
         if (route.bodyForm === 'form-or-json') call = callOf(request, decoded as Record<string, string | string[]>, leaving.signal);
         const context = await options.open(call, route);
         const raw: RawRequest = { message: request.raw, response: reply.raw, target: request.raw.url ?? '/', signal: leaving.signal };
@@ -174,6 +196,9 @@ function register<Context>(server: FastifyInstance, options: ServerOptions<Conte
         const error = asPlatformError(thrown);
         logError(options.log.child({ requestId: request.id, route: route.id }), error);
         return sendError(options, error, route.errors ?? 'rest', call, reply, route);
+      } finally {
+        unwatch?.();
+        leave?.();
       }
     },
   });

@@ -1,0 +1,144 @@
+import { silentLog } from '@bulkhead/base';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { type Admission, admission } from './admission.ts';
+import { type AnyRoute, routeFor } from './route.ts';
+import { createServer, type HttpServer } from './server.ts';
+
+const route = routeFor<object, string>();
+const base = { summary: 'x', credentials: [], scope: null, audit: null, answers: { 200: z.object({}) } } as const;
+const LONG_MS = 60_000;
+
+interface Held {
+  readonly running: (() => void)[];
+  server: HttpServer;
+  url: string;
+}
+
+/** A server with two places and two to wait in per class, whose handlers wait to be told. */
+async function held(waitMs: number): Promise<Held> {
+  const running: (() => void)[] = [];
+  const slow = (id: string, rateClass: 'api' | 'passthrough' | 'health', path: string): AnyRoute =>
+    route({
+      ...base,
+      id,
+      method: 'GET',
+      path,
+      rateClass,
+      handler: async () => {
+        if (rateClass !== 'health') await new Promise<void>((resolve) => running.push(resolve));
+        return { status: 200, body: {} };
+      },
+    });
+  const places = { running: 2, waiting: 2 };
+  const server = await createServer({
+    routes: [slow('a.get', 'api', '/api'), slow('b.get', 'passthrough', '/stream'), slow('c.get', 'health', '/healthz')],
+    log: silentLog,
+    bodyBytesMax: 1_000,
+    admission: { places: { api: places, passthrough: places }, waitMs, lagMs: () => 0 },
+    open: async () => ({}),
+    close: () => undefined,
+    idempotency: { claim: async () => ({ kind: 'first' }), complete: async () => undefined, release: async () => undefined },
+    errorPage: async () => ({ status: 500, body: '' }),
+    trustProxy: [],
+  });
+  return { running, server, url: `http://127.0.0.1:${await server.listen(0, '127.0.0.1')}` };
+}
+
+let world: Held | undefined;
+afterEach(async () => {
+  for (const release of world?.running ?? []) release();
+  await world?.server.close();
+  world = undefined;
+});
+
+describe('S2: more requests than can be served', () => {
+  it('two run, two wait, and the fifth is turned away at once with 503 and Retry-After', async () => {
+    world = await held(LONG_MS);
+    const { running, url } = world;
+    const four = Array.from({ length: 4 }, async () => fetch(`${url}/api`));
+    await expect.poll(() => running.length).toBe(2);
+    // The fifth, and whoever of the others came later than it: just as many as there are places get through.
+    const fifth = await fetch(`${url}/api`);
+    expect(fifth.status).toBe(503);
+    expect(fifth.headers.get('retry-after')).toBe('1');
+    expect(await fifth.json()).toMatchObject({ code: 'server.overloaded', error_code: 'service_not_available' });
+    expect(running).toHaveLength(2);
+    running[0]!();
+    await expect.poll(() => running.length).toBe(3);
+    running[1]!();
+    await expect.poll(() => running.length).toBe(4);
+    for (const release of running) release();
+    expect((await Promise.all(four)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    // Control: with places free again, the next one runs.
+    const next = fetch(`${url}/api`);
+    await expect.poll(() => running.length).toBe(5);
+    running[4]!();
+    expect((await next).status).toBe(200);
+  });
+
+  it('who waits too long is turned away, and takes no place when one becomes free', async () => {
+    world = await held(50);
+    const { running, url } = world;
+    const first = [fetch(`${url}/api`), fetch(`${url}/api`)];
+    await expect.poll(() => running.length).toBe(2);
+    expect((await fetch(`${url}/api`)).status).toBe(503);
+    for (const release of running) release();
+    expect((await Promise.all(first)).map(({ status }) => status)).toEqual([200, 200]);
+    expect(running).toHaveLength(2);
+  });
+
+  it('streams and health checks have places of their own', async () => {
+    world = await held(50);
+    const { running, url } = world;
+    const streams = [fetch(`${url}/stream`), fetch(`${url}/stream`)];
+    await expect.poll(() => running.length).toBe(2);
+    expect((await fetch(`${url}/stream`)).status).toBe(503);
+    const api = fetch(`${url}/api`);
+    await expect.poll(() => running.length).toBe(3);
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    for (const release of running) release();
+    expect((await Promise.all([...streams, api])).map(({ status }) => status)).toEqual([200, 200, 200]);
+  });
+});
+
+describe('S2: admission', () => {
+  let late = 0;
+  let gate: Admission;
+  beforeEach(() => {
+    late = 0;
+    gate = admission({ places: { api: { running: 4, waiting: 1 } }, waitMs: LONG_MS, lagMs: () => late, log: silentLog });
+  });
+  afterEach(() => gate.close());
+
+  it('keeps to a quarter of the places while the event loop is late', async () => {
+    late = 1_000;
+    await gate.enter('api');
+    let isIn = false;
+    const second = gate.enter('api').then((leave) => {
+      isIn = true;
+      return leave;
+    });
+    await expect(gate.enter('api')).rejects.toMatchObject({ code: 'server.overloaded' });
+    expect(isIn).toBe(false);
+    // Control: it has caught up, and who waited goes in.
+    late = 0;
+    await second;
+    expect(isIn).toBe(true);
+  });
+
+  it('a place is given back once, however often it is said', async () => {
+    const leaves = await Promise.all(Array.from({ length: 4 }, () => gate.enter('api')));
+    leaves[0]!();
+    leaves[0]!();
+    await gate.enter('api');
+    const waiting = gate.enter('api');
+    await expect(gate.enter('api')).rejects.toMatchObject({ status: 503 });
+    leaves[1]!();
+    await waiting;
+  });
+
+  it('health has no limit', async () => {
+    expect(await Promise.all(Array.from({ length: 10_000 }, () => gate.enter('health')))).toHaveLength(10_000);
+  });
+});
