@@ -1,8 +1,10 @@
+import type { PlatformError } from '@bulkhead/base';
 import type { Answer } from '@bulkhead/http';
 import type { RequestContext } from '../access/index.ts';
 import type { ApplicationSettings } from '../applications/index.ts';
 import type { AnswerTarget } from './authorization-request.ts';
 import { errorParameters, type ResponseParameters, responseMessage, responseUrl } from './authorization-response.ts';
+import { errorKind } from './error-kind.ts';
 import { type AuthorizationOptions, seeOther, showPage } from './flow.ts';
 import { donePage, oobResultPage } from './pages/oob-result-page.ts';
 import { type AlsoInRefusal, asFlowError, recordRefusal, type RefusedFlow } from './record-refusal.ts';
@@ -23,12 +25,14 @@ function respond(
   { settings, target, cookies = [] }: Respondent,
   parameters: ResponseParameters,
   outcome: Outcome,
+  error?: PlatformError,
 ): Answer {
   const issuer = options.publicUrl();
   const { origin, redirectUri } = target;
   if (target.responseMode === 'message' && origin !== null) {
+    const input = { message: responseMessage(target, parameters, issuer), targetOrigin: origin, outcome, cookies };
     return showPage(options, context, settings, (setting) =>
-      oobResultPage({ message: responseMessage(target, parameters, issuer), targetOrigin: origin, outcome, cookies }, setting),
+      oobResultPage({ ...input, ...(error === undefined ? {} : { kind: errorKind(error) }) }, setting),
     );
   }
   if (redirectUri !== null) return seeOther(responseUrl({ ...target, redirectUri }, parameters, issuer), cookies);
@@ -66,5 +70,12 @@ export async function respondError(
     code: error.code,
     ...(error.detail === undefined ? {} : { detail: error.detail }),
   });
-  return respond(options, context, respondent, errorParameters(error), error.oauth === 'access_denied' ? 'declined' : 'failed');
+  return respond(
+    options,
+    context,
+    respondent,
+    errorParameters(error),
+    error.code === 'authorization.cancelled' ? 'declined' : 'failed',
+    error,
+  );
 }

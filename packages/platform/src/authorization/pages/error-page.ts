@@ -3,7 +3,19 @@ import { alertIcon } from './icons.ts';
 import { nameOf, type Page, type PageSetting } from './layout.ts';
 
 /** What went wrong, as the person at the browser understands it. */
-export type ErrorKind = 'link' | 'expired' | 'opened' | 'browser' | 'origin' | 'service' | 'mismatch' | 'missing' | 'other';
+export type ErrorKind =
+  | 'link'
+  | 'expired'
+  | 'opened'
+  | 'browser'
+  | 'origin'
+  | 'service'
+  | 'silent'
+  | 'setup'
+  | 'refused'
+  | 'mismatch'
+  | 'missing'
+  | 'other';
 
 export interface ErrorPageInput {
   readonly status: number;

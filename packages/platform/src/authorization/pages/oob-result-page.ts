@@ -1,3 +1,4 @@
+import type { ErrorKind } from './error-page.ts';
 import { Html, html, scriptJson } from './html.ts';
 import { alertIcon, tickIcon } from './icons.ts';
 import { nameOf, type Page, type PageSetting } from './layout.ts';
@@ -14,6 +15,8 @@ export interface OobResultInput {
   /** The one origin that may read the message: checked against the trusted domains before this page was made. */
   readonly targetOrigin: string;
   readonly outcome: 'connected' | 'declined' | 'failed';
+  /** Why it failed, for the person at the window. */
+  readonly kind?: ErrorKind;
   readonly cookies?: readonly string[];
 }
 
@@ -26,6 +29,8 @@ export function oobResultPage(input: OobResultInput, setting: PageSetting): Page
   const name = nameOf(setting);
   const good = input.outcome === 'connected';
   const text = say(good ? 'connected_text' : input.outcome === 'declined' ? 'declined_text' : 'failed_text', { name });
+  const kind = input.outcome === 'failed' ? input.kind : undefined;
+  const why = kind === undefined ? null : say(`error_${kind}_text`, { name, service: say('the_service'), origin: input.targetOrigin });
   const message = scriptJson(`kloudless:${JSON.stringify(input.message)}`);
   const origin = scriptJson(input.targetOrigin);
   const script = html`(()=>{const opener=window.opener;if(opener===null){document.getElementById('no-opener').hidden=false;document.getElementById('done').hidden=true;return}opener.postMessage(${message},${origin})})();`;
@@ -37,6 +42,7 @@ export function oobResultPage(input: OobResultInput, setting: PageSetting): Page
     ...(input.cookies === undefined ? {} : { cookies: input.cookies }),
     body: html`<div id="done"><div class="sign${good ? ' good' : ''}">${good ? tickIcon : alertIcon}</div>
 <h1>${title}</h1>
+${why === null ? null : html`<p>${why}</p>`}
 <p role="status">${text}</p>
 <noscript><p class="alert">${say('no_script', { name })}</p></noscript></div>
 <div id="no-opener" hidden><div class="sign">${alertIcon}</div>

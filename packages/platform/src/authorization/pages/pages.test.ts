@@ -100,6 +100,23 @@ describe('every page', () => {
     expect((body.match(/<h1>/g) ?? []).length - (body.includes('id="no-opener"') ? 1 : 0)).toBe(1);
   });
 
+  it.each(['service', 'silent', 'setup', 'refused'] as const)(
+    'the error page of kind "%s" says in each language whose fault it is, that nothing was connected, and where to go',
+    (kind) => {
+      const texts = languages.map((locale) => {
+        const page = errorPage(
+          { status: 502, kind, values: { service: 'Harbour' }, code: 'x.y', reason: 'r', requestId: 'r' },
+          setting({}, locale),
+        );
+        expect(page.body.text).toMatch(/Northwind/);
+        expect(page.body.text).not.toMatch(/\{\w+\}/);
+        if (kind !== 'setup' && kind !== 'refused') expect(page.body.text).toContain('Harbour');
+        return page.body.text;
+      });
+      expect(new Set(texts).size).toBe(languages.length);
+    },
+  );
+
   it('two answers never share a nonce', () => {
     const nonces = [1, 2].map(
       () => /nonce-(\w+)/.exec(String(pageAnswer(donePage(setting(), []), setting()).headers!['content-security-policy']))![1],

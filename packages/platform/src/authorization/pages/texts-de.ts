@@ -44,7 +44,16 @@ export const de: Texts = {
     '{name} führt {origin} nicht als eigene Website. Von dort lässt sich deshalb kein Konto verbinden. Sagen Sie es den Leuten hinter der Website.',
   error_service_title: '{service} ließ sich nicht verbinden',
   error_service_text:
-    'Zwischen uns und dem Dienst ist etwas schiefgegangen. Es wurde nichts verbunden. Gehen Sie zurück zu {name} und versuchen Sie es noch einmal.',
+    '{service} hat mit etwas geantwortet, das sich nicht verwenden lässt; deshalb wurde nichts verbunden. Gehen Sie zu {name} zurück und versuchen Sie es noch einmal; kommt es wieder vor, sagen Sie es den Leuten hinter {name}.',
+  error_silent_title: '{service} antwortet nicht',
+  error_silent_text:
+    'Der Dienst ist wohl überlastet oder gestört. Es wurde nichts verbunden. Warten Sie ein paar Minuten, gehen Sie dann zu {name} zurück und versuchen Sie es noch einmal.',
+  error_setup_title: '{service} ist für {name} nicht richtig eingerichtet',
+  error_setup_text:
+    'Ein neuer Versuch hilft nicht: Die Leute hinter {name} müssen diese Verbindung in Ordnung bringen. Bitte sagen Sie es ihnen. Es wurde nichts verbunden.',
+  error_refused_title: 'Nicht verbunden',
+  error_refused_text:
+    '{service} meldet, dass der Zugriff abgelehnt wurde. Es wurde nichts verbunden. War das ein Versehen, gehen Sie zu {name} zurück und versuchen Sie es noch einmal.',
   error_mismatch_title: 'Das ist ein anderes Konto',
   error_mismatch_text:
     'Um die Verbindung wiederherzustellen, melden Sie sich mit dem Konto an, das vorher verbunden war. Es wurde nichts geändert.',

@@ -40,7 +40,17 @@ export const en = {
   error_origin_text:
     '{name} does not list {origin} as one of its sites, so no account can be connected from there. Tell the people behind the site.',
   error_service_title: '{service} could not be connected',
-  error_service_text: 'Something went wrong between us and the service. Nothing was connected. Go back to {name} and try again.',
+  error_service_text:
+    '{service} gave an answer that cannot be used, so nothing was connected. Go back to {name} and try again; if it happens again, tell the people behind {name}.',
+  error_silent_title: '{service} does not answer',
+  error_silent_text:
+    'It seems to be overloaded or out of order. Nothing was connected. Wait a few minutes, then go back to {name} and try again.',
+  error_setup_title: '{service} is not set up for {name}',
+  error_setup_text:
+    'Trying again will not help: the people behind {name} have to mend this connection. Please tell them. Nothing was connected.',
+  error_refused_title: 'Not connected',
+  error_refused_text:
+    '{service} says that access was declined. Nothing was connected. If that was a mistake, go back to {name} and try again.',
   error_mismatch_title: 'That is a different account',
   error_mismatch_text: 'To restore the connection, sign in with the account that was connected before. Nothing was changed.',
   error_missing_title: 'There is nothing here',

@@ -42,7 +42,17 @@ export const es: Texts = {
   error_origin_text:
     '{name} no incluye {origin} entre sus sitios, así que desde allí no se puede conectar ninguna cuenta. Avise al equipo del sitio.',
   error_service_title: 'No se pudo conectar {service}',
-  error_service_text: 'Algo falló entre nosotros y el servicio. No se ha conectado nada. Vuelva a {name} e inténtelo de nuevo.',
+  error_service_text:
+    '{service} dio una respuesta que no se puede usar, así que no se ha conectado nada. Vuelva a {name} e inténtelo de nuevo; si se repite, avise a los responsables de {name}.',
+  error_silent_title: '{service} no responde',
+  error_silent_text:
+    'Parece que está sobrecargado o averiado. No se ha conectado nada. Espere unos minutos, vuelva a {name} e inténtelo de nuevo.',
+  error_setup_title: '{service} no está bien configurado para {name}',
+  error_setup_text:
+    'Intentarlo de nuevo no servirá: los responsables de {name} tienen que arreglar esta conexión. Avíseles, por favor. No se ha conectado nada.',
+  error_refused_title: 'Sin conexión',
+  error_refused_text:
+    '{service} indica que se rechazó el acceso. No se ha conectado nada. Si fue un error, vuelva a {name} e inténtelo de nuevo.',
   error_mismatch_title: 'Esa es otra cuenta',
   error_mismatch_text: 'Para restablecer la conexión, inicie sesión con la cuenta que estaba conectada antes. No se ha cambiado nada.',
   error_missing_title: 'Aquí no hay nada',

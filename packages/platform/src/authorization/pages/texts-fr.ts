@@ -42,7 +42,17 @@ export const fr: Texts = {
   error_origin_text:
     '{name} ne compte pas {origin} parmi ses sites ; aucun compte ne peut donc être connecté depuis là. Prévenez l’équipe du site.',
   error_service_title: '{service} n’a pas pu être connecté',
-  error_service_text: 'Un problème est survenu entre nous et le service. Rien n’a été connecté. Revenez à {name} et réessayez.',
+  error_service_text:
+    '{service} a donné une réponse inutilisable ; rien n’a donc été connecté. Revenez à {name} et réessayez ; si cela se reproduit, signalez-le aux responsables de {name}.',
+  error_silent_title: '{service} ne répond pas',
+  error_silent_text:
+    'Le service semble surchargé ou en panne. Rien n’a été connecté. Attendez quelques minutes, puis revenez à {name} et réessayez.',
+  error_setup_title: '{service} n’est pas correctement configuré pour {name}',
+  error_setup_text:
+    'Réessayer ne servira à rien : les responsables de {name} doivent rétablir cette liaison. Merci de le leur signaler. Rien n’a été connecté.',
+  error_refused_title: 'Non connecté',
+  error_refused_text:
+    '{service} indique que l’accès a été refusé. Rien n’a été connecté. Si c’était une erreur, revenez à {name} et réessayez.',
   error_mismatch_title: 'C’est un autre compte',
   error_mismatch_text: 'Pour rétablir la connexion, identifiez-vous avec le compte qui était connecté auparavant. Rien n’a été modifié.',
   error_missing_title: 'Il n’y a rien ici',
