@@ -14,7 +14,11 @@ const SECURITY_SCHEMES = {
     name: 'Authorization',
     description: 'APIKey KEY (bhk_…): every account of one Application, server side only.',
   },
-  bearer: { type: 'http', scheme: 'bearer', description: 'Access token (bha_…): one account.' },
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'Access token (bha_…): one account. One that is bound to a key comes as "DPoP" with a proof (RFC 9449).',
+  },
   client: {
     type: 'http',
     scheme: 'basic',
