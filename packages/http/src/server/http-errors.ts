@@ -94,6 +94,12 @@ export const httpErrors = defineErrors({
     oauth: 'invalid_request',
     text: 'A request with this Idempotency-Key is still running. Try again in a moment.',
   },
+  'idempotency.answer_lost': {
+    status: 409,
+    wire: 'conflict',
+    oauth: 'invalid_request',
+    text: 'This request took effect, but its answer was lost before it could be kept. Look at what is there now; under this key it is not done again.',
+  },
   unauthorized: {
     status: 401,
     wire: 'unauthorized',

@@ -16,6 +16,8 @@ export type IdempotencyClaim =
   | { readonly kind: 'first' }
   | { readonly kind: 'done'; readonly answer: Answer }
   | { readonly kind: 'running' }
+  /** The change was made, and the process died before the answer was kept. */
+  | { readonly kind: 'answer lost' }
   | { readonly kind: 'mismatch' };
 
 export function idempotencyKey(header: string | string[] | undefined): string | null {
@@ -36,6 +38,7 @@ export async function withIdempotency<Context>(
   const requestHash = createHash('sha256').update(`${request.method} ${request.target}\n`).update(request.body).digest();
   const claim = await store.claim(context, key, requestHash);
   if (claim.kind === 'mismatch') throw httpErrors('idempotency.mismatch');
+  if (claim.kind === 'answer lost') throw httpErrors('idempotency.answer_lost');
   if (claim.kind === 'running') throw httpErrors('idempotency.in_progress', { retryAfterSeconds: 1 });
   if (claim.kind === 'done') return { ...claim.answer, headers: { ...claim.answer.headers, 'idempotency-replayed': 'true' } };
   const answer = await released(store, context, key, run);

@@ -9,5 +9,5 @@ export {
   type PassthroughDetail,
   type Principal,
 } from './principal.ts';
-export { RequestContext } from './request-context.ts';
+export { type ChangeFence, RequestContext } from './request-context.ts';
 export { route } from './route.ts';

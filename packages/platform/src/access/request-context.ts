@@ -1,6 +1,16 @@
 import type { ApplicationId, Log } from '@bulkhead/base';
 import { httpErrors, type IncomingCall } from '@bulkhead/http';
+import type { Tx } from '@bulkhead/postgres';
 import { type Actor, actorOf, type Principal } from './principal.ts';
+
+/**
+ * Marks, in the transaction of a change, that the change was made under this request's Idempotency-Key. Throws where an earlier try
+ * under the key has made it already, and with it the transaction fails.
+ */
+export interface ChangeFence {
+  readonly application: (tx: Tx, applicationId: ApplicationId) => Promise<void>;
+  readonly organization: (tx: Tx, organizationId: string) => Promise<void>;
+}
 
 /** What a handler knows of the request: who calls, for which tenant, when. First argument of every use case. */
 export class RequestContext<Caller extends Principal | null = Principal | null> {
@@ -57,6 +67,9 @@ export class RequestContext<Caller extends Principal | null = Principal | null> 
   get signal(): AbortSignal {
     return this.call.signal;
   }
+
+  /** For a request with an Idempotency-Key; `audit/` passes every change by it. */
+  fence: ChangeFence | null = null;
 
   /** Called by `audit/` when an entry was written. */
   markAudited(): void {

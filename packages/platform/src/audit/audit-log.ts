@@ -12,6 +12,7 @@ export interface AuditTarget {
 
 /** Writes the entry of the route's declared action into the Application's log, in the transaction of the change. */
 export async function audit(tx: Tx, context: RequestContext, entry: AuditTarget = {}): Promise<void> {
+  await context.fence?.application(tx, context.applicationId);
   await appendAudit(tx, {
     applicationId: context.applicationId,
     actor: context.actor,
@@ -25,6 +26,7 @@ export async function audit(tx: Tx, context: RequestContext, entry: AuditTarget 
 
 /** The same for changes that are an organization's own (its Meta tokens; an Application's birth and end). */
 export async function auditOrganization(tx: Tx, context: RequestContext, organizationId: string, entry: AuditTarget = {}): Promise<void> {
+  await context.fence?.organization(tx, organizationId);
   await appendOrganizationAudit(tx, {
     organizationId,
     actor: context.actor,

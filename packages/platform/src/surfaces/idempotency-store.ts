@@ -2,6 +2,7 @@ import { type ApplicationId, type Clock, constantTimeEqual, Secret } from '@bulk
 import { type Answer, httpErrors, type IdempotencyClaim, type IdempotencyStore } from '@bulkhead/http';
 import { type Database, sql, type Tx } from '@bulkhead/postgres';
 import type { Principal, RequestContext } from '../access/index.ts';
+import { changeMarks, principalName } from './change-marks.ts';
 import { controlHeader, defineSealedColumn, hasDataKey, type Vault } from '../vault/index.ts';
 
 const KEPT_MS = 24 * 60 * 60 * 1000;
@@ -37,7 +38,8 @@ interface Scope {
 
 /**
  * Answers to `Idempotency-Key` requests, kept 24 h. Tenant requests keep them in the tenant's table, Meta requests in their
- * organization's; sealed, because an answer may hold a key that is shown once. A key whose request died is free after a minute.
+ * organization's; sealed, because an answer may hold a key that is shown once. A key whose request died before its change is free after
+ * a minute; where the change was made, its mark keeps the key taken.
  */
 export function idempotencyStore({ db, vault, clock }: { db: Database; vault: Vault; clock: Clock }): IdempotencyStore<RequestContext> {
   const scopeOf = (context: RequestContext): Scope | null => {
@@ -71,12 +73,15 @@ export function idempotencyStore({ db, vault, clock }: { db: Database; vault: Va
       return vault.open(tx, organizationAnswers.place(about, [owner, key]), sealed);
     });
   };
+  const marks = changeMarks(db, clock);
   return {
     async claim(context, key, requestHash): Promise<IdempotencyClaim> {
       const scope = scopeOf(context);
       if (scope === null) return { kind: 'first' };
       const now = new Date(clock.now());
       const until = new Date(now.getTime() + RUNNING_MS);
+      const marked = await marks.find(context, key);
+      if (marked !== null) return { kind: constantTimeEqual(marked, requestHash) ? 'answer lost' : 'mismatch' };
       const held = await scope.within(async (tx) => {
         await tx.execute(sql`delete from ${sql.identifier(scope.table)} where ${mine(scope, key)} and expires_at <= ${now}`);
         const first = await tx.execute(
@@ -94,7 +99,10 @@ export function idempotencyStore({ db, vault, clock }: { db: Database; vault: Va
         );
         return row ?? 'freed meanwhile';
       });
-      if (held === null) return { kind: 'first' };
+      if (held === null) {
+        context.fence = marks.fence(context, key, requestHash);
+        return { kind: 'first' };
+      }
       if (held === 'freed meanwhile') return { kind: 'running' };
       if (!constantTimeEqual(held.request_hash, requestHash)) return { kind: 'mismatch' };
       if (held.status === null || held.sealed_answer === null) return { kind: 'running' };
@@ -115,6 +123,7 @@ export function idempotencyStore({ db, vault, clock }: { db: Database; vault: Va
         await scope.within(async (tx) => {
           const sealed = await vault.seal(tx, place, secret);
           await tx.execute(sql`update idempotency_keys set ${kept}, sealed_answer = ${sealed} where ${mine(scope, key)}`);
+          await marks.remove(tx, context, key);
         });
         return;
       }
@@ -122,11 +131,16 @@ export function idempotencyStore({ db, vault, clock }: { db: Database; vault: Va
       const keep = (tx: Tx, sealed: Buffer) =>
         tx.execute(sql`
           update organization_idempotency_keys set ${kept}, sealed_answer = ${sealed}, sealed_for = ${about} where ${mine(scope, key)}`);
-      if (about === null) await scope.within(async (tx) => keep(tx, await vault.sealControl(tx, controlPlace(scope, key), secret)));
+      if (about === null)
+        await scope.within(async (tx) => {
+          await keep(tx, await vault.sealControl(tx, controlPlace(scope, key), secret));
+          await marks.remove(tx, context, key);
+        });
       else
-        await db.withSystem('keep an answer that is about an Application', async (tx) =>
-          keep(tx, await vault.seal(tx, organizationAnswers.place(about, [scope.owner, key]), secret)),
-        );
+        await db.withSystem('keep an answer that is about an Application', async (tx) => {
+          await keep(tx, await vault.seal(tx, organizationAnswers.place(about, [scope.owner, key]), secret));
+          await marks.remove(tx, context, key);
+        });
     },
     async release(context, key) {
       const scope = scopeOf(context);
@@ -174,15 +188,4 @@ function mine(scope: Scope, key: string) {
   return scope.principal === null
     ? sql`organization_id = ${scope.owner} and idempotency_key = ${key}`
     : sql`application_id = ${scope.owner} and principal = ${scope.principal} and idempotency_key = ${key}`;
-}
-
-function principalName(principal: Exclude<Principal, { kind: 'meta_token' }>): string {
-  switch (principal.kind) {
-    case 'api_key':
-      return `api_key:${principal.apiKeyId}`;
-    case 'bearer':
-      return `bearer:${principal.tokenHash.toString('hex')}`;
-    case 'client':
-      return `client:${principal.apiKeyId ?? 'public'}`;
-  }
 }
