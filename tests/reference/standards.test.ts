@@ -68,7 +68,7 @@ describe('docs/standards', () => {
       '§1: gone.ts is not there',
       `§1: tests/reference/standards.test.ts has no test "${absent}"`,
       '§1: tests/reference/standards.test.ts has no test a file that is not there',
-      ': a row that is not whole',
+      '§1: a row that is not whole',
     ]);
   });
 });
