@@ -103,6 +103,12 @@ export const authorizationErrors = defineErrors({
     oauth: 'invalid_request',
     text: '"account_id" names no account of this Application.',
   },
+  'authorization.identity_untold': {
+    status: 409,
+    wire: 'conflict',
+    oauth: 'invalid_request',
+    text: 'The service does not say whose an account is, so nobody can tell whether the same one comes back. Give the new credential with PATCH /v1/accounts/{id}, or connect the account as a new one.',
+  },
   'authorization.cancelled': { status: 400, wire: 'forbidden', oauth: 'access_denied', text: 'The user cancelled.' },
   'authorization.service_changed': {
     status: 400,

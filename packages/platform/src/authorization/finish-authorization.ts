@@ -1,4 +1,3 @@
-import { randomBase62, sha256 } from '@bulkhead/base';
 import type { Answer } from '@bulkhead/http';
 import type { TenantTx } from '@bulkhead/postgres';
 import type { RequestContext } from '../access/index.ts';
@@ -10,6 +9,7 @@ import { type NewCredential, storeCredential } from '../vault/index.ts';
 import type { AuthorizationRequest } from './authorization-request.ts';
 import type { ResponseParameters } from './authorization-response.ts';
 import type { AuthorizationOptions } from './flow.ts';
+import { identityInstead } from './identity-instead.ts';
 import { type Respondent, respondWith } from './respond.ts';
 
 /** What a service has given: the credential and whose it is. */
@@ -19,20 +19,6 @@ export interface Obtained {
   /** Null where the service does not say. */
   readonly identity: UpstreamIdentity | null;
   readonly grantedScopes: readonly string[] | null;
-}
-
-/**
- * Stands in for an identity the service does not tell: a user name says who it is, one key is one account, and of a token nobody can say
- * whether it is the account of another one.
- */
-function fallbackIdentity(applicationId: string, { service, credential }: Obtained): UpstreamIdentity {
-  const { friendly_name: name } = service.definition;
-  if ('password' in credential) return { id: `user:${credential.username}`, name: credential.username };
-  if ('apiKey' in credential) {
-    const digest = sha256(`${applicationId}|${service.definition.id}|${credential.apiKey.reveal()}`).toString('hex').slice(0, 32);
-    return { id: `key:${digest}`, name };
-  }
-  return { id: `unknown:${randomBase62(22)}`, name };
 }
 
 /** One transaction: the credential is stored, the account written, the answer issued, the log kept; or nothing of it. */
@@ -53,7 +39,7 @@ async function write(
   const { accountId } = await connectAccount(tx, {
     applicationId,
     service,
-    identity: obtained.identity ?? fallbackIdentity(applicationId, obtained),
+    identity: obtained.identity ?? identityInstead(applicationId, obtained.service, obtained.credential),
     credentialId,
     effectiveScope: scope,
     grantedScopes: obtained.grantedScopes === null ? null : [...obtained.grantedScopes],

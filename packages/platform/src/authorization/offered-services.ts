@@ -4,10 +4,11 @@ import { type ApplicationSettings, type ConnectableService, listConnectableServi
 import { matchServices, parseScope } from '../services/index.ts';
 import { authorizationErrors } from './authorization-errors.ts';
 import type { AuthorizationRequest } from './authorization-request.ts';
+import { diesWithCredential } from './identity-instead.ts';
 
 /**
  * The services a request may be answered with: those its scope fits; when an account is connected anew, its own.
- * @throws scope.invalid, authorization.no_service, authorization.unknown_account
+ * @throws scope.invalid, authorization.no_service, authorization.unknown_account, authorization.identity_untold
  */
 export async function offeredServices(
   tx: Tx,
@@ -18,6 +19,8 @@ export async function offeredServices(
   const account = request.reconnectAccountId === null ? null : await findAccount(tx, applicationId, request.reconnectAccountId);
   if (account === null && request.reconnectAccountId !== null)
     throw authorizationErrors('authorization.unknown_account', { field: 'account_id' });
+  if (account !== null && diesWithCredential(account.identityId))
+    throw authorizationErrors('authorization.identity_untold', { params: { id: String(account.accountId) }, field: 'account_id' });
   const connectable = await listConnectableServices(tx, applicationId);
   const fitting = new Set(
     matchServices(

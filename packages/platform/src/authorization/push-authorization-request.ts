@@ -8,6 +8,7 @@ import { provenKey } from '../tokens/index.ts';
 import { authorizationErrors } from './authorization-errors.ts';
 import type { AuthorizationRequest } from './authorization-request.ts';
 import type { AuthorizationOptions } from './flow.ts';
+import { diesWithCredential } from './identity-instead.ts';
 import { offeredServices } from './offered-services.ts';
 import { insertPushedRequest, PUSHED_REQUEST_SECONDS } from './pushed-request-store.ts';
 import { getClient, readAnswerTarget, readAuthorizationRequest, readParameter } from './read-authorization-request.ts';
@@ -73,6 +74,8 @@ export function reconnectPusher({ publicUrl }: Pick<AuthorizationOptions, 'publi
     const { applicationId, now } = context;
     const account = await findAccount(tx, applicationId, accountId);
     if (account === null) throw authorizationErrors('authorization.unknown_account', { field: 'account_id' });
+    if (diesWithCredential(account.identityId))
+      throw authorizationErrors('authorization.identity_untold', { params: { id: String(accountId) } });
     const request: AuthorizationRequest = {
       responseMode: 'page',
       responseType: 'none',

@@ -1,3 +1,4 @@
+import { sql } from '@bulkhead/postgres';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { answerOf, type ConnectApplication, ConnectWorld } from '../../test/connect-world.ts';
 import { Visitor } from '../../test/visitor.ts';
@@ -13,6 +14,7 @@ afterAll(async () => {
 });
 beforeEach(() => {
   connect.upstream.person = { id: 'ada', name: 'ada@example.com' };
+  connect.upstream.apiKey = 'correct-key';
 });
 
 function useUrl(client: Pick<ConnectApplication, 'id'>, requestUri: string, extra: Record<string, string> = {}): string {
@@ -98,5 +100,91 @@ describe('C4 connecting an account anew', () => {
     const declined = await visitor.get(connect.upstream.deny((await visitor.get(await link())).location));
     expect([declined.status, declined.location]).toEqual([403, '']);
     expect((await accountOf(client, accountId)).json).toEqual(before.json);
+  });
+});
+
+describe('C4 whose account it is, told or not', () => {
+  const untold = (service: { identity?: unknown }) => {
+    const { identity: _, ...rest } = service;
+    return rest as never;
+  };
+  const reconnect = (client: ConnectApplication, id: number) =>
+    connect.world.call('POST', `/v1/accounts/${id}/reconnect`, { headers: { authorization: `APIKey ${client.apiKey}` }, body: {} });
+  const list = async (client: ConnectApplication) =>
+    (await connect.world.call('GET', '/v1/accounts', { headers: { authorization: `APIKey ${client.apiKey}` } })).json;
+
+  it('where a service does not say, no link is given that could only fail; the new credential comes by PATCH, and the id stays', async () => {
+    const client = await connect.application({}, [untold(connect.upstream.keyService('lantern'))]);
+    const visitor = new Visitor();
+    const { location } = await visitor.get(connect.startUrl(client));
+    const done = await visitor.post(`${location}/credential`, { service: 'lantern', api_key: 'first-key' });
+    const { account_id: id } = (await connect.redeem(client, done.location)).json;
+    const refused = await reconnect(client, id);
+    expect([refused.status, refused.json.code]).toEqual([409, 'authorization.identity_untold']);
+    expect(refused.json.message).toContain(`PATCH /v1/accounts/${id}`);
+    const pushed = await connect.push(client, { account_id: String(id) });
+    expect([pushed.status, pushed.json.error]).toEqual([409, 'invalid_request']);
+    const patched = await connect.world.call('PATCH', `/v1/accounts/${id}`, {
+      headers: { authorization: `APIKey ${client.apiKey}` },
+      body: { token: 'second-key' },
+    });
+    expect([patched.status, patched.json.id]).toEqual([200, id]);
+    expect((await accountOf(client, id)).json.health).toBe('healthy');
+  });
+
+  it('control: the same service saying whose it is gets a link, and another key of the same person keeps the id', async () => {
+    const client = await connect.application({}, [connect.upstream.keyService('lantern')]);
+    const give = async (url: string, key: string) => {
+      const visitor = new Visitor();
+      const { location } = await visitor.get(url);
+      connect.upstream.apiKey = key;
+      return visitor.post(`${location}/credential`, { service: 'lantern', api_key: key });
+    };
+    const { account_id: id } = (await connect.redeem(client, (await give(connect.startUrl(client), 'first-key')).location)).json;
+    const link = await reconnect(client, id);
+    expect(link.status, link.text).toBe(201);
+    expect((await give(link.json.url, 'second-key')).text).toContain('Connected');
+    expect((await list(client)).objects.map((account: { id: number }) => account.id)).toEqual([id]);
+  });
+
+  it.each([
+    ['another case', 'ada', 'Ada'],
+    ['a space', 'ada', 'ada '],
+    ['another composition of the same letters', 'ad\u00e1', 'ada\u0301'],
+    ['a letter that looks alike', 'ada', '\u0430da'],
+    ['a full-width letter', 'ada', '\uff41da'],
+    ['a character nobody sees', 'ada', 'a\u200bda'],
+    ['a leading zero', '7', '07'],
+  ])('an identity that differs by %s is another one', async (_, first, second) => {
+    const client = await connect.application();
+    connect.upstream.person = { id: first, name: 'one' };
+    const { account_id: id } = (await connect.redeem(client, (await connect.connect(client)).location)).json;
+    connect.upstream.person = { id: second, name: 'one' };
+    const refused = await connectPushed(client, { account_id: String(id) });
+    expect(answerOf(refused.location).get('error')).toBe('access_denied');
+    const other = (await connect.redeem(client, (await connect.connect(client)).location)).json.account_id;
+    expect(other).not.toBe(id);
+    // Control: the very same one.
+    connect.upstream.person = { id: first, name: 'another name' };
+    expect((await connect.redeem(client, (await connectPushed(client, { account_id: String(id) })).location)).json.account_id).toBe(id);
+  });
+
+  it('of ten reconnects at once, half of them by somebody else, only those of the same person count, and one credential is left', async () => {
+    const client = await connect.application();
+    const { account_id: id } = (await connect.redeem(client, (await connect.connect(client)).location)).json;
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, async (_, at) => {
+        const visitor = new Visitor();
+        const begun = await visitor.get((await reconnect(client, id)).json.url);
+        connect.upstream.person = at % 2 === 0 ? { id: 'ada', name: 'ada@example.com' } : { id: `eve-${at}`, name: 'eve' };
+        return visitor.get(connect.upstream.approve(begun.location));
+      }),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 10 }, (_, at) => (at % 2 === 0 ? 200 : 409)));
+    expect((await list(client)).objects).toMatchObject([{ id, account: 'ada@example.com', health: 'healthy' }]);
+    const kept = await connect.world.database.database.withSystem('count', (tx) =>
+      tx.query(sql`select 1 from credentials where application_id = ${client.id}`),
+    );
+    expect(kept.length).toBe(1);
   });
 });
