@@ -122,4 +122,55 @@ export const tableGateQueries: readonly string[] = [
   select format('Role %s may create in schema %s.', role, nspname)
     from pg_namespace, given, unnest(serving_roles) role
    where nspname !~ '^pg_' and has_schema_privilege(role, oid, 'create')`,
+
+  // A trigger fires whether or not its function may be called, and a rule acts with the rights of the table's owner.
+  `, ${reachable}
+  select distinct format('Trigger %s on %s.%s runs %s with its owner''s rights (security definer).', tgname, nspname, relname, p.oid::regprocedure) as finding
+    from reachable r join pg_trigger t on t.tgrelid = r.oid and not tgisinternal join pg_proc p on p.oid = tgfoid, given
+   where p.prosecdef and format('%s.%s', nspname, tgname) <> all (allowed)
+  union all
+  select distinct format('Rule %s on %s.%s acts with the rights of the table''s owner.', rulename, nspname, r.relname)
+    from reachable r join pg_rewrite w on w.ev_class = r.oid, given
+   where rulename <> '_RETURN' and format('%s.%s', nspname, rulename) <> all (allowed)`,
+
+  // pg_temp is looked through first: a table of that name would stand before the real one for whoever has the connection next.
+  `select format('Role %s may make temporary tables.', role) as finding
+    from given, unnest(serving_roles) role where has_database_privilege(role, current_database(), 'temporary')
+  union all
+  select format('Role %s may make schemas.', role)
+    from given, unnest(serving_roles) role where has_database_privilege(role, current_database(), 'create')
+  union all
+  select 'Everybody may reach the database.' from pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) where datname = current_database() and grantee = 0`,
+
+  // A default of one of these is in force where nobody has set a scope.
+  `select format('%s begins with %s.', case when setrole = 0 then 'Every session' else format('A session of %s', setrole::regrole) end, setting) as finding
+    from pg_db_role_setting, given, unnest(setconfig) setting
+   where (setrole = 0 or setrole::regrole::text = any (serving_roles || 'bulkhead_owner'::text))
+     and setdatabase in (0, (select oid from pg_database where datname = current_database()))
+     and setting ~* '^(bulkhead\\.|search_path=|role=|session_authorization=|row_security=|session_replication_role=|local_preload_libraries=)'
+  union all
+  select format('Role %s may set %s.', role, parname)
+    from pg_parameter_acl, given, unnest(serving_roles) role where has_parameter_privilege(role, parname, 'set, alter system')`,
+
+  // What the next migration makes is shut until it says whom it lets in.
+  `select format('New %s of %s let %s in by themselves.', case defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions' when 'T' then 'types' else 'schemas' end,
+                 defaclrole::regrole, case when grantee = 0 then 'everybody' else grantee::regrole::text end) as finding
+    from pg_default_acl, aclexplode(defaclacl), given
+   where defaclobjtype <> 'T' and (grantee = 0 or grantee::regrole::text = any (serving_roles))
+  union all
+  select 'New functions of bulkhead_owner can be called by everybody.'
+   where not exists (select from pg_default_acl where defaclobjtype = 'f' and defaclnamespace = 0 and defaclrole = to_regrole('bulkhead_owner'))`,
+
+  // A counter that several tenants advance tells each of the others; setval would let one move it for all.
+  `select format('Sequence %s.%s lets %s see or set it.', nspname, relname, role) as finding
+    from pg_class c join pg_namespace n on n.oid = relnamespace, given, unnest(serving_roles) role
+   where relkind = 'S' and nspname !~ '^pg_' and has_schema_privilege(role, n.oid, 'usage') and has_sequence_privilege(role, c.oid, 'select, update')
+     and format('%s.%s', nspname, relname) <> all (allowed)
+  union all
+  select format('Extension %s is installed: its functions and tables know no tenants.', extname)
+    from pg_extension, given where extname <> 'plpgsql' and format('extension.%s', extname) <> all (allowed)
+  union all
+  select format('Language %s lets who may make functions out of the database.', lanname) from pg_language where lanispl and not lanpltrusted
+  union all
+  select 'There are large objects: they know no tenants.' where exists (select from pg_largeobject_metadata)`,
 ];

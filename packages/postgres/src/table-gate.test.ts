@@ -77,6 +77,29 @@ describe('the gate', () => {
       'alter table notes add constraint apart exclude using btree (body with =)',
       /unique index apart/,
     ],
+    [
+      "a trigger that runs with its owner's rights, although nobody may call its function",
+      `create function spy() returns trigger language plpgsql security definer as 'begin return new; end'; revoke execute on function spy() from public;
+       create trigger spying before insert on notes for each row execute function spy()`,
+      /Trigger spying on public\.notes runs spy\(\)/,
+    ],
+    ['a rule', 'create rule also as on insert to notes do also delete from notes', /Rule also on public\.notes/],
+    [
+      'tables that are open as soon as they are made',
+      'alter default privileges grant select on tables to bulkhead_app',
+      /New tables of bulkhead_owner let bulkhead_app/,
+    ],
+    ['functions that are', 'alter default privileges grant execute on functions to public', /functions of bulkhead_owner (let|can)/],
+    [
+      'a sequence that can be read',
+      'create sequence counter; grant select on sequence counter to bulkhead_app',
+      /Sequence public\.counter lets bulkhead_app/,
+    ],
+    [
+      'a sequence that can be set',
+      'create sequence counter; grant update on sequence counter to public',
+      /Sequence public\.counter lets bulkhead_system/,
+    ],
     ['a foreign key without the tenant', 'alter table notes add column again text references applications', /foreign key notes_again_fkey/],
     [
       'a foreign key to an undeclared table',
@@ -123,6 +146,42 @@ describe('the gate', () => {
     ['the right to create', 'grant create on schema public to bulkhead_app', /bulkhead_app may create in schema public/],
     ['a mighty role', 'alter role bulkhead_app bypassrls createrole', /bulkhead_app may bypass row-level security/],
     ['a mighty owner', 'alter role bulkhead_owner superuser', /bulkhead_owner may do anything/],
+    [
+      'temporary tables, which would shadow the real ones for the next tenant of a connection',
+      `do $$ begin execute format('grant temporary on database %I to bulkhead_app', current_database()); end $$`,
+      /bulkhead_app may make temporary tables/,
+    ],
+    [
+      'the right to make schemas',
+      `do $$ begin execute format('grant create on database %I to bulkhead_app', current_database()); end $$`,
+      /bulkhead_app may make schemas/,
+    ],
+    [
+      'a database that everybody may reach',
+      `do $$ begin execute format('grant connect on database %I to public', current_database()); end $$`,
+      /Everybody may reach the database/,
+    ],
+    [
+      'a scope that is there before anybody set one',
+      `do $$ begin execute format('alter database %I set bulkhead.application_id = ''app1''', current_database()); end $$`,
+      /Every session begins with bulkhead\.application_id=app1/,
+    ],
+    [
+      'another search path',
+      'alter role bulkhead_app set search_path = elsewhere, public',
+      /A session of bulkhead_app begins with search_path=/,
+    ],
+    [
+      'the right to switch triggers and foreign keys off',
+      'grant set on parameter session_replication_role to bulkhead_app',
+      /Role bulkhead_app may set session_replication_role/,
+    ],
+    ['large objects', "select lo_from_bytea(0, 'x')", /There are large objects/],
+    [
+      'a language that leaves the database',
+      "create language loose handler plpgsql_call_handler; update pg_language set lanpltrusted = false where lanname = 'loose'",
+      /Language loose/,
+    ],
     ['a membership', 'grant bulkhead_system to bulkhead_app', /bulkhead_app is a member of bulkhead_system/],
     [
       'a function of a superuser',
