@@ -5,11 +5,11 @@ import { namesIn, type Request, requestOf } from './requests.ts';
 import { type Row, rowsOf } from './rows.ts';
 
 /** What may differ between two answers that say the same. */
-const VOLATILE_HEADERS = new Set(['date', 'x-request-id', 'content-length', 'connection', 'keep-alive']);
+const VOLATILE_HEADERS = new Set(['date', 'x-request-id', 'connection', 'keep-alive']);
 
 const AT_ONCE = 6;
 
-interface Cell {
+export interface Cell {
   readonly route: AnyRoute;
   readonly title: string;
   readonly shown: Shown;
@@ -19,6 +19,10 @@ interface Cell {
   readonly missing: Names;
   readonly statuses: readonly number[];
   readonly challenged: boolean;
+  /** Another way to write the request. */
+  readonly bend?: (request: Request, names: Names) => Request;
+  /** False where every answer is new (something is made), and the two cannot be alike. */
+  readonly alike?: false;
 }
 
 /** An answer without what is new in every answer, and without the names that the request itself had brought. */
@@ -47,6 +51,16 @@ function* mixtures(names: readonly Name[], own: Names, victim: Names, missing: N
     const take = (from: Names): Names => ({ ...own, ...Object.fromEntries(taken.map((name) => [name, from[name]])) });
     yield [taken.join(' + '), take(victim), take(missing)];
   }
+}
+
+/** Judges cells a few at a time. */
+export async function judgeAll(world: World, cells: readonly Cell[], canaries: readonly string[]): Promise<string[]> {
+  const findings: string[] = [];
+  for (let at = 0; at < cells.length; at += AT_ONCE) {
+    const judged = await Promise.all(cells.slice(at, at + AT_ONCE).map((cell) => judge(world, cell, canaries)));
+    findings.push(...judged.flat());
+  }
+  return findings;
 }
 
 /** Whom another Application's credential must not reach with which names. */
@@ -152,9 +166,10 @@ function* narrowCells(route: AnyRoute, row: Row, twins: Twins): Generator<Cell> 
 }
 
 /** Sends a cell's two requests and says what is wrong with the answers. */
-async function judge(world: World, cell: Cell, canaries: readonly string[]): Promise<string[]> {
+export async function judge(world: World, cell: Cell, canaries: readonly string[]): Promise<string[]> {
   const { route, row, shown, statuses } = cell;
-  const [hit, miss] = (await Promise.all([cell.victim, cell.missing].map((names) => send(world, requestOf(route, row, names), shown)))) as [
+  const written = (names: Names): Request => cell.bend?.(requestOf(route, row, names), names) ?? requestOf(route, row, names);
+  const [hit, miss] = (await Promise.all([cell.victim, cell.missing].map((names) => send(world, written(names), shown)))) as [
     HttpAnswer,
     HttpAnswer,
   ];
@@ -163,7 +178,7 @@ async function judge(world: World, cell: Cell, canaries: readonly string[]): Pro
   const say = (problem: string) => `${route.id}: ${cell.title}: ${problem}`;
   const problems: string[] = [];
   if (!statuses.includes(hit.status)) problems.push(say(`answers ${hit.status}, not ${statuses.join(' or ')}: ${hit.text.slice(0, 300)}`));
-  if (said !== never && !row.browser)
+  if (said !== never && !row.browser && cell.alike !== false)
     problems.push(say(`tells the victim's from what never existed:\n${said.slice(0, 800)}\n--- never existed ---\n${never.slice(0, 800)}`));
   if (cell.challenged && !hit.headers.has('www-authenticate')) problems.push(say('answers 401 without WWW-Authenticate'));
   const everything = hit.text + JSON.stringify([...hit.headers]);
@@ -209,10 +224,7 @@ export async function attack(
         ...(isAlias(route) ? worst.slice(0, 3) : worst),
       ];
       cells += all.length;
-      for (let at = 0; at < all.length; at += AT_ONCE) {
-        const judged = await Promise.all(all.slice(at, at + AT_ONCE).map((cell) => judge(world, cell, [twins.victim.canary])));
-        findings.push(...judged.flat());
-      }
+      findings.push(...(await judgeAll(world, all, [twins.victim.canary])));
     }
   }
   return { findings, cells };

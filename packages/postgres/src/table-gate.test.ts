@@ -176,6 +176,11 @@ describe('the gate', () => {
       'grant set on parameter session_replication_role to bulkhead_app',
       /Role bulkhead_app may set session_replication_role/,
     ],
+    [
+      'an extension',
+      "insert into pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion) values (99999, 'dblink', 10, 2200, true, '1')",
+      /Extension dblink is installed/,
+    ],
     ['large objects', "select lo_from_bytea(0, 'x')", /There are large objects/],
     [
       'a language that leaves the database',
