@@ -14,7 +14,14 @@ const onPath =
     return { ...request, path: [change(path, names), ...query].join('?') };
   };
 const percentEncoded = (text: string): string => `%${text.charCodeAt(0).toString(16).padStart(2, '0')}${text.slice(1)}`;
-const everyId = (change: (id: string) => string): Bend => onPath((path) => path.replaceAll(/(?<=\/)(?=[^/]*\d)[\w-]{9,}(?=\/|$)/g, change));
+const everyId = (change: (id: string) => string): Bend =>
+  onPath((path, names) => {
+    const ids = new Set(Object.values(names).map(encodeURIComponent));
+    return path
+      .split('/')
+      .map((segment) => (ids.has(segment) ? change(segment) : segment))
+      .join('/');
+  });
 
 /** The same request in other words, as somebody writes it who hopes that one check reads it otherwise than the next. */
 const spellings: Readonly<Record<string, Bend>> = {

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { type ApplicationId, applicationId as applicationIds, defineTenantCredential } from '@bulkhead/base';
 import { issueMetaToken } from '@bulkhead/platform';
 import { sql } from '@bulkhead/postgres';
+import { dpopProof } from './dpop-proof.ts';
 import type { FakeUpstream } from './fake-upstream.ts';
 import { formWith, HttpBrowser, type Visit } from './http-browser.ts';
 import type { World } from './world.ts';
@@ -207,6 +208,19 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
     201,
     await world.call('POST', `/v1/accounts/${grant.account_id}/reconnect`, {
       headers: { authorization: `APIKey ${apiKey}`, 'idempotency-key': `${canary}-key` },
+    }),
+  );
+  const url = `${world.url}/v1/oauth/token`;
+  await mustBe(
+    200,
+    await world.call('POST', url, {
+      headers: { authorization: `APIKey ${apiKey}`, dpop: dpopProof({ method: 'POST', url, now: world.clock.now() }) },
+      body: new URLSearchParams({
+        grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+        subject_token: apiKey,
+        subject_token_type: 'urn:bulkhead:token-type:api-key',
+        account_id: String(grant.account_id),
+      }),
     }),
   );
   const flow = await openFlow(world, tenant, oauthService, keyService);
