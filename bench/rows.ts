@@ -6,6 +6,7 @@ import { incident } from './rows/incident.ts';
 import { lookup10m } from './rows/lookup-10m.ts';
 import { me1 } from './rows/me-1.ts';
 import { me32 } from './rows/me-32.ts';
+import { overload } from './rows/overload.ts';
 import { proxy1 } from './rows/proxy-1.ts';
 import { proxy32 } from './rows/proxy-32.ts';
 import { refresh100 } from './rows/refresh-100.ts';
@@ -26,6 +27,7 @@ export const rows: readonly Row[] = [
   exchange,
   lookup10m,
   refresh100,
+  overload,
   incident,
   start,
 ];

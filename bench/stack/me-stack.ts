@@ -14,6 +14,8 @@ export interface MeStack extends AsyncDisposable {
   readonly bare: Child;
   readonly tokens: number;
   readonly bytes: number;
+  readonly url: string;
+  readonly requests: readonly { readonly path: string; readonly headers: { readonly authorization: string } }[];
 }
 
 /** `GET /v1/accounts/me` by many bearers of many Applications, and a bare `node:http` that answers the bytes of one of them. */
@@ -40,6 +42,8 @@ export async function meStack(lab: Lab, name: string, callers: number): Promise<
     bare,
     tokens: bearers.length,
     bytes: Buffer.byteLength(body),
+    url: server.url,
+    requests,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
