@@ -39,14 +39,22 @@ export function placeCredential(service: UpstreamService, credential: UpstreamCr
     if (credential.key.reveal() === '' || (auth.in === 'header' && !isHeaderSafe(value)))
       throw servicesErrors('service.credential_malformed');
     if (auth.in === 'header') return { url, headers: { [auth.name.toLowerCase()]: value } };
-    const target = new URL(url);
-    target.searchParams.delete(auth.name);
-    // Appended as text, because setting a parameter would write the others anew and change what the caller sent.
     const query = `${encodeURIComponent(auth.name)}=${encodeURIComponent(value)}`;
-    const sent = new URL(url).searchParams.has(auth.name) ? target.href : url;
+    const sent = withoutParameter(url, auth.name);
     return { url: sent + (sent.includes('?') ? (/[?&]$/.test(sent) ? '' : '&') : '?') + query, headers: {} };
   }
   throw new TypeError(`a credential of type ${credential.type} does not fit service ${service.definition.id}`);
+}
+
+/** Takes out every parameter of that name, however it is written; the rest stays byte for byte. */
+function withoutParameter(url: string, name: string): string {
+  const mark = url.indexOf('?');
+  if (mark === -1 || !new URLSearchParams(url.slice(mark + 1)).has(name)) return url;
+  const kept = url
+    .slice(mark + 1)
+    .split('&')
+    .filter((piece) => !new URLSearchParams(piece).has(name));
+  return `${url.slice(0, mark)}${kept.length === 0 ? '' : '?'}${kept.join('&')}`;
 }
 
 /** Whether a header value may hold this text: keys and passwords typed by people come with line ends. */
