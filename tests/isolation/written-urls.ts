@@ -1,20 +1,24 @@
-import type { AnyRoute } from '@bulkhead/http';
-import { z } from 'zod';
-
 type Schema = { readonly [key: string]: unknown };
 
 /** Names under which an address can come in, whatever its schema says. */
 const NAMED = /(?:^|_)(?:url|uri|endpoint|issuer|domain|origin|host|href|link|logo|image|callback|server|proxy|resource)s?(?:$|_)/;
 
-/** `route: dotted.path` of every field of a request that can hold an address, by its name or by the format of its schema. */
-export function urlFields(routes: readonly AnyRoute[]): string[] {
+/**
+ * `operation: dotted.path` of every field of a request that can hold an address, by its name or by the format of its schema. Read from
+ * the OpenAPI document, which is made from the registry of routes.
+ */
+export function urlFields(openApi: Schema): string[] {
   const found = new Set<string>();
-  for (const route of routes) {
-    for (const part of [route.body, route.query] as (z.ZodType | undefined)[]) {
-      if (part === undefined) continue;
-      const schema = z.toJSONSchema(part, { io: 'input', unrepresentable: 'any' }) as Schema;
-      walk(schema, schema, [], (path) => found.add(`${route.id}: ${path.join('.')}`), 0);
-    }
+  const operations = Object.values(openApi['paths'] as Schema).flatMap((path) => Object.values(path as Schema)) as Schema[];
+  for (const operation of operations) {
+    const seen = (path: readonly string[]): void => void found.add(`${String(operation['operationId'])}: ${path.join('.')}`);
+    // A part of a path names something of ours.
+    const parameters = ((operation['parameters'] ?? []) as { name: string; in: string; schema: Schema }[]).filter(
+      (each) => each.in !== 'path',
+    );
+    for (const { name, schema } of parameters) walk(schema, schema, [name], seen, 0);
+    const content = (operation['requestBody'] as { content?: Schema } | undefined)?.content ?? {};
+    for (const { schema } of Object.values(content) as { schema: Schema }[]) walk(schema, schema, [], seen, 0);
   }
   return [...found].sort();
 }
@@ -24,20 +28,12 @@ function walk(schema: Schema, root: Schema, path: readonly string[], found: (pat
   const next = (inner: unknown, at: readonly string[] = path): void => {
     if (typeof inner === 'object' && inner !== null) walk(inner as Schema, root, at, found, depth + 1);
   };
-  if (typeof schema['$ref'] === 'string') {
-    const name = schema['$ref'].split('/').at(-1) ?? '';
-    next((root['$defs'] as Schema | undefined)?.[name]);
-  }
-  const holdsText = ['properties', 'items', 'anyOf', 'oneOf', 'allOf'].every((word) => schema[word] === undefined);
-  if (
-    holdsText &&
-    path.length > 0 &&
-    (schema['type'] === 'string' || schema['type'] === undefined) &&
-    schema['const'] === undefined &&
-    schema['enum'] === undefined
-  ) {
-    if (schema['format'] === 'uri' || path.some((name) => NAMED.test(name))) found(path);
-  }
+  if (typeof schema['$ref'] === 'string') next((root['$defs'] as Schema | undefined)?.[schema['$ref'].split('/').at(-1) ?? '']);
+  const holdsOthers = ['properties', 'items', 'anyOf', 'oneOf', 'allOf', '$ref', 'const', 'enum'].some(
+    (word) => schema[word] !== undefined,
+  );
+  const isText = schema['type'] === 'string' || schema['type'] === undefined;
+  if (!holdsOthers && isText && path.length > 0 && (schema['format'] === 'uri' || path.some((name) => NAMED.test(name)))) found(path);
   for (const [name, inner] of Object.entries((schema['properties'] ?? {}) as Schema)) next(inner, [...path, name]);
   next(schema['items']);
   next(schema['additionalProperties']);
