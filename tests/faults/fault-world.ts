@@ -64,10 +64,16 @@ export class FaultWorld implements AsyncDisposable {
     return { id: made.json.id as string, apiKey: made.json.default_api_key.key as string };
   }
 
-  /** A service of the tenant at the provider, reached by `origin`, with an OAuth key. `issuer`: its endpoints are asked for first. */
-  async service(server: ServerProcess, tenant: Tenant, id: string, origin = this.provider.url, issuer = false): Promise<void> {
-    const auth = issuer ? { issuer: origin } : { authorization_endpoint: `${origin}/authorize`, token_endpoint: `${origin}/token` };
-    const definition = { id, friendly_name: id, auth: { type: 'oauth2', ...auth }, api: { base_url: `${this.provider.url}/api` } };
+  /** A service of the tenant at the provider, with an OAuth key. `byIssuer`: its endpoints are asked for first, by this name. */
+  async service(server: ServerProcess, tenant: Tenant, id: string, byIssuer = false): Promise<void> {
+    const origin = this.provider.url;
+    const endpoints = {
+      authorization_endpoint: `${origin}/authorize`,
+      token_endpoint: `${origin}/token`,
+      revocation_endpoint: `${origin}/revoke`,
+    };
+    const auth = byIssuer ? { issuer: `${origin}/${id}` } : endpoints;
+    const definition = { id, friendly_name: id, auth: { type: 'oauth2', ...auth }, api: { base_url: `${origin}/api` } };
     const made = await this.meta(server, 'POST', `/applications/${tenant.id}/services`, definition);
     const key = { service: id, client_id: 'us', client_secret: 'client-secret' };
     const keyed = await this.meta(server, 'POST', `/applications/${tenant.id}/oauth_keys`, key);
@@ -82,8 +88,18 @@ export class FaultWorld implements AsyncDisposable {
     family: string,
     options: { readonly graceMs?: number } = {},
   ): Promise<number> {
+    return this.account(server, tenant, service, family, { expiry: Math.floor(Date.now() / 1_000) - 60, ...options });
+  }
+
+  async account(
+    server: ServerProcess,
+    tenant: Tenant,
+    service: string,
+    family: string,
+    options: { readonly graceMs?: number; readonly expiry?: number } = {},
+  ): Promise<number> {
     const { access, refresh } = this.provider.family(family, options);
-    const tokens = { token: access, refresh_token: refresh, token_expiry: Math.floor(Date.now() / 1_000) - 60 };
+    const tokens = { token: access, refresh_token: refresh, token_expiry: options.expiry ?? null };
     const made = await this.call(server, 'POST', '/v1/accounts', tenant.apiKey, { account: family, service, ...tokens });
     if (made.status !== 201 && made.status !== 200) throw new Error(`no account: ${made.status} ${made.text}`);
     return made.json.id as number;

@@ -40,7 +40,10 @@ export class HostileProvider implements AsyncDisposable {
   readonly #families = new Map<string, Family>();
   readonly #behaviours = new Map<string, Behaviour>();
   readonly #calls: { readonly family: string; readonly refreshToken: string }[] = [];
-  #metadata: (() => Promise<void>) | null = null;
+  readonly #metadata = new Map<string, () => Promise<void>>();
+  readonly #revocations: string[] = [];
+  /** What is awaited before a revocation is answered. */
+  holdRevocation: (token: string) => Promise<void> = async () => undefined;
   /** Origin. */
   readonly url: string;
 
@@ -73,9 +76,34 @@ export class HostileProvider implements AsyncDisposable {
     this.#behaviours.set(family, behaviour);
   }
 
-  /** What is awaited before the metadata is answered (RFC 8414). */
-  holdMetadata(until: (() => Promise<void>) | null): void {
-    this.#metadata = until;
+  /** Holds the first answer of an issuer's metadata (RFC 8414): `asked` once somebody wants it, until `release`. Later ones pass. */
+  holdFirstMetadata(issuer: string): { readonly asked: Promise<void>; readonly release: () => void } {
+    const asked = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    this.#metadata.set(issuer, async () => {
+      this.#metadata.delete(issuer);
+      asked.resolve();
+      await released.promise;
+    });
+    return { asked: asked.promise, release: released.resolve };
+  }
+
+  /** Holds the first call for an account in the same way, then answers it as a provider does. */
+  holdFirst(family: string): { readonly asked: Promise<void>; readonly release: () => void } {
+    const asked = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    this.behave(family, async (call) => {
+      this.#behaviours.delete(family);
+      asked.resolve();
+      await released.promise;
+      call.answer();
+    });
+    return { asked: asked.promise, release: released.resolve };
+  }
+
+  /** The tokens whose revocation was asked for, in order. */
+  get revocations(): readonly string[] {
+    return this.#revocations;
   }
 
   /** The refresh tokens that were sent for an account, in order. */
@@ -98,7 +126,13 @@ export class HostileProvider implements AsyncDisposable {
 
   async #serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(message.url ?? '/', this.url);
-    if (url.pathname.startsWith('/.well-known/')) return this.#tellMetadata(message, response);
+    if (url.pathname.includes('/.well-known/')) return this.#tellMetadata(url, message, response);
+    if (url.pathname === '/revoke') {
+      const token = new URLSearchParams(await text(message)).get('token') ?? '';
+      this.#revocations.push(token);
+      await this.holdRevocation(token);
+      return sendJson(response, 200, {});
+    }
     if (url.pathname === '/token') return this.#serveToken(new URLSearchParams(await text(message)), response);
     message.resume();
     const bearer = /^Bearer access\.([^.]+)\.(\d+)$/.exec(message.headers.authorization ?? '');
@@ -107,15 +141,17 @@ export class HostileProvider implements AsyncDisposable {
     return serveApi(url, bearer![0].slice('Bearer '.length), response);
   }
 
-  async #tellMetadata(message: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** `{origin}/{issuer}/.well-known/openid-configuration`, or the issuer at the end as in RFC 8414 §3.1. */
+  async #tellMetadata(url: URL, message: IncomingMessage, response: ServerResponse): Promise<void> {
     message.resume();
-    await this.#metadata?.();
-    // By whichever port it was asked: a proxy may stand before it.
-    const issuer = `http://${message.headers.host}`;
+    const name = url.pathname.split('/').find((part) => part !== '' && part !== '.well-known' && !part.startsWith('o')) ?? '';
+    await this.#metadata.get(name)?.();
+    const origin = `http://${message.headers.host}`;
+    const issuer = `${origin}/${name}`;
     sendJson(response, 200, {
       issuer,
-      authorization_endpoint: `${issuer}/authorize`,
-      token_endpoint: `${issuer}/token`,
+      authorization_endpoint: `${origin}/authorize`,
+      token_endpoint: `${origin}/token`,
       response_types_supported: ['code'],
       code_challenge_methods_supported: ['S256'],
     });

@@ -12,6 +12,7 @@ export default defineConfig({
     pool: 'forks',
     // One world of processes at a time: what one file kills and starves, another would feel.
     fileParallelism: false,
+    maxConcurrency: 16,
     // A hang is found here: no case takes half of it, on two busy cores.
     testTimeout: 120_000,
     hookTimeout: 120_000,

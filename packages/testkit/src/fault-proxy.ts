@@ -56,7 +56,11 @@ export class ProxiedConnection {
 
   /** RST to the client, as a firewall or a dead machine that came back sends it; the target's side is dropped. */
   reset(): void {
-    if (!this.#client.destroyed) this.#client.resetAndDestroy();
+    if (!this.#client.destroyed) {
+      this.#client.resetAndDestroy();
+      // Alone it waits until what is written has gone out, which it may never do.
+      this.#client.destroy();
+    }
     // A socket that is a file knows no reset.
     this.#target.destroy();
   }

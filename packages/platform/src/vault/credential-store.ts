@@ -136,12 +136,13 @@ export async function takeLease(
   return row?.lease_fence ?? null;
 }
 
-/** Gives the lease back with a time before which nobody tries again. Nothing happens if another has taken it over. */
-export async function backOff(tx: Tx, key: CredentialKey, lease: { fence: number; retryAfter: Date }): Promise<void> {
+/** Gives the lease back with a time before which nobody tries again. Nothing happens, and false comes back, if another has taken it over. */
+export async function backOff(tx: Tx, key: CredentialKey, lease: { fence: number; retryAfter: Date }): Promise<boolean> {
   const changed = await tx.execute(sql`
     update credentials set lease_owner = null, lease_until = null, retry_after = ${lease.retryAfter}, failure_count = failure_count + 1
      where application_id = ${key.applicationId} and credential_id = ${key.credentialId} and lease_fence = ${lease.fence}`);
   if (changed === 1) await tellWaiters(tx, key);
+  return changed === 1;
 }
 
 /**

@@ -188,8 +188,9 @@ export class RefreshAttempt {
   async #failed(row: StoredCredential, fence: number, error: PlatformError, waitMs: number): Promise<RefreshEnd> {
     const retryAfter = new Date(this.#options.clock.now() + waitMs);
     this.#options.log.warn('a credential was not refreshed', { ...about(row), code: error.code, detail: error.detail, retryAfter });
-    await this.#write(row, (tx) => backOff(tx, row, { fence, retryAfter }));
-    return { kind: 'failed', error };
+    const isOurs = await this.#write(row, (tx) => backOff(tx, row, { fence, retryAfter }));
+    // Whoever took the lease over meanwhile may have new tokens already.
+    return isOurs === false ? { kind: 'overtaken' } : { kind: 'failed', error };
   }
 
   /** Where even this cannot be written, the lease ends by itself. */

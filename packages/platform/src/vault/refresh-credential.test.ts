@@ -455,6 +455,25 @@ describe('a holder of the lease', () => {
   });
 });
 
+test('a holder whose own call fails after another has kept new tokens hands those out', async () => {
+  const key = await stored();
+  world.clock.advance(3_600_000);
+  const resumed = Promise.withResolvers<void>();
+  const inner = rotating();
+  endpoint.answer = async (request, response) => {
+    if (endpoint.requests.length > 1) return inner(request, response);
+    await resumed.promise;
+    response.destroy();
+  };
+  const suspended = refresher().currentCredential(key);
+  await expect.poll(() => endpoint.requests.length).toBe(1);
+  world.clock.advance(20_001);
+  expect(accessToken(await refresher({ db: otherProcess() }).currentCredential(key))).toBe('access-2');
+  resumed.resolve();
+  expect(accessToken(await suspended)).toBe('access-2');
+  expect(await row(key)).toMatchObject({ version: 2, failure_count: 0, retry_after: null });
+});
+
 describe('an answer that cannot be kept at once', () => {
   const away = new PlatformError('database.unavailable', {
     status: 503,
