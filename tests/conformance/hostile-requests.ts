@@ -81,7 +81,7 @@ const redeem: ProbeGroup = {
     ['no code', form({ code: undefined }), 400, 'invalid_request'],
     ['two codes', form({ code: ['{code}', '{code}'] }), 400, 'invalid_request'],
     ['a code that is none', form({ code: 'x' }), 400, 'invalid_grant'],
-    ['a code with a NUL', form({ code: '{code}\0' }), 400, 'invalid_grant'],
+    ['a code with a NUL', form({ code: '{code}\0' }), 400, 'invalid_request'],
     ['a code in other letters', form({ code: '{code_lower}' }), 400, 'invalid_grant'],
     ["another client's code", form({ code: '{other_code}', code_verifier: '{other_verifier}' }), 400, 'invalid_grant'],
     ['a code that was used', form({ code: '{spent_code}', code_verifier: '{spent_verifier}' }), 400, 'invalid_grant'],

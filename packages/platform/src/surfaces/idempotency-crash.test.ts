@@ -99,7 +99,8 @@ describe.each(['an API key', 'a Meta token below an Application', 'a Meta token 
         world.clock.advance(later);
         const again = await ask(key);
         expect(again.status).toBe(409);
-        expect(again.json.code).toBe('idempotency.answer_lost');
+        // For a minute nobody can tell a dead process from a slow one.
+        expect(again.json.code).toBe(later === 0 ? 'idempotency.in_progress' : 'idempotency.answer_lost');
       }
       expect(await count()).toBe(1);
       // After a day the key is new; another key is new at once.

@@ -81,7 +81,17 @@ export function idempotencyStore({ db, vault, clock }: { db: Database; vault: Va
       const now = new Date(clock.now());
       const until = new Date(now.getTime() + RUNNING_MS);
       const marked = await marks.find(context, key);
-      if (marked !== null) return { kind: constantTimeEqual(marked, requestHash) ? 'answer lost' : 'mismatch' };
+      if (marked !== null && !constantTimeEqual(marked, requestHash)) return { kind: 'mismatch' };
+      if (marked !== null) {
+        // Between the change and the keeping of its answer the request still runs; only when its time is over is the answer lost.
+        const row = await scope.within((tx) =>
+          tx.maybe<{ status: number | null }>(
+            sql`select status from ${sql.identifier(scope.table)} where ${mine(scope, key)} and expires_at > ${now}`,
+          ),
+        );
+        if (row === null) return { kind: 'answer lost' };
+        if (row.status === null) return { kind: 'running' };
+      }
       const held = await scope.within(async (tx) => {
         await tx.execute(sql`delete from ${sql.identifier(scope.table)} where ${mine(scope, key)} and expires_at <= ${now}`);
         const first = await tx.execute(
