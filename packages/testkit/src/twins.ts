@@ -302,7 +302,7 @@ export interface GrantedTokens {
 
 /** A connect flow from the pushed request to the tokens. */
 export async function connectAccount(
-  world: World,
+  world: Pick<World, 'call' | 'url'>,
   upstream: FakeUpstream,
   tenant: ConnectingTenant,
   connecting: Connecting,
@@ -312,7 +312,7 @@ export async function connectAccount(
 
 /** A connect flow up to the code. */
 export async function authorized(
-  world: World,
+  world: Pick<World, 'call' | 'url'>,
   upstream: FakeUpstream,
   tenant: ConnectingTenant,
   connecting: Connecting,
@@ -337,7 +337,7 @@ async function typeKey(browser: HttpBrowser, visit: Visit, apiKey: string): Prom
 
 /** The tokens of a code. */
 export async function redeemed(
-  world: World,
+  world: Pick<World, 'call' | 'url'>,
   tenant: ConnectingTenant,
   { code, verifier }: { code: string; verifier: string },
 ): Promise<GrantedTokens> {
@@ -354,7 +354,7 @@ export async function redeemed(
 
 /** A pushed authorization request of the twin (RFC 9126). */
 export async function pushed(
-  world: World,
+  world: Pick<World, 'call' | 'url'>,
   tenant: ConnectingTenant,
   fields: Readonly<Record<string, string>>,
 ): Promise<{ requestUri: string; verifier: string }> {
@@ -377,7 +377,7 @@ export async function pushed(
 
 /** A flow that waits at the chooser, and one that waits at the upstream; both in one browser. */
 export async function openFlow(
-  world: World,
+  world: Pick<World, 'call' | 'url'>,
   tenant: ConnectingTenant,
   oauthService: string,
   keyService: string,

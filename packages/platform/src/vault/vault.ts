@@ -32,6 +32,8 @@ const KEY_CACHE_MAX = 10_000;
 const KEY_CACHE_MS = 30_000;
 const DATA_KEY_BYTES = 32;
 const HEADER_BYTES = 4;
+/** The largest number that the column of versions holds. */
+const VERSION_MAX = 2 ** 31 - 1;
 const ROOT_KEY_ID_BYTES = 8;
 /** How often the newest version is looked for again where it was replaced in between. */
 const NEWEST_TRIES = 5;
@@ -127,6 +129,7 @@ export class Vault {
     const bytes = Buffer.from(sealed);
     if (bytes.byteLength < HEADER_BYTES) throw vaultErrors('vault.unreadable', { detail: 'cut value' });
     const version = bytes.readUInt32BE();
+    if (version > VERSION_MAX) throw vaultErrors('vault.unreadable', { detail: 'no such version' });
     const key = await this.#keyOf(tx, place.applicationId, version);
     try {
       return new Secret(open(key, bytes.subarray(HEADER_BYTES), binding(place, version)).toString('utf8'));
