@@ -7,7 +7,7 @@ const pages = globSync('docs/standards/rfc*.md', { cwd: root }).sort();
 const text = (file: string) => readFileSync(join(root, file), 'utf8');
 
 /** Every RFC that the code speaks to a client; whoever adds one writes its page. */
-const SPOKEN = ['6749', '6750', '7009', '7636', '7662', '8414', '8693', '9126', '9207', '9396', '9449'];
+const SPOKEN = ['6749', '6750', '7009', '7636', '7662', '8414', '8693', '9110', '9112', '9126', '9207', '9396', '9449'];
 
 /** The rows of a page: clause, what holds, file, test. */
 function rows(markdown: string): string[][] {
