@@ -266,6 +266,31 @@ describe('S4: tampering is detected', () => {
     expect((await verified(made.other)).finding).toBe(null);
   });
 
+  it('an entry that another genuine one was put in the place of', async () => {
+    const { id } = await world.application();
+    // One transaction each, so that each has a place of its own in the order.
+    for (const action of ['one', 'two', 'three']) await append(id, [action]);
+    await sealAll(id);
+    await append(id, ['four']);
+    const read = () =>
+      db().withSystem('read a log in a test', (tx) =>
+        tx.query<{ audit_id: string; position: number }>(
+          sql`select audit_id, position from audit_entries where application_id = ${id} order by position, audit_id`,
+        ),
+      );
+    const entries = await read();
+    expect((await verified(id)).finding).toBe(null);
+    // Number, first and last stay what they were.
+    await db().withSystem('tamper in a test', async (tx) => {
+      await tx.execute(sql`delete from audit_entries where application_id = ${id} and audit_id = ${entries[2]!.audit_id}`);
+      await tx.execute(
+        sql`update audit_entries set position = ${entries[2]!.position} where application_id = ${id} and audit_id = ${entries[4]!.audit_id}`,
+      );
+    });
+    expect(await read()).toHaveLength(4);
+    expect((await verified(id)).finding?.text).toContain('are not those that seal');
+  });
+
   it('names the first entry that is wrong', async () => {
     const { id, entries } = await scene();
     await db().withSystem('tamper in a test', (tx) =>
@@ -313,6 +338,14 @@ describe('S4: tampering is detected', () => {
       tx.execute(sql`update organization_audit_entries set actor = '{}' where action = 'x'`),
     );
     expect((await verifyAuditLog(db(), mine))!.finding).not.toBe(null);
+  });
+
+  it('an organization that has done nothing yet is not accused', async () => {
+    const id = 'orgAAAAAAAAAAAAAAAAAAAAAA';
+    await db().withControl('make an organization in a test', (tx) =>
+      tx.execute(sql`insert into organizations (organization_id, name) values (${id}, 'Quiet')`),
+    );
+    expect(await verifyAuditLog(db(), { kind: 'organization', id })).toMatchObject({ finding: null, entries: 0 });
   });
 });
 

@@ -109,10 +109,9 @@ async function walk(walking: Walk): Promise<void> {
     throw new Tampered({
       text: `The chain ends at seal ${progress.head.seq}; it had reached seal ${options.head.seq}. Its end was cut off, or an older database is in place.`,
     });
-  if (progress.entries === 0)
-    throw new Tampered({
-      text: `The log is empty. A log begins when its ${log.kind === 'application' ? 'Application' : 'organization'} does.`,
-    });
+  // An Application's first entry is its creation; an organization may have done nothing yet.
+  if (progress.entries === 0 && log.kind === 'application')
+    throw new Tampered({ text: 'The log is empty. A log begins with its Application.' });
 }
 
 async function checkUnsealed(walking: Walk, entries: AsyncGenerator<StoredEntry>, from: IteratorResult<StoredEntry>): Promise<void> {
