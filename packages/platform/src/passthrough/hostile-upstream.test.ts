@@ -76,6 +76,11 @@ describe('an answer that nobody asked for', () => {
       const said = await Promise.all(others.flatMap((each) => [call(each), call(each)]));
       expect(said).toEqual(['ann-key', 'ann-key', 'bob-key', 'bob-key']);
     }
+    // And while nothing breaks them, connections are kept, each by the one who opened it.
+    const poisoned = upstream.connections.length;
+    upstream.answer = ({ socket }, request) => void socket.write(honest(values(request, 'x-key').join()));
+    for (let round = 0; round < 4; round++) for (const each of others) expect(await call(each)).toBe(`${each.name}-key`);
+    expect(upstream.connections.length - poisoned).toBe(2);
     for (const connection of upstream.connections) {
       const text = connection.received.toString();
       expect(text.includes('ann-key') && text.includes('bob-key')).toBe(false);
