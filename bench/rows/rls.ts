@@ -1,7 +1,7 @@
-import { medians } from '../alternate.ts';
+import { figure, medians } from '../alternate.ts';
 import { Child } from '../machine/child.ts';
-import type { Measured, Row } from '../row.ts';
-import type { RlsReadOptions } from '../servers/rls-read.ts';
+import type { Row } from '../row.ts';
+import type { RlsReadAnswer, RlsReadOptions } from '../servers/rls-read.ts';
 import { applicationIdList, filler, insertAccounts, insertApplications } from '../stack/fill.ts';
 
 const APPLICATIONS = 100;
@@ -28,7 +28,8 @@ export const rls: Row = {
     }
     const given: RlsReadOptions = { ...urls, applicationIds, accountsEach: ACCOUNTS_EACH, rounds: lab.rounds, seconds: lab.seconds };
     await using child = await Child.program('server', 'rls-read', given);
-    const measured = child.ready as Omit<Measured, 'note'>;
-    return { ...measured, note: `${medians(measured.samples, 'µs per read')}; 100,000 rows, 10 connections.` };
+    const { cpuOurs, cpuYardstick, ...measured } = child.ready as RlsReadAnswer;
+    const cpu = `${figure(cpuOurs)} against ${figure(cpuYardstick)} µs of processor time in the client`;
+    return { ...measured, note: `${medians(measured.samples, 'µs per read')}, ${cpu}; 100,000 rows, 10 connections.` };
   },
 };

@@ -14,7 +14,7 @@ const CONNECTIONS = 10;
 // One token row per transaction by the plain driver; measures whenever it is asked for a line on standard input.
 const options = givenOptions<InsertRateOptions>();
 const pool = new pg.Pool({ connectionString: options.url, max: CONNECTIONS });
-const perSecond = callersFor(CALLERS, options.seconds);
+const measure = callersFor(CALLERS, options.seconds);
 
 async function insert(): Promise<void> {
   await pool.query({
@@ -27,5 +27,5 @@ async function insert(): Promise<void> {
 
 serving({}, () => pool.end());
 process.stdin.on('data', () => {
-  void perSecond(insert).then((rate) => process.stdout.write(`rate ${rate}\n`));
+  void measure(insert).then(({ perSecond }) => process.stdout.write(`rate ${perSecond}\n`));
 });

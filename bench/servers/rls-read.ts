@@ -1,7 +1,8 @@
 import { type ApplicationId, Secret, silentLog } from '@bulkhead/base';
 import { openDatabase, sql } from '@bulkhead/postgres';
 import pg from 'pg';
-import { alternate } from '../alternate.ts';
+import { alternate, median } from '../alternate.ts';
+import type { Measured } from '../row.ts';
 import { callersFor } from './callers.ts';
 import { givenOptions, serving } from './serving.ts';
 
@@ -13,6 +14,12 @@ export interface RlsReadOptions {
   readonly accountsEach: number;
   readonly rounds: number;
   readonly seconds: number;
+}
+
+export interface RlsReadAnswer extends Omit<Measured, 'note'> {
+  /** Processor time of this process per read, in µs. */
+  readonly cpuOurs: number;
+  readonly cpuYardstick: number;
 }
 
 const CALLERS = 32;
@@ -62,16 +69,25 @@ async function plain(): Promise<void> {
   if (read.rows.length !== 1) throw new Error('the account was not found');
 }
 
-const perSecond = callersFor(CALLERS, options.seconds);
-await perSecond(scoped);
-await perSecond(plain);
+const measure = callersFor(CALLERS, options.seconds);
+const cpu = { scoped: [] as number[], plain: [] as number[] };
+async function microseconds(act: () => Promise<void>, costs: number[]): Promise<number> {
+  const { perSecond, cpuPerAct } = await measure(act);
+  costs.push(cpuPerAct);
+  return 1e6 / perSecond;
+}
+for (let warm = 0; warm < 2; warm += 1) {
+  await measure(scoped);
+  await measure(plain);
+}
 const measured = await alternate({
   rounds: options.rounds,
-  ours: async () => 1e6 / (await perSecond(scoped)),
-  yardstick: async () => 1e6 / (await perSecond(plain)),
+  ours: () => microseconds(scoped, cpu.scoped),
+  yardstick: () => microseconds(plain, cpu.plain),
   compare: (ours, yardstick) => ours / yardstick,
 });
-serving(measured, async () => {
+const answer: RlsReadAnswer = { ...measured, cpuOurs: median(cpu.scoped), cpuYardstick: median(cpu.plain) };
+serving(answer, async () => {
   await db.close();
   await pool.end();
 });

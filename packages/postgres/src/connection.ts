@@ -34,7 +34,7 @@ const ownParsers = new Map<number, (text: string) => unknown>([
 ]);
 
 /** int8 → number (an error past 2^53), timestamptz → Date, date and timestamp → text, json → parsed, bytea → Buffer. */
-const types: pg.CustomTypesConfig = {
+export const types: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
     (format !== 'binary' && ownParsers.get(oid)) || pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
 };

@@ -41,6 +41,8 @@ export interface Database {
   withTenant<T>(applicationId: ApplicationId, work: (tx: TenantTx) => Promise<T>): Promise<T>;
   /** One statement on the tables of one Application, in a single flight. The quick way for reads. */
   tenantQuery<Row extends object = Record<string, unknown>>(applicationId: ApplicationId, statement: Sql): Promise<Row[]>;
+  /** The same for several statements that need nothing of each other: one flight, one transaction, the rows of each in order. */
+  tenantQueries(applicationId: ApplicationId, statements: readonly Sql[]): Promise<readonly object[][]>;
   /** Work on the control tables for one organization; of `applications` it sees that organization's rows. */
   withOrganization<T>(organizationId: string, work: (tx: OrganizationTx) => Promise<T>): Promise<T>;
   /** Work on the control tables before an organization is known (log-in, tokens). Sees no Application. */
@@ -118,8 +120,13 @@ export function openDatabase(options: DatabaseOptions): Database {
 
     async tenantQuery<Row extends object>(applicationId: ApplicationId, statement: Sql) {
       const scope = tenantScope(checkedTenant(applicationId), limits);
-      const result = await Transaction.single(await pools.app.acquire(), inScope(scope), statement);
-      return result.rows as Row[];
+      const [rows] = await Transaction.single(await pools.app.acquire(), inScope(scope), [statement]);
+      return rows as Row[];
+    },
+
+    async tenantQueries(applicationId, statements) {
+      const scope = tenantScope(checkedTenant(applicationId), limits);
+      return Transaction.single(await pools.app.acquire(), inScope(scope), statements);
     },
 
     async withOrganization(organizationId, work) {
@@ -144,7 +151,7 @@ export function openDatabase(options: DatabaseOptions): Database {
 
     ping() {
       const ask = async (): Promise<void> =>
-        void (await Transaction.single(await pingPool.acquire(), inScope(controlScope(limits)), sql`select 1`));
+        void (await Transaction.single(await pingPool.acquire(), inScope(controlScope(limits)), [sql`select 1`]));
       return (pinging ??= ask().finally(() => (pinging = undefined)));
     },
 

@@ -2,6 +2,7 @@ import type { ApplicationId, Log } from '@bulkhead/base';
 import type { PoolClient, QueryResult } from 'pg';
 import { corkUntilNextTick } from './connection.ts';
 import { databaseErrors, fromDriver, isStaleStatement } from './database-errors.ts';
+import { Flight, type FlightAnswer } from './flight.ts';
 import { preparedName, type Sql } from './sql.ts';
 
 /**
@@ -172,26 +173,45 @@ export class Transaction implements Tx {
     }
   }
 
-  /** One statement with its begin, scope and commit in a single flight. */
-  static async single(client: PoolClient, options: TransactionOptions, statement: Sql): Promise<QueryResult> {
+  /** Statements and their scope in one flight, which is one transaction: the rows of each. For reads that need nothing of each other. */
+  static async single(client: PoolClient, options: TransactionOptions, statements: readonly Sql[]): Promise<readonly object[][]> {
+    // Whoever cannot keep prepared statements has a pooler in between. It gets to see transactions as everybody writes them.
+    if (!options.preparedStatements) return Transaction.#spelledOut(client, options, statements);
+    let isFit = false;
+    try {
+      const answered = Promise.withResolvers<FlightAnswer>();
+      const flight = new Flight(options.scope, statements, answered.resolve);
+      client.query(flight);
+      const answer = await answered.promise;
+      if ('rows' in answer) {
+        isFit = isIdle(client);
+        return answer.rows;
+      }
+      // The answer to this one comes after the end of the failed flight: only then is it known how the connection stands.
+      await sendBare(client, 'rollback');
+      isFit = isIdle(client) && !flight.leavesNamesBehind && !isStaleStatement(answer.error);
+      throw fromDriver(answer.error);
+    } finally {
+      client.release(!isFit);
+    }
+  }
+
+  /** The same with `begin` and `commit`, each statement for itself. */
+  static async #spelledOut(client: PoolClient, options: TransactionOptions, statements: readonly Sql[]): Promise<readonly object[][]> {
     let isStale = false;
     try {
       corkUntilNextTick(client);
-      const [begun, scoped, answer, committed] = await Promise.all([
-        sendBare(client, 'begin'),
-        send(client, options.scope, options.preparedStatements),
-        send(client, statement, options.preparedStatements),
-        sendBare(client, 'commit'),
-      ]);
-      for (const settled of [begun, scoped, answer, committed]) {
-        if (!('error' in settled)) continue;
-        isStale = isStaleStatement(settled.error);
-        throw fromDriver(settled.error);
-      }
-      if (!('result' in answer) || !('result' in committed) || committed.result.command !== 'COMMIT') {
-        throw databaseErrors('database.misused', { detail: 'A single statement did not commit.' });
-      }
-      return answer.result;
+      const begun = sendBare(client, 'begin');
+      const answers = [options.scope, ...statements].map((statement) => send(client, statement, options.preparedStatements));
+      const committed = sendBare(client, 'commit');
+      const settled = [await begun, ...(await Promise.all(answers)), await committed];
+      const results = settled.map((answer) => {
+        if ('result' in answer) return answer.result;
+        isStale = isStaleStatement(answer.error);
+        throw fromDriver(answer.error);
+      });
+      if (results.at(-1)?.command !== 'COMMIT') throw databaseErrors('database.misused', { detail: 'A single flight did not commit.' });
+      return results.slice(2, -1).map((result) => result.rows as object[]);
     } finally {
       client.release(!isIdle(client) || isStale);
     }
