@@ -71,7 +71,10 @@ export class Child implements AsyncDisposable {
 
 function start(core: Core, path: string, args: readonly string[]): ChildProcess {
   // Standard input is the cord: a program of ours ends when it is cut, however this process ends.
-  return spawn(toolPath('taskset'), ['-c', CORES[core], path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+  return spawn(toolPath('taskset'), ['-c', CORES[core], path, ...args], {
+    // What a server logs is written, as in earnest, and thrown away; BENCH_LOG=1 shows it.
+    stdio: ['pipe', 'pipe', process.env['BENCH_LOG'] === '1' ? 'inherit' : 'ignore'],
+  });
 }
 
 async function said(child: ChildProcess, name: string): Promise<unknown> {

@@ -23,8 +23,8 @@ interface Shape {
 /** What a prepared statement answers with cannot change while it is prepared, so that the server need not describe it again. */
 const shapes = new WeakMap<Wire, Map<string, Shape>>();
 
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the driver exports it, its types do not: the encoding of every value we may send.
-const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknown): unknown } }).utils;
+/** The driver exports it, its types do not: the encoding of every value we may send. */
+const { prepareValue } = (pg as unknown as { utils: { prepareValue(this: void, value: unknown): unknown } }).utils;
 
 export type FlightAnswer = { readonly rows: readonly object[][] } | { readonly error: unknown };
 
