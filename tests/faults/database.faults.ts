@@ -27,7 +27,7 @@ const ANSWER_LIMIT_MS = 20_000;
 const RECOVERY_LIMIT_MS = 15_000;
 
 /** Many callers on both processes: the tenant's own, a stranger's key on the same account, no key, a worthless key. */
-function load(): Load {
+function load(callers: number): Load {
   let turn = 0;
   const at = (path: string) => () => servers[turn++ % servers.length]!.url + path;
   const path = `/v1/accounts/${account}`;
@@ -40,7 +40,7 @@ function load(): Load {
       { name: 'own', url: at(`/v1/accounts/${account}/proxy/who`), headers: { authorization: `APIKey ${tenant.apiKey}` } },
       { name: 'worthless', url: at(path), headers: { authorization: `APIKey ${tenant.apiKey.slice(0, -6)}xxxxxx` } },
     ],
-    18,
+    callers,
   );
 }
 
@@ -60,6 +60,8 @@ function wrong(results: readonly LoadResult[]): LoadResult[] {
 }
 
 interface Fault {
+  /** Default 18. More than the pools of both processes together starves them. */
+  readonly callers?: number;
   readonly what: string;
   /** Breaks it, and mends it again; from when this resolves recovery counts. */
   readonly happens: () => Promise<void>;
@@ -108,6 +110,7 @@ const faults: readonly Fault[] = [
     },
   },
   {
+    callers: 60,
     what: 'so busy that every connection of the pool waits for 8 s',
     happens: async () => {
       await world.cluster.query('begin; lock table accounts in access exclusive mode; select pg_sleep(8); commit; select 1');
@@ -118,8 +121,8 @@ const faults: readonly Fault[] = [
 describe('S2: with the database', () => {
   test.each(faults)(
     '$what, every answer is right or a 503 that says when to come back; then all is as before',
-    async ({ what, happens }) => {
-      const running = load();
+    async ({ what, happens, callers = 18 }) => {
+      const running = load(callers);
       await expect.poll(() => running.results.length).toBeGreaterThan(30);
       const brokenAt = performance.now();
       await happens();

@@ -1,6 +1,6 @@
 import type { Log } from '@bulkhead/base';
 import pg from 'pg';
-import { bytesHeard, clientConfig, type ConnectionUrl, CorkableClient, cutConnection } from './connection.ts';
+import { bytesHeard, clientConfig, type ConnectionUrl, CorkableClient, cutConnection, isCut } from './connection.ts';
 import { fromDriver } from './database-errors.ts';
 
 export interface ConnectionPoolOptions {
@@ -14,10 +14,11 @@ export interface ConnectionPoolOptions {
   readonly log: Log;
 }
 
-/** A connection in use: what it had said when last looked at, and since when it has said nothing more. */
+/** A connection in use: what it had said when last looked at, since when it has said nothing more, and when it last did in this use. */
 interface InUse {
   bytes: number;
   since: number;
+  heardAt: number;
 }
 
 /** How long the server may take to hear our goodbye. */
@@ -26,7 +27,8 @@ const GOODBYE_MS = 5_000;
 /** Connections of one role. Whoever acquires one has it alone until it is released. */
 export class ConnectionPool {
   readonly #pool: pg.Pool;
-  readonly #all = new Set<pg.PoolClient>();
+  /** Every connection, with the time it was made. */
+  readonly #all = new Map<pg.PoolClient, number>();
   readonly #inUse = new Map<pg.PoolClient, InUse>();
   readonly #gone = Promise.withResolvers<void>();
   #isEnding = false;
@@ -50,13 +52,13 @@ export class ConnectionPool {
     });
     this.#pool.on('connect', (client) => {
       client.on('error', () => undefined);
-      this.#all.add(client);
+      this.#all.set(client, performance.now());
     });
     this.#pool.on('remove', (client) => {
       this.#all.delete(client);
       if (this.#isEnding && this.#all.size === 0) this.#gone.resolve();
     });
-    this.#pool.on('acquire', (client) => this.#inUse.set(client, { bytes: bytesHeard(client), since: performance.now() }));
+    this.#pool.on('acquire', (client) => this.#inUse.set(client, { bytes: bytesHeard(client), since: performance.now(), heardAt: 0 }));
     this.#pool.on('release', (_error, client) => this.#inUse.delete(client));
   }
 
@@ -67,26 +69,35 @@ export class ConnectionPool {
       if (bytes === seen.bytes) continue;
       seen.bytes = bytes;
       seen.since = now;
+      seen.heardAt = now;
     }
-    return this.#silent(now, ms).length > 0;
+    return [...this.#inUse.values()].some(({ since }) => now - since >= ms);
   }
 
-  /** Cuts the connections that have been silent for `ms` and those nobody uses; answers how many. */
-  cutSilent(now: number, ms: number): number {
-    const idle = [...this.#all].filter((client) => !this.#inUse.has(client));
-    const doomed = [...this.#silent(now, ms), ...idle];
-    for (const client of doomed) cutConnection(client);
-    return doomed.length;
-  }
-
-  #silent(now: number, ms: number): pg.PoolClient[] {
-    return [...this.#inUse].filter(([, { since }]) => now - since >= ms).map(([client]) => client);
+  /**
+   * Cuts the connections that are older than `since` and have said nothing since then, those nobody uses included; answers how
+   * many. One that was taken only a moment ago is as dead as the others.
+   */
+  cutSilentSince(since: number): number {
+    const old = [...this.#all].filter(([, madeAt]) => madeAt < since).map(([client]) => client);
+    const idle = old.filter((client) => !this.#inUse.has(client));
+    const silent = old.filter((client) => {
+      const seen = this.#inUse.get(client);
+      return seen !== undefined && seen.heardAt < since && bytesHeard(client) === seen.bytes;
+    });
+    for (const client of [...idle, ...silent]) cutConnection(client);
+    return idle.length + silent.length;
   }
 
   /** A connection. Throws `database.unavailable` where none is to be had in time. */
   async acquire(): Promise<pg.PoolClient> {
     try {
-      return await this.#pool.connect();
+      for (;;) {
+        const client = await this.#pool.connect();
+        if (!isCut(client)) return client;
+        // Cut a moment ago, and the pool is yet to be told.
+        client.release(true);
+      }
     } catch (error) {
       throw fromDriver(error);
     }
@@ -98,7 +109,7 @@ export class ConnectionPool {
     if (this.#all.size === 0) this.#gone.resolve();
     await this.#pool.end();
     // The pool has said goodbye to all; a server that does not hear it does not keep this process alive.
-    const enough = setTimeout(() => this.#all.forEach(cutConnection), GOODBYE_MS);
+    const enough = setTimeout(() => [...this.#all.keys()].forEach(cutConnection), GOODBYE_MS);
     await this.#gone.promise;
     clearTimeout(enough);
   }

@@ -98,3 +98,8 @@ export function bytesHeard(client: object): number {
 export function cutConnection(client: object): void {
   sockets.get(client)?.destroy();
 }
+
+/** Whether the connection is gone, although the driver may not have noticed yet. */
+export function isCut(client: object): boolean {
+  return sockets.get(client)?.destroyed === true;
+}

@@ -95,7 +95,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   let pinging: Promise<void> | undefined;
   const watch = new SilenceWatch({
     url: options.controlUrl,
-    pools: Object.values(pools),
+    pools: [...Object.values(pools), pingPool],
     silenceMs: options.silenceMs ?? 2_000,
     probeMs: PING_MS,
     log,

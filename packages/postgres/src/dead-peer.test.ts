@@ -1,4 +1,5 @@
-import { silentLog } from '@bulkhead/base';
+import { setTimeout as delay } from 'node:timers/promises';
+import { applicationId, silentLog } from '@bulkhead/base';
 import { FaultProxy, HELD } from '@bulkhead/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Database, type DatabaseOptions, notify, openDatabase } from './database.ts';
@@ -39,6 +40,7 @@ async function behindProxy(options: Partial<DatabaseOptions> = {}): Promise<Data
   return database;
 }
 
+const tenant = applicationId.generate();
 const one = sql`select 1 as one`;
 const read = () => database.withControl('test', (tx) => tx.query(one));
 const unavailable = { code: 'database.unavailable', status: 503 };
@@ -61,6 +63,26 @@ describe('a server that has gone without a word', () => {
     // Only new connections pass: the old ones stay dead for ever.
     proxy.setNew({});
     expect(await Promise.all([read(), read(), read()])).toEqual([[{ one: 1 }], [{ one: 1 }], [{ one: 1 }]]);
+  });
+
+  test('takes along no connection that came into use just before it was noticed', async () => {
+    await behindProxy({ ...patient, poolSize: 4 });
+    const gate = Promise.withResolvers<void>();
+    // All four connections exist.
+    const four = Array.from({ length: 4 }, () => database.withTenant(tenant, (tx) => tx.query(one).then(() => gate.promise)));
+    await expect.poll(() => proxy.connections.length).toBeGreaterThanOrEqual(4);
+    gate.resolve();
+    await Promise.all(four);
+    proxy.set(HELD);
+    const reads = [database.tenantQuery(tenant, one)];
+    // One more each second: some of them have been silent for less than the watch waits when it learns that nobody is there.
+    while (reads.length < 4) {
+      await delay(1_000);
+      reads.push(database.tenantQuery(tenant, one));
+    }
+    proxy.setNew({});
+    const outcomes = await Promise.allSettled(reads);
+    for (const outcome of outcomes) expect(outcome).toMatchObject({ status: 'rejected', reason: unavailable });
   });
 
   test('rolls back what was under way', async () => {
@@ -104,6 +126,15 @@ describe('readiness', () => {
     expect(asked[0]).toMatchObject({ reason: unavailable });
     proxy.setNew({});
     await expect.poll(() => database.ping().then(() => 'there'), { timeout: 20_000 }).toBe('there');
+  });
+
+  test('is not asked over a connection that the network has forgotten', async () => {
+    await behindProxy(patient);
+    await Promise.all([database.ping(), read()]);
+    proxy.set(HELD);
+    await expect(read()).rejects.toMatchObject(unavailable);
+    proxy.setNew({});
+    await expect(database.ping()).resolves.toBeUndefined();
   });
 
   test('does not wait for a busy pool', async () => {

@@ -20,7 +20,7 @@ const PATIENCE = 5;
 /**
  * Notices a server that has gone without a word: no reset comes through a network that drops everything, and a statement may
  * rightly take long. So a connection that is in use and silent makes it ask over a new one; where that is not answered either,
- * every silent and every idle connection is cut. Their callers get `database.unavailable` within seconds, and nobody is given
+ * every connection that has said nothing meanwhile is cut, the idle ones too. Their callers get `database.unavailable` within seconds, and nobody is given
  * a connection that the network has forgotten.
  */
 export class SilenceWatch {
@@ -50,7 +50,7 @@ export class SilenceWatch {
       this.#goodUntil = performance.now() + silenceMs * PATIENCE;
       return;
     }
-    const cut = pools.reduce((sum, pool) => sum + pool.cutSilent(performance.now(), silenceMs), 0);
+    const cut = pools.reduce((sum, pool) => sum + pool.cutSilentSince(now), 0);
     log.warn('The database does not answer; its silent connections were cut', { connections: cut });
   }
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type NetConnectOpts, type Server, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Flow, FlowPump } from './fault-flow.ts';
 
 /** Both directions of a connection; what is not named passes. */
@@ -10,6 +11,7 @@ export interface Flows {
 
 export const HELD: Flows = { toTarget: 'hold', toClient: 'hold' };
 const PASSING: Flows = {};
+const GOODBYE_MS = 1_000;
 
 /** One connection through the proxy. */
 export class ProxiedConnection {
@@ -56,11 +58,7 @@ export class ProxiedConnection {
 
   /** RST to the client, as a firewall or a dead machine that came back sends it; the target's side is dropped. */
   reset(): void {
-    if (!this.#client.destroyed) {
-      this.#client.resetAndDestroy();
-      // Alone it waits until what is written has gone out, which it may never do.
-      this.#client.destroy();
-    }
+    if (!this.#client.destroyed) this.#client.resetAndDestroy();
     // A socket that is a file knows no reset.
     this.#target.destroy();
   }
@@ -146,7 +144,10 @@ export class FaultProxy implements AsyncDisposable {
     await this.refuse();
     const closed = [...this.#open].map((connection) => connection.closed);
     this.reset();
-    await Promise.all(closed);
+    // A reset waits until what is written has gone out, which it never does where the other side has stopped reading.
+    const enough = new AbortController();
+    await Promise.race([Promise.all(closed), delay(GOODBYE_MS, undefined, { signal: enough.signal }).catch(() => undefined)]);
+    enough.abort();
   }
 
   #take(client: Socket): void {
