@@ -50,6 +50,7 @@ const KEPT: Readonly<Record<string, Kept>> = {
   'packages/postgres/src/connection-pool.ts #all': noTenant('connections; the scope is of each transaction'),
   'packages/postgres/src/connection-pool.ts #inUse': noTenant('connections; the scope is of each transaction'),
   'packages/postgres/src/connection.ts sockets': noTenant('by connection'),
+  'packages/postgres/src/flight.ts shapes': noTenant('names and types of columns, by connection and text of the statement'),
   'packages/postgres/src/sql.ts flatTexts': noTenant('texts of statements, without values'),
   'packages/postgres/src/sql.ts names': noTenant('texts of statements, without values'),
 };
