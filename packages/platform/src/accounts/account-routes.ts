@@ -202,7 +202,8 @@ export function accountRoutes({ db, vault, publicUrl, pushReconnect }: AccountRo
         const accountId = accountIdOf(context, params.account_id);
         assertMayChange(context);
         await db.withTenant(context.applicationId, async (tx) => {
-          if (!(await disconnectAccount(tx, { applicationId: context.applicationId, accountId }))) throw httpErrors('not_found');
+          if (!(await disconnectAccount(tx, { applicationId: context.applicationId, accountId }, context.now)))
+            throw httpErrors('not_found');
           await audit(tx, context, { target: String(accountId) });
         });
         return { status: 204 };

@@ -137,6 +137,15 @@ export interface Connection {
   readonly endUser: string | null;
 }
 
+/** What `applyConnection` did. */
+export interface AppliedConnection {
+  readonly replacedCredentialId: string | null;
+  /** The account was live already. */
+  readonly isReconnected: boolean;
+  readonly service: string;
+  readonly endUser: string | null;
+}
+
 /**
  * Makes the account live with a new credential. Answers the credential that it had before, if any; null where there is no
  * such account.
@@ -146,19 +155,19 @@ export async function applyConnection(
   { applicationId, accountId }: AccountKey,
   connection: Connection,
   now: Date,
-): Promise<{ replacedCredentialId: string | null } | null> {
-  const before = await tx.maybe<{ credential_id: string | null }>(sql`
-    select credential_id from accounts where application_id = ${applicationId} and account_id = ${accountId} for update`);
+): Promise<AppliedConnection | null> {
+  const before = await tx.maybe<{ credential_id: string | null; provisional: boolean }>(sql`
+    select credential_id, provisional from accounts where application_id = ${applicationId} and account_id = ${accountId} for update`);
   if (before === null) return null;
-  await tx.execute(sql`
+  const after = await tx.one<{ service: string; end_user: string | null }>(sql`
     update accounts
        set provisional = false, credential_id = ${connection.credentialId}, health = 'healthy', broken_reason = null,
            account = ${connection.account}, effective_scope = ${connection.effectiveScope}, granted_scopes = ${connection.grantedScopes},
            custom_properties = custom_properties || coalesce(${connection.customProperties === null ? null : JSON.stringify(connection.customProperties)}::jsonb, '{}'),
            end_user = coalesce(${connection.endUser}, end_user), modified_at = ${now}
-     where application_id = ${applicationId} and account_id = ${accountId}`);
+     where application_id = ${applicationId} and account_id = ${accountId} returning service, end_user`);
   const replaced = before.credential_id === connection.credentialId ? null : before.credential_id;
-  return { replacedCredentialId: replaced };
+  return { replacedCredentialId: replaced, isReconnected: !before.provisional, service: after.service, endUser: after.end_user };
 }
 
 export interface AccountChanges {
@@ -191,11 +200,14 @@ export async function updateAccount(
   return row === null ? null : accountOf(row);
 }
 
-/** Removes the account; its tokens, codes and pending connections go with it. Answers its credential, or null where there is no such account. */
-export async function deleteAccount(tx: Tx, { applicationId, accountId }: AccountKey): Promise<{ credentialId: string | null } | null> {
-  const row = await tx.maybe<{ credential_id: string | null }>(sql`
-    delete from accounts where application_id = ${applicationId} and account_id = ${accountId} returning credential_id`);
-  return row === null ? null : { credentialId: row.credential_id };
+/** Removes the account; its tokens, codes and pending connections go with it. Answers what it was, or null where there is no such account. */
+export async function deleteAccount(
+  tx: Tx,
+  { applicationId, accountId }: AccountKey,
+): Promise<{ credentialId: string | null; service: string } | null> {
+  const row = await tx.maybe<{ credential_id: string | null; service: string }>(sql`
+    delete from accounts where application_id = ${applicationId} and account_id = ${accountId} returning credential_id, service`);
+  return row === null ? null : { credentialId: row.credential_id, service: row.service };
 }
 
 /** Whether an upstream identity has an account of the service, provisional ones included; for null, whether anybody has. */
@@ -224,51 +236,61 @@ export async function deleteAllAccounts(tx: Tx, applicationId: ApplicationId): P
   return rows.map((row) => row.credential_id).filter((id) => id !== null);
 }
 
-/** Sets the health of the account that uses a credential; answers its id, or null where none does or nothing changed. */
+/** An account and its service: what an event about it names. */
+export interface AccountOfService {
+  readonly accountId: number;
+  readonly service: string;
+}
+
+/** Notes the health of the account that uses a credential; answers the account, or null where none does or nothing changed. */
 export async function markBroken(
   tx: Tx,
   applicationId: ApplicationId,
   credentialId: string,
   reason: string,
   now: Date,
-): Promise<number | null> {
-  const row = await tx.maybe<{ account_id: number }>(sql`
+): Promise<AccountOfService | null> {
+  const row = await tx.maybe<{ account_id: number; service: string }>(sql`
     update accounts set health = 'broken', broken_reason = ${reason}, modified_at = ${now}
-     where application_id = ${applicationId} and credential_id = ${credentialId} and health <> 'broken' returning account_id`);
-  return row?.account_id ?? null;
+     where application_id = ${applicationId} and credential_id = ${credentialId} and health <> 'broken' returning account_id, service`);
+  return row === null ? null : { accountId: row.account_id, service: row.service };
 }
 
+/** Notes that the credential of an account was renewed; answers the account, or null where none uses it. */
 export async function markRenewed(
   tx: Tx,
   applicationId: ApplicationId,
   credentialId: string,
   grantedScopes: readonly string[] | null,
   now: Date,
-): Promise<void> {
+): Promise<AccountOfService | null> {
   await tx.execute(sql`
     update accounts set health = 'healthy', broken_reason = null, granted_scopes = coalesce(${grantedScopes}::text[], granted_scopes), modified_at = ${now}
      where application_id = ${applicationId} and credential_id = ${credentialId}
        and (health <> 'healthy' or (${grantedScopes}::text[] is not null and granted_scopes is distinct from ${grantedScopes}::text[]))`);
+  const row = await tx.maybe<{ account_id: number; service: string }>(sql`
+    select account_id, service from accounts where application_id = ${applicationId} and credential_id = ${credentialId} and not provisional`);
+  return row === null ? null : { accountId: row.account_id, service: row.service };
 }
 
 /**
  * Takes their credentials from those of these accounts whose credential was given before a moment (null: from all), and marks them
- * broken. Answers the credentials.
+ * broken. Answers the accounts and the credentials they had.
  */
 export async function takeCredentials(
   tx: Tx,
   { applicationId, accountIds, before }: AccountsOlderThan,
   reason: string,
   now: Date,
-): Promise<string[]> {
-  const rows = await tx.query<{ credential_id: string }>(sql`
+): Promise<(AccountOfService & { readonly credentialId: string })[]> {
+  const rows = await tx.query<{ account_id: number; service: string; credential_id: string }>(sql`
     update accounts a set credential_id = null, health = 'broken', broken_reason = ${reason}, modified_at = ${now}
       from credentials c
      where a.application_id = ${applicationId} and a.account_id = any(${accountIds}::bigint[])
        and c.application_id = ${applicationId} and c.credential_id = a.credential_id
        and (${before}::timestamptz is null or c.created_at < ${before}::timestamptz)
-    returning c.credential_id`);
-  return rows.map((row) => row.credential_id);
+    returning a.account_id, a.service, c.credential_id`);
+  return rows.map((row) => ({ accountId: row.account_id, service: row.service, credentialId: row.credential_id }));
 }
 
 /** Removes those of these accounts that were never confirmed and have nothing left that could be. */

@@ -197,7 +197,9 @@ describe('C4: a reconnection', () => {
   test('of an account that was removed meanwhile is refused', async () => {
     const first = await connected('ann');
     await confirm(first);
-    await db().withTenant(application, (tx) => disconnectAccount(tx, { applicationId: application, accountId: first.accountId }));
+    await db().withTenant(application, (tx) =>
+      disconnectAccount(tx, { applicationId: application, accountId: first.accountId }, world.now()),
+    );
     expect(await code(connected('ann', { reconnectAccountId: first.accountId }))).toBe('account.not_pending');
   });
 });
@@ -240,14 +242,18 @@ describe('disconnecting', () => {
       ),
     );
     expect(
-      await db().withTenant(application, (tx) => disconnectAccount(tx, { applicationId: application, accountId: live.accountId })),
+      await db().withTenant(application, (tx) =>
+        disconnectAccount(tx, { applicationId: application, accountId: live.accountId }, world.now()),
+      ),
     ).toBe(true);
     expect(await find(live.accountId)).toBeNull();
     expect(await db().tenantQuery(application, sql`select 1 from grants where application_id = ${application}`)).toEqual([]);
     expect((await taskNames()).filter((name) => name === 'vault.revoke_credential')).toHaveLength(2);
     expect(await credentials()).toHaveLength(2);
     expect(
-      await db().withTenant(application, (tx) => disconnectAccount(tx, { applicationId: application, accountId: live.accountId })),
+      await db().withTenant(application, (tx) =>
+        disconnectAccount(tx, { applicationId: application, accountId: live.accountId }, world.now()),
+      ),
     ).toBe(false);
   });
 
@@ -270,7 +276,9 @@ describe('disconnecting', () => {
   test('writes no secret into a task', async () => {
     const live = await connected('ann');
     await confirm(live);
-    await db().withTenant(application, (tx) => disconnectAccount(tx, { applicationId: application, accountId: live.accountId }));
+    await db().withTenant(application, (tx) =>
+      disconnectAccount(tx, { applicationId: application, accountId: live.accountId }, world.now()),
+    );
     const rows = await db().tenantQuery<{ payload: unknown }>(
       application,
       sql`select payload from tasks where application_id = ${application}`,

@@ -1,10 +1,11 @@
 import type { ApplicationId } from '@bulkhead/base';
 import type { Tx } from '@bulkhead/postgres';
+import { appendEvent } from '../events/index.ts';
 import { enqueueTask } from '../tasks/index.ts';
 import { deleteCredential } from '../vault/index.ts';
 import type { AccountKey } from './account.ts';
 import { accountErrors } from './account-errors.ts';
-import { applyConnection, claimIdentity, findAccount } from './account-store.ts';
+import { type AppliedConnection, applyConnection, claimIdentity, findAccount } from './account-store.ts';
 import { forgetUnconfirmed, UNCONFIRMED_MS } from './forget-unconfirmed.ts';
 import { insertPendingConnection, takePendingConnection } from './pending-connection-store.ts';
 
@@ -60,5 +61,17 @@ export async function confirmAccount(tx: Tx, input: AccountKey & { readonly cred
   if (connection === null) throw accountErrors('account.not_pending');
   const applied = await applyConnection(tx, { applicationId, accountId }, connection, now);
   if (applied === null) throw accountErrors('account.not_pending');
+  await recordConnection(tx, input, applied, now);
   if (applied.replacedCredentialId !== null) await deleteCredential(tx, { applicationId, credentialId: applied.replacedCredentialId });
+}
+
+/** Writes down that an account is connected, for the first time or again. */
+export async function recordConnection(
+  tx: Tx,
+  { applicationId, accountId }: AccountKey,
+  applied: AppliedConnection,
+  now: Date,
+): Promise<void> {
+  const type = applied.isReconnected ? 'account.reconnected' : 'account.connected';
+  await appendEvent(tx, { applicationId, accountId, type, at: now, data: { service: applied.service, end_user: applied.endUser } });
 }

@@ -1,13 +1,16 @@
 import { appendAudit } from '../audit/index.ts';
+import { appendEvent } from '../events/index.ts';
 import type { RefreshHooks } from '../vault/index.ts';
 import { markBroken, markRenewed } from './account-store.ts';
 
-/** Keeps the health of accounts in step with their credentials, in the vault's own transactions. */
+/** Keeps the health of accounts in step with their credentials, and says so in the event log, in the vault's own transactions. */
 export function credentialHooks(): RefreshHooks {
   return {
     async onBroken(tx, { applicationId, credentialId }, reason, now) {
-      const accountId = await markBroken(tx, applicationId, credentialId, reason, now);
-      if (accountId === null) return;
+      const account = await markBroken(tx, applicationId, credentialId, reason, now);
+      if (account === null) return;
+      const { accountId, service } = account;
+      await appendEvent(tx, { applicationId, accountId, type: 'account.broken', at: now, data: { service, reason } });
       await appendAudit(tx, {
         applicationId,
         actor: { kind: 'system' },
@@ -17,7 +20,11 @@ export function credentialHooks(): RefreshHooks {
         detail: { reason },
       });
     },
-    onRefreshed: (tx, { applicationId, credentialId }, now, grantedScopes) =>
-      markRenewed(tx, applicationId, credentialId, grantedScopes, now),
+    async onRefreshed(tx, { applicationId, credentialId }, now, grantedScopes) {
+      const account = await markRenewed(tx, applicationId, credentialId, grantedScopes, now);
+      if (account === null) return;
+      const { accountId, service } = account;
+      await appendEvent(tx, { applicationId, accountId, type: 'account.token_refreshed', at: now, data: { service } });
+    },
   };
 }

@@ -8,6 +8,7 @@ import type { Account, AccountKey } from './account.ts';
 import { accountErrors } from './account-errors.ts';
 import type { ImportBody } from './account-messages.ts';
 import { applyConnection, claimIdentity, findAccount, updateAccount } from './account-store.ts';
+import { recordConnection } from './connect-account.ts';
 import { credentialFrom, opensTheSame } from './given-credential.ts';
 
 /**
@@ -38,7 +39,9 @@ export async function importAccount(tx: Tx, vault: Vault, context: RequestContex
     endUser: body.end_user ?? null,
   };
   const applied = await applyConnection(tx, key, connection, now);
-  if (applied?.replacedCredentialId) await deleteCredential(tx, { applicationId, credentialId: applied.replacedCredentialId });
+  if (applied === null) throw accountErrors('account.not_pending');
+  await recordConnection(tx, key, applied, now);
+  if (applied.replacedCredentialId !== null) await deleteCredential(tx, { applicationId, credentialId: applied.replacedCredentialId });
   if (body.active !== undefined || body.admin !== undefined) await updateAccount(tx, key, { active: body.active, admin: body.admin }, now);
   await audit(tx, context, { target: String(accountId), detail: { service } });
   const account = await findAccount(tx, applicationId, accountId);

@@ -1,4 +1,5 @@
 import type { Tx } from '@bulkhead/postgres';
+import { appendEvents } from '../events/index.ts';
 import { REVOKED, revokeAllLater } from '../vault/index.ts';
 import type { AccountsOlderThan } from './account.ts';
 import { deleteEmptyProvisional, takeCredentials } from './account-store.ts';
@@ -10,7 +11,19 @@ import { takePendingCredentials } from './pending-connection-store.ts';
  * many credentials. The caller holds the accounts.
  */
 export async function revokeUpstream(tx: Tx, which: AccountsOlderThan, now: Date): Promise<number> {
-  const taken = [...(await takeCredentials(tx, which, REVOKED, now)), ...(await takePendingCredentials(tx, which))];
+  const { applicationId } = which;
+  const broken = await takeCredentials(tx, which, REVOKED, now);
+  const taken = [...broken.map(({ credentialId }) => credentialId), ...(await takePendingCredentials(tx, which))];
+  await appendEvents(
+    tx,
+    broken.map(({ accountId, service }) => ({
+      applicationId,
+      accountId,
+      type: 'account.broken' as const,
+      at: now,
+      data: { service, reason: REVOKED },
+    })),
+  );
   await deleteEmptyProvisional(tx, which.applicationId, which.accountIds);
   await revokeAllLater(tx, which.applicationId, taken, now);
   return taken.length;

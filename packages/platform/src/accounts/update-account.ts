@@ -3,6 +3,7 @@ import type { Tx } from '@bulkhead/postgres';
 import type { ApiKeyPrincipal, BearerPrincipal, RequestContext } from '../access/index.ts';
 import { findService } from '../applications/index.ts';
 import { audit } from '../audit/index.ts';
+import { appendEvent } from '../events/index.ts';
 import { findCredential, openCredential, replaceCredential, storeCredential, type Vault } from '../vault/index.ts';
 import type { Account } from './account.ts';
 import { accountErrors } from './account-errors.ts';
@@ -32,6 +33,10 @@ export async function updateAccount(
   const healed = givesCredential ? await replace(tx, vault, context, account, body) : undefined;
   const changed = await writeAccount(tx, account, { account: body.account, active, customProperties: body.custom_properties, healed }, now);
   if (changed === null) throw givesCredential ? accountErrors('account.credential_changed') : httpErrors('not_found');
+  if (givesCredential) {
+    const data = { service: changed.service, end_user: changed.endUser };
+    await appendEvent(tx, { applicationId, accountId, type: 'account.reconnected', at: now, data });
+  }
   await audit(tx, context, {
     target: String(accountId),
     detail: { fields: Object.keys(updateBody.shape).filter((field) => field in body) },

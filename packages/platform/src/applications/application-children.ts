@@ -23,6 +23,7 @@ import { customServiceRoutes } from './custom-service-routes.ts';
 import { addOAuthKey, changeOAuthKey, deleteOAuthKey, findOAuthKey, listOAuthKeys, type OAuthKey } from './oauth-key-store.ts';
 import { addRedirectUri, deleteRedirectUri, findRedirectUri, listRedirectUris } from './redirect-uri-store.ts';
 import { addTrustedDomain, deleteTrustedDomain, findTrustedDomain, listTrustedDomains } from './trusted-domain-store.ts';
+import { appendUpdated } from './record-update.ts';
 
 export interface ChildrenParts {
   readonly db: Database;
@@ -182,6 +183,7 @@ function oauthKeyRoutes({ db, vault, publicUrl }: ChildrenParts): AnyRoute[] {
           );
           if (changed === null) throw httpErrors('not_found');
           await audit(tx, context, { target: changed.oauthKeyId, detail: { fields: Object.keys(body) } });
+          await appendUpdated(tx, context, ['oauth_keys']);
           return withCallback(tx, context.applicationId, changed);
         });
         return { status: 200, body: shape(row, context.applicationId) };

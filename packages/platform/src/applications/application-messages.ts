@@ -39,7 +39,7 @@ export const brandingAnswer = z.object({
 
 export const eventSettingsBody = z.strictObject({
   enabled: flag.optional(),
-  retention_hours: z.int().min(1).max(8760).optional(),
+  retention_hours: z.int().min(1).max(720).optional(),
   types: z.array(z.string().min(1).max(100)).max(100).nullable().optional(),
 });
 export const eventSettingsAnswer = z.object({ enabled: z.boolean(), retention_hours: z.int(), types: z.array(z.string()).nullable() });

@@ -4,6 +4,7 @@ import type { Database } from '@bulkhead/postgres';
 import { z } from 'zod';
 import { route } from '../access/index.ts';
 import { audit } from '../audit/index.ts';
+import { appendUpdated } from './record-update.ts';
 import {
   applicationAnswer,
   applicationFields,
@@ -88,6 +89,7 @@ export function applicationRoutes({ db, publicUrl }: { db: Database; clock: Cloc
           if (body.event_settings)
             await updateEventSettings(tx, context.applicationId, eventSettingsChanges(body.event_settings), context.now);
           await audit(tx, context, { target: context.applicationId, detail: { fields: Object.keys(body) } });
+          await appendUpdated(tx, context, Object.keys(body));
           return getApplicationSettings(tx, context.applicationId);
         });
         if (changed === null) throw httpErrors('not_found');
@@ -122,6 +124,7 @@ export function applicationRoutes({ db, publicUrl }: { db: Database; clock: Cloc
         const found = await db.withTenant(context.applicationId, async (tx) => {
           await updateBranding(tx, context.applicationId, brandingChanges(body));
           await audit(tx, context, { target: context.applicationId, detail: { fields: Object.keys(body) } });
+          await appendUpdated(tx, context, ['branding']);
           return getApplicationSettings(tx, context.applicationId);
         });
         if (found === null) throw httpErrors('not_found');
@@ -155,6 +158,7 @@ export function applicationRoutes({ db, publicUrl }: { db: Database; clock: Cloc
         const settings = await db.withTenant(context.applicationId, async (tx) => {
           await updateEventSettings(tx, context.applicationId, eventSettingsChanges(body), context.now);
           await audit(tx, context, { target: context.applicationId, detail: { fields: Object.keys(body) } });
+          await appendUpdated(tx, context, ['event_settings']);
           return getEventSettings(tx, context.applicationId);
         });
         return { status: 200, body: eventSettingsShape(settings) };

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { ApplicationId } from '@bulkhead/base';
 import { type MetaTokenPrincipal, type RequestContext, route } from '../access/index.ts';
 import { audit } from '../audit/index.ts';
+import { appendUpdated } from './record-update.ts';
 
 type MetaContext = RequestContext<MetaTokenPrincipal>;
 
@@ -73,6 +74,7 @@ export function childRoutes<Row, Body extends z.ZodType, Shape extends z.ZodType
           const row = await db.withTenant(context.applicationId, async (tx) => {
             const added = await child.add(tx, context, body as z.output<Body>);
             await audit(tx, context, { target: child.idOf(added) });
+            await appendUpdated(tx, context, [child.paths[0]]);
             return added;
           });
           return { status: 201, body: child.shape(row, context.applicationId) };
@@ -110,6 +112,7 @@ export function childRoutes<Row, Body extends z.ZodType, Shape extends z.ZodType
             const row = await found(tx, context.applicationId, params.id);
             if (!(await child.remove(tx, context.applicationId, row))) throw httpErrors('not_found');
             await audit(tx, context, { target: child.idOf(row) });
+            await appendUpdated(tx, context, [child.paths[0]]);
           });
           return { status: 204 };
         },

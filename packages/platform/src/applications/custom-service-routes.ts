@@ -4,6 +4,7 @@ import type { Database } from '@bulkhead/postgres';
 import { z } from 'zod';
 import { route } from '../access/index.ts';
 import { audit } from '../audit/index.ts';
+import { appendUpdated } from './record-update.ts';
 import { catalogueEntries, parseServiceDefinition, type ServiceDefinition, serviceDefinitionSchema } from '../services/index.ts';
 import { childRoutes } from './child-routes.ts';
 import {
@@ -94,6 +95,7 @@ export function customServiceRoutes({ db, egress, publicUrl }: { db: Database; e
             target: definition.id,
             detail: { fields: Object.keys(body).slice(0, 50), callbackReplaced: changed.callbackId !== before.callbackId },
           });
+          await appendUpdated(tx, context, ['services']);
           return changed;
         });
         return { status: 200, body: shape(row, context.applicationId) };

@@ -19,6 +19,7 @@ export {
   updateBranding,
   updateEventSettings,
 } from './application-store.ts';
+export { appendUpdated } from './record-update.ts';
 export { childRoutes } from './child-routes.ts';
 export { type ConnectableService, findService, listConnectableServices } from './connectable-service.ts';
 export { cloneCustomServices, listCustomServices } from './custom-service-store.ts';

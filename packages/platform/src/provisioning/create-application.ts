@@ -26,6 +26,7 @@ import {
   updateEventSettings,
 } from '../applications/index.ts';
 import { auditOrganization, appendAudit } from '../audit/index.ts';
+import { appendEvent } from '../events/index.ts';
 import type { Vault } from '../vault/index.ts';
 import { addWebhook, cloneWebhooks } from '../webhooks/index.ts';
 import type { createApplicationBody } from './provisioning-messages.ts';
@@ -83,6 +84,10 @@ export async function createApplication(
       ...target,
     });
     await auditOrganization(tx, context, organizationId, target);
+    if (body.source !== undefined) {
+      const data = { source: body.source };
+      await appendEvent(tx, { applicationId: to, accountId: null, type: 'application.cloned', at: context.now, data });
+    }
     const settings = await getApplicationSettings(tx, to);
     return { settings: settings!, apiKey: { id: apiKey.apiKeyId, secret } };
   });

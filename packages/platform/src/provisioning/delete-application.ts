@@ -3,6 +3,7 @@ import type { MetaTokenPrincipal, RequestContext } from '../access/index.ts';
 import { disconnectAllAccounts } from '../accounts/index.ts';
 import { markApplicationDeleted } from '../applications/index.ts';
 import { audit, auditOrganization } from '../audit/index.ts';
+import { appendEvent } from '../events/index.ts';
 import { enqueueTask } from '../tasks/index.ts';
 import { eraseApplicationKind } from './erase-application-task.ts';
 
@@ -13,6 +14,7 @@ import { eraseApplicationKind } from './erase-application-task.ts';
 export async function deleteApplication({ db }: { db: Database }, context: RequestContext<MetaTokenPrincipal>): Promise<void> {
   const { applicationId } = context;
   await db.withTenant(applicationId, async (tx) => {
+    await appendEvent(tx, { applicationId, accountId: null, type: 'application.deleted', at: context.now, data: {} });
     await markApplicationDeleted(tx, applicationId, context.now);
     await disconnectAllAccounts(tx, applicationId);
     await enqueueTask(

@@ -1,7 +1,7 @@
 import type { AnyRoute } from '@bulkhead/http';
 import { z } from 'zod';
 import { route } from '../access/index.ts';
-import { applicationParams, flag } from '../applications/index.ts';
+import { appendUpdated, applicationParams, flag } from '../applications/index.ts';
 import { audit } from '../audit/index.ts';
 import { LINEAGE_FIELDS } from './configuration.ts';
 import type { ProvisioningParts } from './create-application.ts';
@@ -80,6 +80,10 @@ export function lineageRoutes({ db, vault }: ProvisioningParts): AnyRoute[] {
             target: context.applicationId,
             detail: { fields: done.map(({ field }) => field), dry_run: body.dry_run },
           });
+          if (!body.dry_run && done.length > 0) {
+            const fields = done.map(({ field }) => field);
+            await appendUpdated(tx, context, fields);
+          }
           return done;
         });
         return { status: 200, body: { application: context.applicationId, dry_run: body.dry_run, changed } };
