@@ -102,7 +102,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...lineageRoutes(parts),
     ...accountRoutes({ ...parts, pushReconnect: reconnectPusher(parts) }),
     ...passthroughRoutes({ ...parts, refresher }),
-    ...tokenRoutes({ ...parts, authenticateApiKey }),
+    ...tokenRoutes(parts),
     ...authorizationRoutes({ ...parts, upstreamTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS }),
   ];
   const routes = [...declared, ...legacyAliases(declared), ...openApiRoutes(declared, publicUrl)];

@@ -41,7 +41,7 @@ export interface Database {
   withTenant<T>(applicationId: ApplicationId, work: (tx: TenantTx) => Promise<T>): Promise<T>;
   /** One statement on the tables of one Application, in a single flight. The quick way for reads. */
   tenantQuery<Row extends object = Record<string, unknown>>(applicationId: ApplicationId, statement: Sql): Promise<Row[]>;
-  /** The same for several statements that need nothing of each other: one flight, one transaction, the rows of each in order. */
+  /** The same for several statements that need nothing of each other: one flight, one transaction, the rows of each in order. They may write: all or none. */
   tenantQueries(applicationId: ApplicationId, statements: readonly Sql[]): Promise<readonly object[][]>;
   /** Work on the control tables for one organization; of `applications` it sees that organization's rows. */
   withOrganization<T>(organizationId: string, work: (tx: OrganizationTx) => Promise<T>): Promise<T>;

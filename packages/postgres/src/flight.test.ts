@@ -131,6 +131,34 @@ describe.each([
     }
   });
 
+  test('a flight that fails keeps its connection, whatever it asked to be prepared and wherever it failed', async () => {
+    const pool = poolOf(url());
+    const backend = sql`select pg_backend_pid() as pid`;
+    const pid = async () => (await Transaction.single(await pool.acquire(), inScopeOf(a), [backend]))[0];
+    // Texts that no connection has seen, in front of the failure, in it, and behind it; each of them as a mistake and as no mistake.
+    const fresh = (n: number, divisor: number) => [
+      sql`select ${n}::int + ${sql.raw('1')} as before`,
+      sql`select ${n}::int / ${divisor}::int as here, ${sql.identifier(`n${n}`)} from (select 1) as t (${sql.identifier(`n${n}`)})`,
+      sql`select ${n}::int as ${sql.identifier(`after${n}`)}`,
+    ];
+    try {
+      const first = await pid();
+      for (let n = 0; n < 20; n += 1) {
+        const attempt = async (divisor: number) => Transaction.single(await pool.acquire(), inScopeOf(a), fresh(n, divisor));
+        await expect(attempt(0)).rejects.toThrow('division by zero');
+        await expect(Transaction.single(await pool.acquire(), inScopeOf(a), [sql`selec ${n}`, ...fresh(n, 1)])).rejects.toThrow('syntax');
+        expect(await attempt(1)).toEqual([[{ before: n + 1 }], [{ here: n, [`n${n}`]: 1 }], [{ [`after${n}`]: n }]]);
+        await expect(attempt(0)).rejects.toThrow('division by zero');
+      }
+      expect(await pid()).toEqual(first);
+      // The control: where the connection is closed, there is another.
+      (await pool.acquire()).release(true);
+      expect(await pid()).not.toEqual(first);
+    } finally {
+      await pool.end();
+    }
+  });
+
   test('rows are read alike whether the server has described them in this flight or in an earlier one', async () => {
     const pool = poolOf(url());
     const every = sql`select ${7}::int8 as large, ${'x'}::text as text, null::int as nothing, '{"a":1}'::jsonb as json, '\\x00ff'::bytea as bytes,

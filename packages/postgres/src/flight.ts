@@ -7,6 +7,8 @@ interface Wire {
   readonly stream: { cork(): void; uncork(): void };
   /** Name → text of what this connection keeps prepared. */
   readonly parsedStatements: Record<string, string>;
+  on(event: 'parseComplete', listener: () => void): void;
+  off(event: 'parseComplete', listener: () => void): void;
   parse(message: { text: string; name: string | undefined }): void;
   bind(message: { statement: string | undefined; values: readonly unknown[] }): void;
   describe(message: { type: 'P' }): void;
@@ -40,8 +42,9 @@ export class Flight extends pg.Query {
   readonly #shapes: (Shape | undefined)[];
   readonly #answer: (answer: FlightAnswer) => void;
   #wire: Wire | undefined;
-  /** Those that this flight asked the server to prepare. */
-  #fresh: number[] = [];
+  /** Those that this flight asked the server to parse, in the order in which it says that it has. */
+  readonly #parsing: number[] = [];
+  #parsed = 0;
   #at = 0;
   #unreadable: { readonly error: unknown } | undefined;
 
@@ -54,11 +57,6 @@ export class Flight extends pg.Query {
     this.#answer = answer;
     // The driver wraps this one to measure its time-out.
     Object.assign(this, { callback: (error: unknown) => this.#settle(error) });
-  }
-
-  /** Whether it failed after it had asked for a statement to be prepared: then nobody knows which names the server has taken. */
-  get leavesNamesBehind(): boolean {
-    return this.#fresh.length > 0;
   }
 
   /** Called by the driver: writes everything. An error it answers has written nothing. */
@@ -74,6 +72,8 @@ export class Flight extends pg.Query {
     wire.stream.cork();
     try {
       this.#statements.forEach((statement, at) => this.#write(wire, at, statement.text, values[at]!));
+      // The driver tells a query only of answers that it knows; the connection has this one flight under way.
+      if (this.#parsing.length > 0) wire.on('parseComplete', this.#hearParsed);
       wire.sync();
     } finally {
       wire.stream.uncork();
@@ -85,9 +85,9 @@ export class Flight extends pg.Query {
     const name = this.#names[at];
     const isKnown = name !== undefined && wire.parsedStatements[name] !== undefined;
     // The same text may stand in a flight twice.
-    if (!isKnown && !this.#fresh.some((earlier) => this.#names[earlier] === name)) {
+    if (!isKnown && (name === undefined || !this.#parsing.some((earlier) => this.#names[earlier] === name))) {
       wire.parse({ text, name });
-      if (name !== undefined) this.#fresh.push(at);
+      this.#parsing.push(at);
     }
     wire.bind({ statement: name, values });
     if (at > 0) {
@@ -95,6 +95,21 @@ export class Flight extends pg.Query {
       if (this.#shapes[at] === undefined) wire.describe({ type: 'P' });
     }
     wire.execute();
+  }
+
+  readonly #hearParsed = (): void => {
+    this.#parsed += 1;
+  };
+
+  /** The names that the server has taken: they outlive the flight, also one that failed after them. */
+  #rememberParsed(): void {
+    const wire = this.#wire;
+    if (wire === undefined || this.#parsing.length === 0) return;
+    wire.off('parseComplete', this.#hearParsed);
+    for (const at of this.#parsing.splice(0).slice(0, this.#parsed)) {
+      const name = this.#names[at];
+      if (name !== undefined) wire.parsedStatements[name] = this.#statements[at]!.text;
+    }
   }
 
   handleRowDescription({ fields }: { fields: readonly { name: string; dataTypeID: number }[] }): void {
@@ -132,8 +147,7 @@ export class Flight extends pg.Query {
     const wire = this.#wire!;
     let known = shapes.get(wire);
     if (known === undefined) shapes.set(wire, (known = new Map()));
-    for (const at of this.#fresh) wire.parsedStatements[this.#names[at]!] = this.#statements[at]!.text;
-    this.#fresh = [];
+    this.#rememberParsed();
     this.#shapes.forEach((shape, at) => {
       const name = this.#names[at];
       if (shape !== undefined && name !== undefined) known.set(name, shape);
@@ -142,6 +156,7 @@ export class Flight extends pg.Query {
   }
 
   handleError(error: unknown): void {
+    this.#rememberParsed();
     this.#callback(error);
   }
 

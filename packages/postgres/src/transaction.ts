@@ -180,8 +180,7 @@ export class Transaction implements Tx {
     let isFit = false;
     try {
       const answered = Promise.withResolvers<FlightAnswer>();
-      const flight = new Flight(options.scope, statements, answered.resolve);
-      client.query(flight);
+      client.query(new Flight(options.scope, statements, answered.resolve));
       const answer = await answered.promise;
       if ('rows' in answer) {
         isFit = isIdle(client);
@@ -189,7 +188,7 @@ export class Transaction implements Tx {
       }
       // The answer to this one comes after the end of the failed flight: only then is it known how the connection stands.
       await sendBare(client, 'rollback');
-      isFit = isIdle(client) && !flight.leavesNamesBehind && !isStaleStatement(answer.error);
+      isFit = isIdle(client) && !isStaleStatement(answer.error);
       throw fromDriver(answer.error);
     } finally {
       client.release(!isFit);

@@ -55,6 +55,11 @@ export function selectAccount({ applicationId, accountId }: AccountKey) {
   return sql`select ${columns} from accounts where application_id = ${applicationId} and account_id = ${accountId} and not provisional`;
 }
 
+/** Reads the row of `selectAccount`. */
+export function readAccount(row: object): Account {
+  return accountOf(row as AccountRow);
+}
+
 /** The account, if it is live. */
 export async function findAccount(tx: Tx, applicationId: ApplicationId, accountId: number): Promise<Account | null> {
   if (!Number.isSafeInteger(accountId)) return null;

@@ -1,6 +1,6 @@
-import { type ApplicationId, defineTenantCredential, type Secret } from '@bulkhead/base';
+import { type ApplicationId, defineTenantCredential, type ParsedCredential, type Secret } from '@bulkhead/base';
 import type { Page } from '@bulkhead/http';
-import { type Database, sql, type Tx } from '@bulkhead/postgres';
+import { type Database, type Sql, sql, type Tx } from '@bulkhead/postgres';
 import type { ApiKeyPrincipal } from '../access/index.ts';
 import { apiKeyId, CHILDREN_MAX } from './application.ts';
 import { applicationErrors } from './application-errors.ts';
@@ -65,19 +65,40 @@ export async function deleteApiKey(tx: Tx, applicationId: ApplicationId, id: str
 export function apiKeyAuthenticator({ db }: { db: Database }): (key: string, now: Date) => Promise<ApiKeyPrincipal | null> {
   return async (key, now) => {
     const parsed = apiKeyCredential.parse(key);
-    if (parsed === null) return null;
-    const [row] = await db.tenantQuery<{ api_key_id: string; stale: boolean }>(
-      parsed.applicationId,
-      sql`select k.api_key_id, (k.last_used_at is null or k.last_used_at < ${new Date(now.getTime() - 60_000)}) as stale
-            from api_keys k join applications a using (application_id)
-           where k.application_id = ${parsed.applicationId} and k.key_hash = ${parsed.hash} and a.active and a.deleted_at is null`,
-    );
-    if (row === undefined) return null;
-    if (row.stale)
-      await db.tenantQuery(
-        parsed.applicationId,
-        sql`update api_keys set last_used_at = ${now} where application_id = ${parsed.applicationId} and api_key_id = ${row.api_key_id}`,
-      );
-    return { kind: 'api_key', applicationId: parsed.applicationId, apiKeyId: row.api_key_id };
+    return parsed === null ? null : ((await authenticate(db, parsed, now, []))?.principal ?? null);
   };
+}
+
+/**
+ * The same for a key that must be of this Application, with statements about that Application in the same flight: the rows of each.
+ * Null where the key is not good, whatever the statements say.
+ */
+export async function authenticateApiKeyBeside(
+  db: Database,
+  fields: { readonly applicationId: ApplicationId; readonly key: string; readonly now: Date },
+  statements: readonly Sql[],
+): Promise<{ readonly principal: ApiKeyPrincipal; readonly rows: readonly object[][] } | null> {
+  const parsed = apiKeyCredential.parse(fields.key);
+  return parsed?.applicationId === fields.applicationId ? authenticate(db, parsed, fields.now, statements) : null;
+}
+
+async function authenticate(
+  db: Database,
+  { applicationId, hash }: ParsedCredential,
+  now: Date,
+  statements: readonly Sql[],
+): Promise<{ principal: ApiKeyPrincipal; rows: readonly object[][] } | null> {
+  const live = sql`
+    select k.api_key_id, (k.last_used_at is null or k.last_used_at < ${new Date(now.getTime() - 60_000)}) as stale
+      from api_keys k join applications a using (application_id)
+     where k.application_id = ${applicationId} and k.key_hash = ${hash} and a.active and a.deleted_at is null`;
+  const [keys, ...rows] = await db.tenantQueries(applicationId, [live, ...statements]);
+  const [row] = keys as { api_key_id: string; stale: boolean }[];
+  if (row === undefined) return null;
+  if (row.stale)
+    await db.tenantQuery(
+      applicationId,
+      sql`update api_keys set last_used_at = ${now} where application_id = ${applicationId} and api_key_id = ${row.api_key_id}`,
+    );
+  return { principal: { kind: 'api_key', applicationId, apiKeyId: row.api_key_id }, rows };
 }

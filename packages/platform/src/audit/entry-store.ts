@@ -1,5 +1,5 @@
 import { defineId } from '@bulkhead/base';
-import { sql, type Tx } from '@bulkhead/postgres';
+import { type Sql, sql, type Tx } from '@bulkhead/postgres';
 import type { AuditEntry } from './audit-log.ts';
 import { entryMac } from './audit-mac.ts';
 import { type AuditTrail, auditTrailOf } from './audit-trail.ts';
@@ -14,13 +14,17 @@ export type OwnedEntry = AuditEntry & { readonly owner: string };
 /** Adds an entry, with its MAC, in the caller's transaction. */
 export async function insertEntry(tx: Tx, ledger: Ledger, entry: OwnedEntry): Promise<void> {
   const loaded = auditTrailOf(tx);
-  const trail = loaded instanceof Promise ? await loaded : loaded;
+  await tx.execute(entryInsertion(loaded instanceof Promise ? await loaded : loaded, ledger, entry));
+}
+
+/** The statement that adds an entry, for the transaction of its change. */
+export function entryInsertion(trail: AuditTrail, ledger: Ledger, entry: OwnedEntry): Sql {
   const row = rowOf(trail, ledger, entry);
-  await tx.execute(sql`
+  return sql`
     insert into ${sql.identifier(ledger.entries)} (${sql.identifier(ledger.owner)}, audit_id, at, actor, action, target, request_id, detail,
                                                    mac, audit_key_id, position)
     values (${row.owner}, ${row.audit_id}, ${entry.at}, ${row.actor}, ${row.action}, ${row.target}, ${row.request_id}, ${row.detail},
-            ${row.mac}, ${trail.keyId}, pg_current_xact_id()::text::bigint + ${trail.shift})`);
+            ${row.mac}, ${trail.keyId}, pg_current_xact_id()::text::bigint + ${trail.shift})`;
 }
 
 /** Adds many at once, of any owners; for the system role. Those whose owner is gone are left out. */

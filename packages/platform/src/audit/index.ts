@@ -1,4 +1,4 @@
-export { appendAudit, appendOrganizationAudit, audit, auditOrganization } from './audit-log.ts';
+export { appendAudit, appendOrganizationAudit, audit, auditedFlight, auditOrganization } from './audit-log.ts';
 export { auditTail } from './audit-tail.ts';
 export { type AuditTrail, auditTrailOf, openAuditTrail, provideAuditTrail, resealAuditKeys } from './audit-trail.ts';
 export { type CredentialUse, type CredentialUses, credentialUses } from './credential-uses.ts';

@@ -42,22 +42,26 @@ interface LiveRow {
   service: string;
 }
 
-export async function insertAccessToken(
-  tx: Tx,
-  fields: Omit<AccessToken, 'authorizationDetails'> & {
-    applicationId: ApplicationId;
-    parent: TokenParent;
-    authorizationDetails: readonly PassthroughLimits[] | null;
-  },
-): Promise<void> {
+export interface NewAccessToken extends Omit<AccessToken, 'authorizationDetails'> {
+  readonly applicationId: ApplicationId;
+  readonly parent: TokenParent;
+  readonly authorizationDetails: readonly PassthroughLimits[] | null;
+}
+
+export async function insertAccessToken(tx: Tx, fields: NewAccessToken): Promise<void> {
+  await tx.execute(newAccessToken(fields));
+}
+
+/** The statement that writes a token. A foreign key refuses it where its parent or its account is gone. */
+export function newAccessToken(fields: NewAccessToken): Sql {
   const { parent, authorizationDetails: details } = fields;
-  await tx.execute(sql`
+  return sql`
     insert into access_tokens (application_id, token_hash, account_id, scope, authorization_details, end_user, dpop_jkt, depth,
                                grant_id, parent_api_key_id, parent_token_hash, created_at, expires_at)
     values (${fields.applicationId}, ${fields.hash}, ${fields.accountId}, ${fields.scope},
             ${details === null ? null : JSON.stringify(details)}::jsonb, ${fields.endUser}, ${fields.dpopJkt}, ${fields.depth},
             ${parent.kind === 'grant' ? parent.grantId : null}, ${parent.kind === 'api_key' ? parent.apiKeyId : null},
-            ${parent.kind === 'access_token' ? parent.hash : null}, ${fields.createdAt}, ${fields.expiresAt})`);
+            ${parent.kind === 'access_token' ? parent.hash : null}, ${fields.createdAt}, ${fields.expiresAt})`;
 }
 
 /**

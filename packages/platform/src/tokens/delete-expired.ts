@@ -1,22 +1,66 @@
-import type { ApplicationId } from '@bulkhead/base';
-import type { Tx } from '@bulkhead/postgres';
+import type { ApplicationId, Log } from '@bulkhead/base';
+import type { Database, Tx } from '@bulkhead/postgres';
 import { deleteOldAccessTokens } from './access-token-store.ts';
 import { deleteOldCodes } from './authorization-code-store.ts';
 import { deleteOldGrants } from './grant-store.ts';
 import { deleteOldRefreshTokens } from './refresh-token-store.ts';
 import { REFRESH_TOKEN_LIFETIME_SECONDS, secondsAfter } from './token-credentials.ts';
 
+/** Rows of each kind that are cleared away for one that is added: more, so that what is left over shrinks. */
 const ROWS_MAX = 20;
+const ISSUANCES_MAX = 50;
+const PAUSE_MS = 60_000;
+const APPLICATIONS_MAX = 10_000;
 
 /**
- * Tidies up with every issuance: a few rows of this Application that have expired. Each tenant clears away more than it
- * adds, so no sweep across tenants is needed and nobody pays for another's leftovers.
+ * Tidies up with an issuance: some rows of this Application that have expired, a few of each kind for every token that was issued
+ * since the last time. Each tenant clears away more than it adds, so no sweep across tenants is needed and nobody pays for another's
+ * leftovers.
  */
-export async function deleteExpired(tx: Tx, applicationId: ApplicationId, now: Date): Promise<void> {
+export async function deleteExpired(tx: Tx, applicationId: ApplicationId, now: Date, issued = 1): Promise<void> {
+  const limit = issued * ROWS_MAX;
   await Promise.all([
-    deleteOldGrants(tx, applicationId, now, ROWS_MAX),
-    deleteOldRefreshTokens(tx, applicationId, now, ROWS_MAX),
-    deleteOldAccessTokens(tx, applicationId, now, ROWS_MAX),
-    deleteOldCodes(tx, applicationId, secondsAfter(now, -REFRESH_TOKEN_LIFETIME_SECONDS), ROWS_MAX),
+    deleteOldGrants(tx, applicationId, now, limit),
+    deleteOldRefreshTokens(tx, applicationId, now, limit),
+    deleteOldAccessTokens(tx, applicationId, now, limit),
+    deleteOldCodes(tx, applicationId, secondsAfter(now, -REFRESH_TOKEN_LIFETIME_SECONDS), limit),
   ]);
+}
+
+/**
+ * For tokens that are issued by the thousand: tidies up after an Application's first issuance in this process, then after every
+ * fiftieth, or the first when a minute has passed; in a transaction of its own. That it fails does not take back what was issued.
+ */
+export class OccasionalTidying {
+  /** When it was last tidied up, and how many were issued since. */
+  readonly #seen = new Map<ApplicationId, { at: number; issued: number }>();
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  async afterIssuance(applicationId: ApplicationId, now: Date, log: Log): Promise<void> {
+    const issued = this.#due(applicationId, now.getTime());
+    if (issued === 0) return;
+    try {
+      await this.#db.withTenant(applicationId, (tx) => deleteExpired(tx, applicationId, now, issued));
+    } catch (error) {
+      log.error('what has expired could not be cleared away; a later issuance tries again', { err: error });
+    }
+  }
+
+  /** For how many issuances it is to tidy up now; 0: not yet. */
+  #due(applicationId: ApplicationId, now: number): number {
+    const seen = this.#seen.get(applicationId);
+    if (seen !== undefined && now - seen.at < PAUSE_MS && seen.issued + 1 < ISSUANCES_MAX) {
+      seen.issued += 1;
+      return 0;
+    }
+    this.#seen.delete(applicationId);
+    // Who is forgotten here is tidied up once more than need be.
+    if (this.#seen.size >= APPLICATIONS_MAX) this.#seen.delete(this.#seen.keys().next().value!);
+    this.#seen.set(applicationId, { at: now, issued: 0 });
+    return ISSUANCES_MAX;
+  }
 }

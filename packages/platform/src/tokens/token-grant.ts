@@ -1,7 +1,8 @@
 import type { Database } from '@bulkhead/postgres';
 import type { TokenResponse } from '@bulkhead/protocol';
 import type { z } from 'zod';
-import type { ApiKeyPrincipal, ClientPrincipal, RequestContext } from '../access/index.ts';
+import type { ClientPrincipal, RequestContext } from '../access/index.ts';
+import type { OccasionalTidying } from './delete-expired.ts';
 import { parseParameters, type TokenParameters } from './token-parameters.ts';
 
 export type ClientContext = RequestContext<ClientPrincipal>;
@@ -9,7 +10,7 @@ export type ClientContext = RequestContext<ClientPrincipal>;
 export interface GrantParts {
   readonly db: Database;
   readonly publicUrl: () => string;
-  readonly authenticateApiKey: (key: string, now: Date) => Promise<ApiKeyPrincipal | null>;
+  readonly tidying: OccasionalTidying;
 }
 
 /** One way to a token: what the token endpoint dispatches to by `grant_type`. */

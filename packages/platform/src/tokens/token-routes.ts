@@ -10,6 +10,7 @@ import {
   tokenResponse,
 } from '@bulkhead/protocol';
 import { route } from '../access/index.ts';
+import { OccasionalTidying } from './delete-expired.ts';
 import { introspectToken } from './introspect-token.ts';
 import { revokeToken } from './revoke-token.ts';
 import { serverMetadata } from './server-metadata.ts';
@@ -18,7 +19,8 @@ import { issueToken } from './token-endpoint.ts';
 import type { GrantParts } from './token-grant.ts';
 
 /** The back channel of the authorization server: what clients call without a browser. */
-export function tokenRoutes(parts: GrantParts): AnyRoute[] {
+export function tokenRoutes(given: Omit<GrantParts, 'tidying'>): AnyRoute[] {
+  const parts: GrantParts = { ...given, tidying: new OccasionalTidying(given.db) };
   return [
     route({
       id: 'token.issue',

@@ -1,5 +1,4 @@
-import type { ApplicationId } from '@bulkhead/base';
-import { isForeignKeyViolation, type Tx } from '@bulkhead/postgres';
+import { type Database, isForeignKeyViolation } from '@bulkhead/postgres';
 import {
   ACCESS_TOKEN_TYPE,
   API_KEY_TYPE,
@@ -10,10 +9,11 @@ import {
   tokenExchangeRequest,
   type TokenResponse,
 } from '@bulkhead/protocol';
-import { findAccount } from '../../accounts/index.ts';
-import { audit } from '../../audit/index.ts';
-import { findLiveAccessToken, insertAccessToken, type TokenParent } from '../access-token-store.ts';
-import { deleteExpired } from '../delete-expired.ts';
+import { readAccount, selectAccount } from '../../accounts/index.ts';
+import { authenticateApiKeyBeside } from '../../applications/index.ts';
+import { auditedFlight } from '../../audit/index.ts';
+import { singleStatements } from '../../vault/index.ts';
+import { liveAccessToken, newAccessToken, readLiveAccessToken, type TokenParent } from '../access-token-store.ts';
 import { narrowScope } from '../narrow-scope.ts';
 import { readAuthorizationDetails } from '../read-authorization-details.ts';
 import {
@@ -38,60 +38,60 @@ export const tokenExchangeGrant = tokenGrant({
   async issue(parts, context, request, dpopJkt) {
     refuseUnsupported(request, parts.publicUrl());
     const details = request.authorization_details === undefined ? null : readAuthorizationDetails(request.authorization_details);
-    const parent = await authenticateSubject(parts, context, request);
-    try {
-      return await parts.db.withTenant(context.applicationId, (tx) => exchange(tx, context, request, { parent, details, dpopJkt }));
-    } catch (thrown) {
-      // The parent was deleted between our look and our insert.
-      if (isForeignKeyViolation(thrown)) throw tokenErrors('exchange.subject_invalid', { cause: thrown });
-      throw thrown;
-    }
+    const subject = await findSubject(parts, context, request);
+    const answer = await exchange(parts, context, request, { subject, details, dpopJkt });
+    await parts.tidying.afterIssuance(context.applicationId, context.now, context.log);
+    return answer;
   },
 });
 
 async function exchange(
-  tx: Tx,
+  { db }: GrantParts,
   context: ClientContext,
   request: TokenExchangeRequest,
-  wanted: { readonly parent: TokenParent; readonly details: readonly PassthroughLimits[] | null; readonly dpopJkt: string | null },
+  wanted: { readonly subject: Subject; readonly details: readonly PassthroughLimits[] | null; readonly dpopJkt: string | null },
 ): Promise<TokenResponse> {
   const { applicationId, now } = context;
-  const subject = await openSubject(tx, applicationId, wanted.parent, request.account_id, now);
+  const { subject } = wanted;
   if (subject.dpopJkt !== null && subject.dpopJkt !== wanted.dpopJkt)
     throw tokenErrors('dpop.proof_refused', { params: { problem: 'the subject_token is bound to another key' } });
   if (subject.depth >= EXCHANGE_DEPTH_MAX) throw tokenErrors('exchange.too_deep', { params: { limit: EXCHANGE_DEPTH_MAX } });
-  const scope = await narrowScope(tx, { applicationId, service: subject.service, wanted: request.scope, held: subject.scope });
+  const reads = singleStatements(db, applicationId);
+  const scope = await narrowScope(reads, { applicationId, service: subject.service, wanted: request.scope, held: subject.scope });
   const details = wanted.details ?? subject.details;
   if (!passthroughWithin(details, subject.details)) throw tokenErrors('authorization_details.exceeded', { field: 'authorization_details' });
   const expiresAt = expiryOf(request, subject.expiresAt, now);
 
   const issued = accessToken.issue(applicationId);
-  await Promise.all([
-    insertAccessToken(tx, {
-      applicationId,
-      hash: issued.hash,
-      accountId: subject.accountId,
-      scope,
-      authorizationDetails: details,
-      endUser: subject.endUser,
-      dpopJkt: wanted.dpopJkt,
-      depth: subject.depth + 1,
-      parent: wanted.parent,
-      createdAt: now,
-      expiresAt,
-    }),
-    deleteExpired(tx, applicationId, now),
-  ]);
-  await audit(tx, context, {
-    target: String(subject.accountId),
-    detail: {
-      grant_type: TOKEN_EXCHANGE,
-      subject: wanted.parent.kind,
-      scope,
-      expires: expiresAt.toISOString(),
-      ...(details === null ? {} : { authorization_details: details }),
-    },
+  const token = newAccessToken({
+    applicationId,
+    hash: issued.hash,
+    accountId: subject.accountId,
+    scope,
+    authorizationDetails: details,
+    endUser: subject.endUser,
+    dpopJkt: wanted.dpopJkt,
+    depth: subject.depth + 1,
+    parent: subject.parent,
+    createdAt: now,
+    expiresAt,
   });
+  try {
+    await auditedFlight(db, context, [token], {
+      target: String(subject.accountId),
+      detail: {
+        grant_type: TOKEN_EXCHANGE,
+        subject: subject.parent.kind,
+        scope,
+        expires: expiresAt.toISOString(),
+        ...(details === null ? {} : { authorization_details: details }),
+      },
+    });
+  } catch (thrown) {
+    // The parent was deleted between our look and our insert.
+    if (isForeignKeyViolation(thrown)) throw tokenErrors('exchange.subject_invalid', { cause: thrown });
+    throw thrown;
+  }
   return {
     access_token: issued.secret.reveal(),
     issued_token_type: ACCESS_TOKEN_TYPE,
@@ -113,34 +113,9 @@ function refuseUnsupported(request: TokenExchangeRequest, issuer: string): void 
     if (request[name] !== undefined && request[name] !== issuer) throw tokenErrors('exchange.target', { params: { issuer }, field: name });
 }
 
-/** Who the subject is. Outside of the transaction, because an API key is authenticated in one of its own. */
-async function authenticateSubject(
-  { authenticateApiKey }: GrantParts,
-  context: ClientContext,
-  request: TokenExchangeRequest,
-): Promise<TokenParent> {
-  const { applicationId } = context;
-  switch (request.subject_token_type) {
-    case API_KEY_TYPE: {
-      const key = await authenticateApiKey(request.subject_token, context.now);
-      if (key?.applicationId !== applicationId) throw tokenErrors('exchange.subject_invalid', { field: 'subject_token' });
-      return { kind: 'api_key', apiKeyId: key.apiKeyId };
-    }
-    case ACCESS_TOKEN_TYPE: {
-      const parsed = accessToken.parse(request.subject_token);
-      if (parsed?.applicationId !== applicationId) throw tokenErrors('exchange.subject_invalid', { field: 'subject_token' });
-      return { kind: 'access_token', hash: parsed.hash };
-    }
-    default:
-      throw tokenErrors('exchange.token_type', {
-        params: { known: `${API_KEY_TYPE} or ${ACCESS_TOKEN_TYPE}` },
-        field: 'subject_token_type',
-      });
-  }
-}
-
-/** What the subject allows: the ceiling of every axis. */
+/** What the subject allows: the ceiling of every axis. The new token hangs from `parent`. */
 interface Subject {
+  readonly parent: TokenParent;
   readonly accountId: number;
   readonly service: string;
   readonly scope: string;
@@ -151,24 +126,45 @@ interface Subject {
   readonly expiresAt: Date | null;
 }
 
-/** An API key reaches every account, so one must be named; an access token reaches its own. */
-async function openSubject(
-  tx: Tx,
-  applicationId: ApplicationId,
-  parent: TokenParent,
-  accountId: number | undefined,
-  now: Date,
-): Promise<Subject> {
-  if (parent.kind === 'access_token') {
-    const token = await findLiveAccessToken(tx, applicationId, parent.hash, now);
-    if (token === null) throw tokenErrors('exchange.subject_invalid', { field: 'subject_token' });
-    if (accountId !== undefined && accountId !== token.accountId) throw tokenErrors('exchange.account', { field: 'account_id' });
-    return { ...token, details: token.authorizationDetails };
+async function findSubject({ db }: GrantParts, context: ClientContext, request: TokenExchangeRequest): Promise<Subject> {
+  switch (request.subject_token_type) {
+    case API_KEY_TYPE:
+      return apiKeySubject(db, context, request);
+    case ACCESS_TOKEN_TYPE:
+      return accessTokenSubject(db, context, request);
+    default:
+      throw tokenErrors('exchange.token_type', {
+        params: { known: `${API_KEY_TYPE} or ${ACCESS_TOKEN_TYPE}` },
+        field: 'subject_token_type',
+      });
   }
-  const account = accountId === undefined ? null : await findAccount(tx, applicationId, accountId);
+}
+
+/** An API key reaches every account, so one must be named. */
+async function apiKeySubject(db: Database, { applicationId, now }: ClientContext, request: TokenExchangeRequest): Promise<Subject> {
+  const { account_id: accountId } = request;
+  const named = accountId !== undefined && Number.isSafeInteger(accountId) ? [selectAccount({ applicationId, accountId })] : [];
+  const found = await authenticateApiKeyBeside(db, { applicationId, key: request.subject_token, now }, named);
+  if (found === null) throw tokenErrors('exchange.subject_invalid', { field: 'subject_token' });
+  const row = found.rows[0]?.[0];
+  const account = row === undefined ? null : readAccount(row);
   if (account === null || !account.active) throw tokenErrors('exchange.account', { field: 'account_id' });
   const { service, effectiveScope: scope, endUser } = account;
-  return { accountId: account.accountId, service, scope, details: null, endUser, dpopJkt: null, depth: 0, expiresAt: null };
+  const parent = { kind: 'api_key', apiKeyId: found.principal.apiKeyId } as const;
+  return { parent, accountId: account.accountId, service, scope, details: null, endUser, dpopJkt: null, depth: 0, expiresAt: null };
+}
+
+/** An access token reaches its own account. */
+async function accessTokenSubject(db: Database, { applicationId, now }: ClientContext, request: TokenExchangeRequest): Promise<Subject> {
+  const parsed = accessToken.parse(request.subject_token);
+  if (parsed?.applicationId !== applicationId) throw tokenErrors('exchange.subject_invalid', { field: 'subject_token' });
+  const { hash } = parsed;
+  const [row] = await db.tenantQuery(applicationId, liveAccessToken(applicationId, hash, now));
+  if (row === undefined) throw tokenErrors('exchange.subject_invalid', { field: 'subject_token' });
+  const token = readLiveAccessToken(row);
+  if (request.account_id !== undefined && request.account_id !== token.accountId)
+    throw tokenErrors('exchange.account', { field: 'account_id' });
+  return { ...token, parent: { kind: 'access_token', hash }, details: token.authorizationDetails };
 }
 
 function expiryOf(request: TokenExchangeRequest, ceiling: Date | null, now: Date): Date {
