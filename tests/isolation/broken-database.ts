@@ -41,5 +41,10 @@ export function brokenDatabase(db: Database, broken: Broken): Database {
       ? db.withSystem('broken on purpose', (tx) => run(Object.assign(tx, { applicationId })))
       : db.withTenant(applicationId, run);
   };
-  return { ...db, withTenant, tenantQuery: (applicationId, statement) => withTenant(applicationId, (tx) => tx.query(statement)) };
+  return {
+    ...db,
+    withTenant,
+    tenantQuery: (applicationId, statement) => withTenant(applicationId, (tx) => tx.query(statement)),
+    tenantQueries: (applicationId, statements) => withTenant(applicationId, (tx) => Promise.all(statements.map((each) => tx.query(each)))),
+  };
 }

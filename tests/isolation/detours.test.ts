@@ -24,6 +24,7 @@ describe('T1: the ways round', () => {
           ...db,
           withTenant: (...call) => (given.isBroken ? loose : db).withTenant(...call),
           tenantQuery: (...call) => (given.isBroken ? loose : db).tenantQuery(...call),
+          tenantQueries: (...call) => (given.isBroken ? loose : db).tenantQueries(...call),
         };
       },
     });

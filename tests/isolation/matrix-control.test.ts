@@ -21,6 +21,7 @@ async function attackedWhile(broken: Broken): Promise<Outcome> {
         ...db,
         withTenant: (...call) => (given.isBroken ? loose : db).withTenant(...call),
         tenantQuery: (...call) => (given.isBroken ? loose : db).tenantQuery(...call),
+        tenantQueries: (...call) => (given.isBroken ? loose : db).tenantQueries(...call),
       };
     },
   });

@@ -1,4 +1,4 @@
-import type { ApplicationId, Log } from '@bulkhead/base';
+import type { ApplicationId } from '@bulkhead/base';
 import type { Database, Tx } from '@bulkhead/postgres';
 import { deleteOldAccessTokens } from './access-token-store.ts';
 import { deleteOldCodes } from './authorization-code-store.ts';
@@ -28,8 +28,8 @@ export async function deleteExpired(tx: Tx, applicationId: ApplicationId, now: D
 }
 
 /**
- * For tokens that are issued by the thousand: tidies up after an Application's first issuance in this process, then after every
- * fiftieth, or the first when a minute has passed; in a transaction of its own. That it fails does not take back what was issued.
+ * For tokens that are issued by the thousand: tidies up before an Application's first issuance in this process, then before every
+ * fiftieth, or the first when a minute has passed; in a transaction of its own. Where that fails nothing is issued.
  */
 export class OccasionalTidying {
   /** When it was last tidied up, and how many were issued since. */
@@ -40,14 +40,9 @@ export class OccasionalTidying {
     this.#db = db;
   }
 
-  async afterIssuance(applicationId: ApplicationId, now: Date, log: Log): Promise<void> {
+  async beforeIssuance(applicationId: ApplicationId, now: Date): Promise<void> {
     const issued = this.#due(applicationId, now.getTime());
-    if (issued === 0) return;
-    try {
-      await this.#db.withTenant(applicationId, (tx) => deleteExpired(tx, applicationId, now, issued));
-    } catch (error) {
-      log.error('what has expired could not be cleared away; a later issuance tries again', { err: error });
-    }
+    if (issued > 0) await this.#db.withTenant(applicationId, (tx) => deleteExpired(tx, applicationId, now, issued));
   }
 
   /** For how many issuances it is to tidy up now; 0: not yet. */

@@ -39,14 +39,12 @@ export const tokenExchangeGrant = tokenGrant({
     refuseUnsupported(request, parts.publicUrl());
     const details = request.authorization_details === undefined ? null : readAuthorizationDetails(request.authorization_details);
     const subject = await findSubject(parts, context, request);
-    const answer = await exchange(parts, context, request, { subject, details, dpopJkt });
-    await parts.tidying.afterIssuance(context.applicationId, context.now, context.log);
-    return answer;
+    return exchange(parts, context, request, { subject, details, dpopJkt });
   },
 });
 
 async function exchange(
-  { db }: GrantParts,
+  { db, tidying }: GrantParts,
   context: ClientContext,
   request: TokenExchangeRequest,
   wanted: { readonly subject: Subject; readonly details: readonly PassthroughLimits[] | null; readonly dpopJkt: string | null },
@@ -62,6 +60,7 @@ async function exchange(
   if (!passthroughWithin(details, subject.details)) throw tokenErrors('authorization_details.exceeded', { field: 'authorization_details' });
   const expiresAt = expiryOf(request, subject.expiresAt, now);
 
+  await tidying.beforeIssuance(applicationId, now);
   const issued = accessToken.issue(applicationId);
   const token = newAccessToken({
     applicationId,
