@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { silentLog } from '@bulkhead/base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -16,7 +19,7 @@ interface Held {
 }
 
 /** A server with two places and two to wait in per class, whose handlers wait to be told. */
-async function held(waitMs: number): Promise<Held> {
+async function held(waitMs: number, burstMs = 0): Promise<Held> {
   const running: (() => void)[] = [];
   const slow = (id: string, rateClass: 'api' | 'passthrough' | 'health', path: string): AnyRoute =>
     route({
@@ -25,6 +28,7 @@ async function held(waitMs: number): Promise<Held> {
       method: 'GET',
       path,
       rateClass,
+      cors: true,
       handler: async () => {
         if (rateClass !== 'health') await new Promise<void>((resolve) => running.push(resolve));
         return { status: 200, body: {} };
@@ -35,7 +39,7 @@ async function held(waitMs: number): Promise<Held> {
     routes: [slow('a.get', 'api', '/api'), slow('b.get', 'passthrough', '/stream'), slow('c.get', 'health', '/healthz')],
     log: silentLog,
     bodyBytesMax: 1_000,
-    admission: { places: { api: places, passthrough: places }, waitMs, lagMs: () => 0 },
+    admission: { places: { api: places, passthrough: places }, waitMs, burstMs, lagMs: () => 0 },
     open: async () => ({}),
     close: () => undefined,
     idempotency: { claim: async () => ({ kind: 'first' }), complete: async () => undefined, release: async () => undefined },
@@ -88,6 +92,52 @@ describe('S2: more requests than can be served', () => {
     expect(running).toHaveLength(2);
   });
 
+  it('a burst is served whole, however long each of it waits', async () => {
+    world = await held(0, LONG_MS);
+    const { running, url } = world;
+    const four = Array.from({ length: 4 }, async () => fetch(`${url}/api`));
+    await expect.poll(() => running.length).toBe(2);
+    // Control: with no burst allowed for, who waits is turned away at the next look (the test before this one).
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    running[0]!();
+    running[1]!();
+    await expect.poll(() => running.length).toBe(4);
+    for (const release of running) release();
+    expect((await Promise.all(four)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+  });
+
+  it('one that is turned away is told like every other, and its connection stays open', async () => {
+    world = await held(LONG_MS);
+    const { running, url } = world;
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const four = Array.from({ length: 4 }, async () => fetch(`${url}/api`));
+    await expect.poll(() => running.length).toBe(2);
+    const ask = async (path: string) => {
+      const [answer] = (await once(request(`${url}${path}`, { agent, headers: { origin: 'https://app.example' } }).end(), 'response')) as [
+        IncomingMessage,
+      ];
+      return { port: answer.socket.localPort, answer, body: JSON.parse(await text(answer)) as { id?: string } };
+    };
+    const refused = await ask('/api');
+    expect(refused.answer.statusCode).toBe(503);
+    expect(refused.answer.headers).toMatchObject({
+      'x-request-id': refused.body.id,
+      'retry-after': '1',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'access-control-allow-origin': 'https://app.example',
+      connection: 'keep-alive',
+    });
+    const next = await ask('/healthz');
+    expect([next.answer.statusCode, next.port]).toEqual([200, refused.port]);
+    agent.destroy();
+    running[0]!();
+    running[1]!();
+    await expect.poll(() => running.length).toBe(4);
+    for (const release of running) release();
+    await Promise.all(four);
+  });
+
   it('streams and health checks have places of their own', async () => {
     world = await held(50);
     const { running, url } = world;
@@ -115,7 +165,7 @@ describe('S2: admission', () => {
     late = 1_000;
     await gate.enter('api');
     let isIn = false;
-    const second = gate.enter('api').then((leave) => {
+    const second = Promise.resolve(gate.enter('api')).then((leave) => {
       isIn = true;
       return leave;
     });
@@ -128,7 +178,7 @@ describe('S2: admission', () => {
   });
 
   it('a place is given back once, however often it is said', async () => {
-    const leaves = await Promise.all(Array.from({ length: 4 }, () => gate.enter('api')));
+    const leaves = await Promise.all(Array.from({ length: 4 }, async () => gate.enter('api')));
     leaves[0]!();
     leaves[0]!();
     await gate.enter('api');
@@ -139,6 +189,6 @@ describe('S2: admission', () => {
   });
 
   it('health has no limit', async () => {
-    expect(await Promise.all(Array.from({ length: 10_000 }, () => gate.enter('health')))).toHaveLength(10_000);
+    expect(await Promise.all(Array.from({ length: 10_000 }, async () => gate.enter('health')))).toHaveLength(10_000);
   });
 });

@@ -13,28 +13,27 @@ const HEAD_MS = 2_000;
  */
 export class Drain {
   readonly #server: Server;
-  readonly #open = new Set<ServerResponse>();
-  readonly #sockets = new Set<Socket>();
+  /** Each open connection with the answer that was begun on it last, done or not. */
+  readonly #sockets = new Map<Socket, ServerResponse | null>();
   #hasBegun = false;
 
   constructor(server: Server) {
     this.#server = server;
     server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
+      this.#sockets.set(socket, null);
       socket.once('close', () => this.#sockets.delete(socket));
     });
     // Before whoever answers.
-    server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
+    server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
       if (this.#hasBegun) response.shouldKeepAlive = false;
-      this.#open.add(response);
-      response.once('close', () => this.#open.delete(response));
+      if (this.#sockets.has(socket)) this.#sockets.set(socket, response);
     });
   }
 
   /** From now on no connection outlives its answer; those whose head is out already are closed by `until`. */
   begin(): void {
     this.#hasBegun = true;
-    for (const response of this.#open) if (!response.headersSent) response.shouldKeepAlive = false;
+    for (const response of this.#sockets.values()) if (response?.headersSent === false) response.shouldKeepAlive = false;
   }
 
   /** Waits for `closed`, closing each connection as it falls idle; after `msMax` those that are left are broken. */
@@ -50,7 +49,9 @@ export class Drain {
 
   #closeUnused(isLate: boolean): void {
     this.#server.closeIdleConnections();
-    const answering = new Set([...this.#open].map((response) => response.socket));
-    for (const socket of this.#sockets) if (!answering.has(socket) && (isLate || socket.bytesRead === 0)) socket.destroy();
+    for (const [socket, response] of this.#sockets) {
+      const isAnswering = response !== null && !response.closed;
+      if (!isAnswering && (isLate || socket.bytesRead === 0)) socket.destroy();
+    }
   }
 }

@@ -41,10 +41,10 @@ export function oauthErrorBody(error: PlatformError, requestId: string): Record<
 }
 
 /** 5xx with its cause, anything else in one line: a refusal is normal business. */
-export function logError(log: Log, error: PlatformError): void {
+export function logError(log: Log, error: PlatformError, ids: { readonly requestId: string; readonly route?: string }): void {
   // Told as a number: a line for each would cost more than the request that was not served.
   if (error.code === 'server.overloaded') return;
-  const fields = { code: error.code, status: error.status, ...(error.detail === undefined ? {} : { detail: error.detail }) };
+  const fields = { ...ids, code: error.code, status: error.status, ...(error.detail === undefined ? {} : { detail: error.detail }) };
   if (error.status >= 500) log.error('request failed', { ...fields, err: error.cause ?? error });
   else log.debug('request refused', fields);
 }

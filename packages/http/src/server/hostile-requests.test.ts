@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { silentLog } from '@bulkhead/base';
@@ -85,7 +84,8 @@ function open(): { socket: Socket; answer: () => string; closed: Promise<unknown
   let answer = '';
   socket.setEncoding('latin1').on('data', (part: string) => (answer += part));
   socket.on('error', () => undefined);
-  return { socket, answer: () => answer, closed: once(socket, 'close') };
+  // `once` would be done with an error, too: a server that closes resets what is still sent.
+  return { socket, answer: () => answer, closed: new Promise((resolve) => socket.once('close', resolve)) };
 }
 
 /** Sends bytes, waits until the server closes, answers what it said. */

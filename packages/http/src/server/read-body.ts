@@ -104,6 +104,7 @@ const TOO_MANY = Symbol('too many parameters');
 
 /** For the router, which survives no exception: a query with too many parameters says so when `refuseLongQuery` asks. */
 export function decodeQuery(text: string): Record<string | symbol, unknown> {
+  if (text === '') return Object.create(null) as Record<string, unknown>;
   try {
     return decodeForm(text);
   } catch {

@@ -18,11 +18,11 @@ export class RequestContext<Caller extends Principal | null = Principal | null> 
   readonly principal: Caller;
   /** Read once per request; every expiry of the request is judged by it. */
   readonly now: Date;
-  readonly log: Log;
   readonly call: IncomingCall;
   /** Action the route declared, for the audit entry that the change must write. */
   readonly auditAction: string | null;
   readonly #applicationId: ApplicationId | null;
+  #log: Log | (() => Log);
   #audited = false;
   #subject: ApplicationId | null = null;
 
@@ -31,17 +31,23 @@ export class RequestContext<Caller extends Principal | null = Principal | null> 
     principal: Caller;
     applicationId: ApplicationId | null;
     now: Date;
-    log: Log;
+    /** Or how to make one, for the few requests that say something. */
+    log: Log | (() => Log);
     call: IncomingCall;
     auditAction: string | null;
   }) {
     this.requestId = fields.requestId;
     this.principal = fields.principal;
     this.now = fields.now;
-    this.log = fields.log;
+    this.#log = fields.log;
     this.call = fields.call;
     this.auditAction = fields.auditAction;
     this.#applicationId = fields.applicationId;
+  }
+
+  get log(): Log {
+    if (typeof this.#log === 'function') this.#log = this.#log();
+    return this.#log;
   }
 
   /** The tenant, taken from the credential (or, for a Meta token, from a path checked to be its organization's). */

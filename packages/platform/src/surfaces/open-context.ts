@@ -35,7 +35,7 @@ export interface OpenContextParts {
 export function openContext(parts: OpenContextParts): (call: IncomingCall, route: AnyRoute) => Promise<RequestContext> {
   return async (call, route) => {
     const now = new Date(parts.clock.now());
-    const principal = await recorded(parts.uses, call, route, () => authenticate(parts, call, route, now));
+    const principal = await recorded(parts, call, route, now);
     const named = call.params['application_id'];
     const owned =
       principal?.kind === 'meta_token' && named !== undefined ? await ownedApplication(parts.db, named, principal.organizationId) : null;
@@ -46,7 +46,7 @@ export function openContext(parts: OpenContextParts): (call: IncomingCall, route
       principal,
       applicationId: owned ?? (principal !== null && 'applicationId' in principal ? principal.applicationId : null),
       now,
-      log: parts.log.child({ requestId: call.requestId, route: route.id }),
+      log: () => parts.log.child({ requestId: call.requestId, route: route.id }),
       call,
       auditAction: route.audit,
     });
@@ -54,14 +54,10 @@ export function openContext(parts: OpenContextParts): (call: IncomingCall, route
 }
 
 /** Every authenticated route passes here: none can forget to have its use recorded. */
-async function recorded(
-  uses: Pick<CredentialUses, 'record'>,
-  call: IncomingCall,
-  route: AnyRoute,
-  run: () => Promise<Principal | null>,
-): Promise<Principal | null> {
+async function recorded(parts: OpenContextParts, call: IncomingCall, route: AnyRoute, now: Date): Promise<Principal | null> {
+  const { uses } = parts;
   try {
-    const principal = await run();
+    const principal = await authenticate(parts, call, route, now);
     if (principal !== null) uses.record(acceptedUse(principal, call, route));
     return principal;
   } catch (thrown) {
@@ -99,13 +95,13 @@ function presentedCredential(call: IncomingCall): Presented | null {
 }
 
 /** A Bearer of an account and a Meta token share the scheme; the route says which of them is meant. */
-async function byScheme(
+function byScheme(
   authenticators: Authenticators,
   kinds: readonly CredentialKind[],
   { scheme, value }: Presented,
   call: IncomingCall,
   now: Date,
-): Promise<Principal | null> {
+): Promise<Principal | null> | null {
   if (scheme === 'apikey' && kinds.includes('api_key')) return authenticators.apiKey(value, now);
   if ((scheme === 'bearer' || scheme === 'developerkey') && kinds.includes('meta_token')) return authenticators.metaToken(value);
   if ((scheme === 'bearer' || scheme === 'dpop') && kinds.includes('bearer')) return authenticators.bearer({ token: value, scheme, call });

@@ -1,0 +1,114 @@
+import type { Readable } from 'node:stream';
+import type { Log } from '@bulkhead/base';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Admission } from './admission.ts';
+import { asPlatformError, logError } from './error-response.ts';
+import { Exchange } from './exchange.ts';
+import { httpErrors } from './http-errors.ts';
+import { type IdempotencyStore, idempotencyKey, withIdempotency } from './idempotency.ts';
+import type { HttpLimits } from './limits.ts';
+import { refuseUnstorableEncoding } from './plain-text.ts';
+import { decodeBody, readBytes, refuseLongQuery } from './read-body.ts';
+import { ALREADY_SENT, type Answer, type AnyRoute, type IncomingCall } from './route.ts';
+import { type ErrorAnswers, sendAnswer, sendError } from './send-answer.ts';
+import { parsePart } from './validate.ts';
+import { watchBody } from './watch-body.ts';
+
+export interface ServingParts<Context> extends ErrorAnswers {
+  readonly log: Log;
+  /** Most bytes of a body that is read into memory. */
+  readonly bodyBytesMax: number;
+  /** Authenticates by what the route accepts and makes the handler's context. Throws a PlatformError to refuse. */
+  readonly open: (request: IncomingCall, route: AnyRoute) => Promise<Context>;
+  /** Called once after every answered handler, for checks such as "the declared audit entry was written". */
+  readonly close: (context: Context, route: AnyRoute) => void;
+  readonly idempotency: IdempotencyStore<Context>;
+}
+
+const NO_BYTES = Buffer.alloc(0);
+
+/**
+ * What the router calls for a route. It answers by itself, straight to the response, and hands nothing back: neither a promise nor a
+ * value that the router would have to look after.
+ */
+export function serveRoute<Context>(
+  parts: ServingParts<Context>,
+  { limits, gate }: { readonly limits: HttpLimits; readonly gate: Admission },
+  route: AnyRoute,
+): (request: FastifyRequest, reply: FastifyReply) => void {
+  const isStream = route.bodyForm === 'stream';
+  const form = route.bodyForm === 'stream' ? null : (route.bodyForm ?? 'json');
+  const honoursKey = route.method === 'POST' && route.idempotent !== false;
+  const restName = /\{(\w+)\.\.\.\}$/.exec(route.path)?.[1];
+  const isOpen = route.cors === true;
+
+  async function run(context: Context, exchange: Exchange, decoded: unknown): Promise<Answer | typeof ALREADY_SENT> {
+    const { params } = exchange;
+    const answer = await route.handler(context, {
+      params: parsePart(route.params, restName === undefined ? params : restNamed(restName, params), 'path'),
+      query: parsePart(route.query, exchange.query, 'query'),
+      body: parsePart(route.body, decoded, 'body'),
+      raw: exchange,
+    });
+    parts.close(context, route);
+    return answer;
+  }
+
+  async function answerOf(exchange: Exchange, stream: Readable | undefined): Promise<Answer | typeof ALREADY_SENT> {
+    refuseLongQuery(exchange.query);
+    // A provider may send a person back with words in an encoding of its own: that must not end the flow.
+    if (!isStream) refuseUnstorableEncoding(exchange.target, { lenient: route.errors === 'page' });
+    const bytes = isStream || stream === undefined ? NO_BYTES : await readBytes(stream, { bytes: parts.bodyBytesMax, ms: limits.bodyMs });
+    const decoded = form === null || route.body === undefined ? undefined : decodeBody(bytes, exchange.headers, form);
+    if (form === 'form-or-json') exchange.form = (decoded ?? {}) as IncomingCall['form'];
+    const context = await parts.open(exchange, route);
+    const key = honoursKey ? idempotencyKey(exchange.headers['idempotency-key']) : null;
+    if (key === null) return run(context, exchange, decoded);
+    const request = { method: exchange.method, target: exchange.target, body: bytes };
+    return withIdempotency(parts.idempotency, context, key, request, async () => shaped(route, await run(context, exchange, decoded)));
+  }
+
+  async function serve(exchange: Exchange, stream: Readable | undefined): Promise<void> {
+    let leave: (() => void) | undefined;
+    let unwatch: (() => void) | undefined;
+    try {
+      const entered = gate.enter(route.rateClass);
+      leave = typeof entered === 'function' ? entered : await entered;
+      if (isStream) unwatch = watchBody(exchange.message, limits.bodyMs);
+      const answer = await answerOf(exchange, stream);
+      if (answer !== ALREADY_SENT || !isStream) sendAnswer(exchange, shaped(route, answer), isOpen);
+    } catch (thrown) {
+      const error = asPlatformError(thrown);
+      logError(parts.log, error, { requestId: exchange.requestId, route: route.id });
+      await sendError(parts, error, exchange, { shape: route.errors ?? 'rest', isOpen });
+    } finally {
+      unwatch?.();
+      leave?.();
+    }
+  }
+
+  return (request, reply) => {
+    const exchange = new Exchange(request, reply, route);
+    // What fails even as an error (its page, say) leaves nobody waiting.
+    serve(exchange, request.body as Readable | undefined).catch((error: unknown) => {
+      parts.log.error('an error could not be answered', { requestId: exchange.requestId, route: route.id, err: error });
+      exchange.response.destroy();
+    });
+  };
+}
+
+/** The rest-of-path place under its declared name. */
+function restNamed(name: string, { '*': rest, ...named }: Readonly<Record<string, string>>): Record<string, string> {
+  return { ...named, [name]: rest ?? '' };
+}
+
+/** Parses the answer by its declared schema: a field that is not declared cannot leave. */
+function shaped(route: AnyRoute, answer: Answer | typeof ALREADY_SENT): Answer {
+  if (answer === ALREADY_SENT)
+    throw httpErrors('server_error', { detail: `${route.id} sent its answer itself, and is no route that streams` });
+  if (!(answer.status in route.answers))
+    throw httpErrors('server_error', { detail: `${route.id} does not declare status ${answer.status}` });
+  const schema = route.answers[answer.status];
+  if (!schema || answer.body === undefined || typeof answer.body === 'string') return answer;
+  return { status: answer.status, body: schema.parse(answer.body), ...(answer.headers === undefined ? {} : { headers: answer.headers }) };
+}
