@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
@@ -14,6 +15,8 @@ export default defineConfig({
     exclude: ['**/node_modules/**', '**/.bulkhead/**', ...(process.env['TEST_POSTGRES'] === 'pgbouncer' ? [] : ['tests/pooler/**'])],
     // A process per file: a suite may open pools, bind ports and move clocks without another one seeing it.
     pool: 'forks',
+    // Much of a suite's time is waiting: on two cores, two at a time.
+    maxWorkers: Math.max(2, availableParallelism()),
     isolate: true,
     testTimeout: 30_000,
     hookTimeout: 60_000,

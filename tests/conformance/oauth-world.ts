@@ -1,5 +1,14 @@
 import type { ApplicationId } from '@bulkhead/base';
-import { type FakeUpstream, type HttpAnswer, HttpBrowser, pkcePair, startFakeUpstream, type Visit, World } from '@bulkhead/testkit';
+import {
+  type FakeUpstream,
+  type HttpAnswer,
+  HttpBrowser,
+  pkcePair,
+  startFakeUpstream,
+  type Visit,
+  World,
+  type WorldOptions,
+} from '@bulkhead/testkit';
 
 export const REDIRECT_URI = 'https://client.example/callback?kept=1';
 export const SERVICE = 'harbour';
@@ -23,9 +32,9 @@ export class OAuthWorld implements AsyncDisposable {
     this.client = client;
   }
 
-  static async create(): Promise<OAuthWorld> {
+  static async create(options: Pick<WorldOptions, 'database'> = {}): Promise<OAuthWorld> {
     const upstream = await startFakeUpstream();
-    const world = await World.create({ egressAllow: [upstream.address] });
+    const world = await World.create({ egressAllow: [upstream.address], ...options });
     return new OAuthWorld(world, upstream, await newClient(world, upstream));
   }
 

@@ -39,6 +39,7 @@ const KEPT: Readonly<Record<string, Kept>> = {
     'packages/platform/src/passthrough/upstream-limits.test.ts',
   ),
   'packages/platform/src/tokens/delete-expired.ts #seen': tenant('application id', 'packages/platform/src/tokens/delete-expired.test.ts'),
+  'packages/postgres/src/recall.ts #compartments': tenant('application id', 'packages/postgres/src/recall-database.test.ts'),
   'packages/http/src/egress/pools.ts #pools': tenant('application id and origin', 'packages/http/src/egress/pools.test.ts'),
   'packages/http/src/egress/pools.ts #leaving': noTenant('connections that are being closed, given to nobody'),
   'packages/platform/src/audit/audit-trail.ts trails': noTenant('by database'),

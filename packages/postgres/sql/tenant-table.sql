@@ -81,3 +81,12 @@ end
 $$;
 
 revoke all on function bulkhead_tenant_key_offences(regclass), bulkhead_tenant_table(regclass), bulkhead_control_table(regclass) from public;
+
+-- Row trigger `tell_change` of the tables whose rows processes remember (`Database.recall`): tells every process which Application has
+-- changed once it has, and the transaction itself that something has. Both in one statement, once per row that was changed.
+create or replace function bulkhead_tell_change() returns trigger language plpgsql as $$
+begin
+  perform pg_catalog.pg_notify('bulkhead_changes', coalesce(old.application_id, new.application_id)),
+          pg_catalog.set_config('bulkhead.changed', 'yes', true);
+  return null;
+end $$;

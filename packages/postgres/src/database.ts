@@ -6,7 +6,8 @@ import { Listener, type Listening, type ListenOptions } from './listener.ts';
 import { controlScope, organizationScope, type ScopeLimits, systemScope, tenantScope } from './scope.ts';
 import { SilenceWatch } from './silence-watch.ts';
 import { type Sql, sql } from './sql.ts';
-import { type OrganizationTx, type TenantTx, Transaction, type TransactionOptions, type Tx } from './transaction.ts';
+import { Recall } from './recall.ts';
+import { HAS_CHANGED, type OrganizationTx, type TenantTx, Transaction, type TransactionOptions, type Tx } from './transaction.ts';
 
 export interface DatabaseOptions {
   /** Where `bulkhead_app`, `bulkhead_control` and `bulkhead_system` log in; with one login for all, three times the same URL. */
@@ -26,6 +27,8 @@ export interface DatabaseOptions {
   readonly acquireTimeoutMs?: number;
   /** Milliseconds without a word on a connection in use after which the server is asked whether it is there at all. Default 2,000. */
   readonly silenceMs?: number;
+  /** Use again, for at most a second, what `recall` has read. Default: on. */
+  readonly recalls?: boolean;
 }
 
 export interface SystemOptions {
@@ -43,6 +46,18 @@ export interface Database {
   tenantQuery<Row extends object = Record<string, unknown>>(applicationId: ApplicationId, statement: Sql): Promise<Row[]>;
   /** The same for several statements that need nothing of each other: one flight, one transaction, the rows of each in order. They may write: all or none. */
   tenantQueries(applicationId: ApplicationId, statements: readonly Sql[]): Promise<readonly object[][]>;
+  /**
+   * One statement on the tables of one Application, or what it gave within the last second, under a name that says all it depends on. What
+   * `make` makes of the rows is shared by whoever asks next, and so is never changed; null is not kept. A change is seen at once by
+   * the process that made it, by others when they are told, and by all after a second. Every table of the statement has the trigger
+   * `tell_change`.
+   */
+  recall<T>(
+    applicationId: ApplicationId,
+    name: string,
+    statement: () => Sql,
+    make: (rows: readonly object[]) => T | null,
+  ): Promise<T | null>;
   /** Work on the control tables for one organization; of `applications` it sees that organization's rows. */
   withOrganization<T>(organizationId: string, work: (tx: OrganizationTx) => Promise<T>): Promise<T>;
   /** Work on the control tables before an organization is known (log-in, tokens). Sees no Application. */
@@ -63,6 +78,9 @@ export async function notify(tx: Tx, channel: string, payload: string): Promise<
 }
 
 const organizationForm = /^[0-9A-Za-z_-]{1,128}$/;
+
+/** Told by the trigger `tell_change` when a row that may be remembered somewhere has changed. Payload: the Application's id. */
+export const CHANGES_CHANNEL = 'bulkhead_changes';
 
 /** Opens the pools; connections are made when first needed. The roles must exist (`ensureRoles`). */
 export function openDatabase(options: DatabaseOptions): Database {
@@ -93,6 +111,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     log,
   });
   let pinging: Promise<void> | undefined;
+  let hearing: { now: boolean } | undefined;
   const watch = new SilenceWatch({
     url: options.controlUrl,
     pools: [...Object.values(pools), pingPool],
@@ -101,7 +120,19 @@ export function openDatabase(options: DatabaseOptions): Database {
     log,
   });
   const listener = new Listener(options.listenUrl ?? options.systemUrl, log);
+  const recall = new Recall();
+  const recalls = options.recalls ?? true;
   const inScope = (scope: Sql): TransactionOptions => ({ scope, preparedStatements: options.preparedStatements ?? true, log, origin });
+  const inTenantScope = (applicationId: ApplicationId): TransactionOptions => ({
+    ...inScope(tenantScope(checkedTenant(applicationId), limits)),
+    ended: () => recall.forget(applicationId),
+  });
+  /** For a transaction that may change any Application. */
+  const inWideScope = (scope: Sql): TransactionOptions => ({
+    ...inScope(scope),
+    asksWhetherChanged: true,
+    ended: () => recall.forgetAll(),
+  });
   const asIs = (tx: Tx): Tx => tx;
 
   function checkedTenant(applicationId: ApplicationId): ApplicationId {
@@ -110,30 +141,65 @@ export function openDatabase(options: DatabaseOptions): Database {
     return applicationId;
   }
 
+  async function inOneFlight(applicationId: ApplicationId, statements: readonly Sql[]): Promise<readonly object[][]> {
+    const inScopeOf = inTenantScope(applicationId);
+    const client = await pools.app.acquire();
+    if (statements.every(({ text }) => /^\s*select\b/i.test(text))) return Transaction.single(client, inScopeOf, statements);
+    let hasChanged = true;
+    try {
+      const answers = await Transaction.single(client, inScopeOf, [...statements, HAS_CHANGED]);
+      hasChanged = (answers.at(-1)![0] as { has_changed: boolean }).has_changed;
+      return answers.slice(0, -1);
+    } finally {
+      if (hasChanged) recall.forget(applicationId);
+    }
+  }
+
+  /** Whether this process hears what others change. Begins to listen when first asked; until it does, nothing is remembered. */
+  function hearsChanges(): boolean {
+    if (hearing !== undefined) return hearing.now;
+    const begun: { now: boolean } = (hearing = { now: false });
+    const hears = (now: boolean) => (): void => {
+      recall.forgetAll();
+      begun.now = now;
+    };
+    const forget = (applicationId: string): void => recall.forget(applicationId as ApplicationId);
+    listener
+      .listen(CHANGES_CHANNEL, forget, { onLost: hears(false), onReconnect: hears(true) })
+      .then(hears(true), () => void setTimeout(() => (hearing = undefined), HEAR_AGAIN_MS).unref());
+    return false;
+  }
+
   return {
     origin,
 
     async withTenant(applicationId, work) {
-      const scope = tenantScope(checkedTenant(applicationId), limits);
-      return Transaction.run(await pools.app.acquire(), inScope(scope), (tx) => Object.assign(tx, { applicationId }), work);
+      const inScopeOf = inTenantScope(applicationId);
+      return Transaction.run(await pools.app.acquire(), inScopeOf, (tx) => Object.assign(tx, { applicationId }), work);
     },
 
     async tenantQuery<Row extends object>(applicationId: ApplicationId, statement: Sql) {
-      const scope = tenantScope(checkedTenant(applicationId), limits);
-      const [rows] = await Transaction.single(await pools.app.acquire(), inScope(scope), [statement]);
+      const [rows] = await inOneFlight(applicationId, [statement]);
       return rows as Row[];
     },
 
-    async tenantQueries(applicationId, statements) {
-      const scope = tenantScope(checkedTenant(applicationId), limits);
-      return Transaction.single(await pools.app.acquire(), inScope(scope), statements);
+    tenantQueries: inOneFlight,
+
+    async recall<T>(applicationId: ApplicationId, name: string, statement: () => Sql, make: (rows: readonly object[]) => T | null) {
+      if (!recalls) return make((await inOneFlight(applicationId, [statement()]))[0]!);
+      const known = recall.find(applicationId, name);
+      if (known !== undefined) return known as T;
+      const keep = hearsChanges() ? recall.begin(applicationId, name) : undefined;
+      const made = make((await inOneFlight(applicationId, [statement()]))[0]!);
+      if (made !== null) keep?.(made);
+      return made;
     },
 
     async withOrganization(organizationId, work) {
       if (!organizationForm.test(organizationId))
         throw databaseErrors('database.misused', { detail: 'The scope of an organization transaction is not an id.' });
       const scope = organizationScope(organizationId, limits);
-      return Transaction.run(await pools.control.acquire(), inScope(scope), (tx) => Object.assign(tx, { organizationId }), work);
+      return Transaction.run(await pools.control.acquire(), inWideScope(scope), (tx) => Object.assign(tx, { organizationId }), work);
     },
 
     async withControl(reason, work) {
@@ -144,7 +210,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     async withSystem(reason, work, systemOptions = {}) {
       log.debug('A transaction across all Applications', { reason });
       const statementTimeoutMs = Math.min(systemOptions.statementTimeoutMs ?? limits.statementTimeoutMs, LONGEST_SYSTEM_STATEMENT_MS);
-      return Transaction.run(await pools.system.acquire(), inScope(systemScope({ ...limits, statementTimeoutMs })), asIs, work);
+      return Transaction.run(await pools.system.acquire(), inWideScope(systemScope({ ...limits, statementTimeoutMs })), asIs, work);
     },
 
     listen: (channel, onPayload, listenOptions) => listener.listen(channel, onPayload, listenOptions),
@@ -163,4 +229,6 @@ export function openDatabase(options: DatabaseOptions): Database {
 }
 
 const PING_MS = 3_000;
+/** How long after it could not be had a connection that hears is asked for again. */
+const HEAR_AGAIN_MS = 1_000;
 const LONGEST_SYSTEM_STATEMENT_MS = 10 * 60_000;

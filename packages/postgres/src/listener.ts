@@ -5,6 +5,8 @@ import { fromDriver } from './database-errors.ts';
 import { quoteIdentifier } from './sql.ts';
 
 export interface ListenOptions {
+  /** Called when the connection is lost: from here on nothing is heard. */
+  readonly onLost?: () => void;
   /** Called once the connection is back after a loss: what was notified in between is gone, so read the tables again. */
   readonly onReconnect?: () => void;
 }
@@ -116,6 +118,7 @@ export class Listener {
     this.#client = undefined;
     if (this.#closed) return;
     this.#log.warn('The connection that hears notifications was lost');
+    for (const subscriber of this.#subscribers) subscriber.onLost?.();
     this.#reconnect(FIRST_RETRY_MS);
   }
 

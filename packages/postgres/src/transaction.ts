@@ -3,7 +3,7 @@ import type { PoolClient, QueryResult } from 'pg';
 import { corkUntilNextTick } from './connection.ts';
 import { databaseErrors, fromDriver, isStaleStatement } from './database-errors.ts';
 import { Flight, type FlightAnswer } from './flight.ts';
-import { preparedName, type Sql } from './sql.ts';
+import { preparedName, type Sql, sql } from './sql.ts';
 
 /**
  * A transaction. Statements go out in the order they are asked for, without waiting for each other; a statement whose
@@ -41,7 +41,14 @@ export interface TransactionOptions {
   readonly log: Log;
   /** See `Tx.origin`. */
   readonly origin: object;
+  /** Called once it has tried to commit, before anybody hears of it: what is remembered of its rows may be so no longer. */
+  readonly ended?: () => void;
+  /** `ended` is called only where the trigger `tell_change` has seen a row change, or nobody knows. Costs a statement beside `commit`. */
+  readonly asksWhetherChanged?: boolean;
 }
+
+/** Asks at the end of a transaction whether the trigger `tell_change` has seen a row change in it. */
+export const HAS_CHANGED = sql`select coalesce(current_setting('bulkhead.changed', true), '') <> '' as has_changed`;
 
 type Answer = { readonly result: QueryResult } | { readonly error: unknown };
 
@@ -153,7 +160,15 @@ export class Transaction implements Tx {
 
   async #commit(): Promise<void> {
     this.#ended = true;
+    let hasChanged = true;
+    if (this.#options.asksWhetherChanged === true) {
+      corkUntilNextTick(this.#client);
+      void send(this.#client, HAS_CHANGED, this.#options.preparedStatements).then((settled) => {
+        if ('result' in settled) hasChanged = (settled.result.rows[0] as { has_changed: boolean }).has_changed;
+      });
+    }
     const answer = await sendBare(this.#client, 'commit');
+    if (hasChanged) this.#options.ended?.();
     if (this.#opening !== undefined) throw this.#openingError();
     if ('error' in answer) throw fromDriver(answer.error);
     if (answer.result.command === 'COMMIT') return;

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { type ApiKeyPrincipal, type BearerPrincipal, type RequestContext, route } from '../access/index.ts';
 import { appendAudit, audit } from '../audit/index.ts';
 import { methodsOfScope, type UpstreamService } from '../services/index.ts';
-import { findCredential, openCredential, singleStatements, type Vault } from '../vault/index.ts';
+import { findCredential, openCredential, type Vault } from '../vault/index.ts';
 import type { Account } from './account.ts';
 import { accountErrors } from './account-errors.ts';
 import {
@@ -18,7 +18,7 @@ import {
   updateBody,
 } from './account-messages.ts';
 import { accountShape, serviceOf, tokensShape } from './account-shape.ts';
-import { findAccount, listAccounts } from './account-store.ts';
+import { findAccount, listAccounts, recallAccount } from './account-store.ts';
 import { disconnectAccount } from './disconnect-account.ts';
 import { importAccount } from './import-account.ts';
 import { updateAccount } from './update-account.ts';
@@ -158,15 +158,19 @@ export function accountRoutes({ db, vault, publicUrl, pushReconnect }: AccountRo
       answers: { 200: accountAnswer },
       handler: async (context, { params, query }) => {
         const accountId = accountIdOf(context, params.account_id);
-        const read = async (tx: Tx) => {
-          const account = await findAccount(tx, context.applicationId, accountId);
-          if (account === null) throw httpErrors('not_found');
-          return { status: 200, body: await shape(tx, context, account, query) };
+        // Tokens leave a trace, and so need a transaction.
+        if (query.retrieve_tokens === true)
+          return db.withTenant(context.applicationId, async (tx) => {
+            const account = await findAccount(tx, context.applicationId, accountId);
+            if (account === null) throw httpErrors('not_found');
+            return { status: 200, body: await shape(tx, context, account, query) };
+          });
+        const known = await recallAccount(db, { applicationId: context.applicationId, accountId });
+        if (known === null) throw httpErrors('not_found');
+        return {
+          status: 200,
+          body: accountShape(known.account, known.service, { publicUrl: publicUrl(), full: query.retrieve_full === true }),
         };
-        // One statement, mostly: no transaction of its own. Tokens leave a trace and so need one.
-        return query.retrieve_tokens === true
-          ? db.withTenant(context.applicationId, read)
-          : read(singleStatements(db, context.applicationId));
       },
     }),
     route({

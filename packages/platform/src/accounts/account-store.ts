@@ -1,6 +1,7 @@
 import type { ApplicationId } from '@bulkhead/base';
 import type { Page } from '@bulkhead/http';
-import { sql, type Tx } from '@bulkhead/postgres';
+import { type Database, sql, type Tx } from '@bulkhead/postgres';
+import { findCatalogueEntry, type ServiceDefinition, type UpstreamService, upstreamService } from '../services/index.ts';
 import type { Account, AccountKey, AccountsOlderThan } from './account.ts';
 import { randomAccountId } from './account-id.ts';
 
@@ -65,6 +66,28 @@ export async function findAccount(tx: Tx, applicationId: ApplicationId, accountI
   if (!Number.isSafeInteger(accountId)) return null;
   const row = await tx.maybe<AccountRow>(selectAccount({ applicationId, accountId }));
   return row === null ? null : accountOf(row);
+}
+
+/** A live account and its service, null where the Application has removed it; for up to a second (`Database.recall`). */
+export async function recallAccount(
+  db: Database,
+  { applicationId, accountId }: AccountKey,
+): Promise<{ readonly account: Account; readonly service: UpstreamService | null } | null> {
+  if (!Number.isSafeInteger(accountId)) return null;
+  return db.recall(
+    applicationId,
+    `account ${accountId}`,
+    () => sql`
+      select a.*, s.definition from accounts a
+        left join custom_services s on s.application_id = a.application_id and s.service = a.service
+       where a.application_id = ${applicationId} and a.account_id = ${accountId} and not a.provisional`,
+    ([row]) => {
+      if (row === undefined) return null;
+      const account = accountOf(row as AccountRow);
+      const { definition } = row as { definition: ServiceDefinition | null };
+      return { account, service: definition === null ? findCatalogueEntry(account.service) : upstreamService(definition) };
+    },
+  );
 }
 
 export interface AccountFilter {

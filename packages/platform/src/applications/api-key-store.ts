@@ -1,4 +1,4 @@
-import { type ApplicationId, defineTenantCredential, type ParsedCredential, type Secret } from '@bulkhead/base';
+import { type ApplicationId, defineTenantCredential, type Secret } from '@bulkhead/base';
 import type { Page } from '@bulkhead/http';
 import { type Database, type Sql, sql, type Tx } from '@bulkhead/postgres';
 import type { ApiKeyPrincipal } from '../access/index.ts';
@@ -58,14 +58,31 @@ export async function deleteApiKey(tx: Tx, applicationId: ApplicationId, id: str
   return (await tx.execute(sql`delete from api_keys where application_id = ${applicationId} and api_key_id = ${id}`)) === 1;
 }
 
+/** A key that is good, with when its use was last noted. */
+interface GoodKey {
+  readonly apiKeyId: string;
+  readonly lastUsedAt: Date | null;
+}
+
+const NOTED_EVERY_MS = 60_000;
+
 /**
  * Authenticates an API key: the tenant is read from the key and scoped before the database is asked. An inactive or deleted
- * Application's keys are worth nothing. Last use is noted at most once a minute.
+ * Application's keys are worth nothing. What the database said is used for up to a second (`Database.recall`). Last use is noted at most
+ * once a minute.
  */
 export function apiKeyAuthenticator({ db }: { db: Database }): (key: string, now: Date) => Promise<ApiKeyPrincipal | null> {
   return async (key, now) => {
     const parsed = apiKeyCredential.parse(key);
-    return parsed === null ? null : ((await authenticate(db, parsed, now, []))?.principal ?? null);
+    if (parsed === null) return null;
+    const { applicationId, hash } = parsed;
+    const good = await db.recall<GoodKey>(
+      applicationId,
+      `api_key ${hash.toString('base64')}`,
+      () => goodApiKey(applicationId, hash),
+      readGoodApiKey,
+    );
+    return good === null ? null : noted(db, applicationId, good, now);
   };
 }
 
@@ -75,30 +92,39 @@ export function apiKeyAuthenticator({ db }: { db: Database }): (key: string, now
  */
 export async function authenticateApiKeyBeside(
   db: Database,
-  fields: { readonly applicationId: ApplicationId; readonly key: string; readonly now: Date },
+  { applicationId, key, now }: { readonly applicationId: ApplicationId; readonly key: string; readonly now: Date },
   statements: readonly Sql[],
 ): Promise<{ readonly principal: ApiKeyPrincipal; readonly rows: readonly object[][] } | null> {
-  const parsed = apiKeyCredential.parse(fields.key);
-  return parsed?.applicationId === fields.applicationId ? authenticate(db, parsed, fields.now, statements) : null;
+  const parsed = apiKeyCredential.parse(key);
+  if (parsed?.applicationId !== applicationId) return null;
+  const [keys, ...rows] = await db.tenantQueries(applicationId, [goodApiKey(applicationId, parsed.hash), ...statements]);
+  const good = readGoodApiKey(keys!);
+  return good === null ? null : { principal: await noted(db, applicationId, good, now), rows };
 }
 
-async function authenticate(
+async function noted(
   db: Database,
-  { applicationId, hash }: ParsedCredential,
+  applicationId: ApplicationId,
+  { apiKeyId: id, lastUsedAt }: GoodKey,
   now: Date,
-  statements: readonly Sql[],
-): Promise<{ principal: ApiKeyPrincipal; rows: readonly object[][] } | null> {
-  const live = sql`
-    select k.api_key_id, (k.last_used_at is null or k.last_used_at < ${new Date(now.getTime() - 60_000)}) as stale
-      from api_keys k join applications a using (application_id)
-     where k.application_id = ${applicationId} and k.key_hash = ${hash} and a.active and a.deleted_at is null`;
-  const [keys, ...rows] = await db.tenantQueries(applicationId, [live, ...statements]);
-  const [row] = keys as { api_key_id: string; stale: boolean }[];
-  if (row === undefined) return null;
-  if (row.stale)
+): Promise<ApiKeyPrincipal> {
+  if (lastUsedAt === null || now.getTime() - lastUsedAt.getTime() > NOTED_EVERY_MS)
     await db.tenantQuery(
       applicationId,
-      sql`update api_keys set last_used_at = ${now} where application_id = ${applicationId} and api_key_id = ${row.api_key_id}`,
+      sql`update api_keys set last_used_at = ${now} where application_id = ${applicationId} and api_key_id = ${id}`,
     );
-  return { principal: { kind: 'api_key', applicationId, apiKeyId: row.api_key_id }, rows };
+  return { kind: 'api_key', applicationId, apiKeyId: id };
+}
+
+function goodApiKey(applicationId: ApplicationId, hash: Buffer): Sql {
+  return sql`
+    select k.api_key_id, k.last_used_at
+      from api_keys k join applications a using (application_id)
+     where k.application_id = ${applicationId} and k.key_hash = ${hash} and a.active and a.deleted_at is null`;
+}
+
+function readGoodApiKey([row]: readonly object[]): GoodKey | null {
+  if (row === undefined) return null;
+  const { api_key_id: id, last_used_at: lastUsedAt } = row as Pick<ApiKeyRow, 'api_key_id' | 'last_used_at'>;
+  return { apiKeyId: id, lastUsedAt };
 }

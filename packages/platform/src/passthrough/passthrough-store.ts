@@ -21,23 +21,27 @@ type ForwardedRow = (CredentialRow | { readonly credential_id: null }) & {
   readonly definition: ServiceDefinition | null;
 };
 
-/** Account, sealed credential and service in one statement; null where there is no such live account. */
+/** Account, sealed credential and service in one statement, for up to a second (`Database.recall`); null where there is no such live account. */
 export async function readForwardedAccount(
   db: Database,
   applicationId: ApplicationId,
   accountId: number,
 ): Promise<ForwardedAccount | null> {
-  const [row] = await db.tenantQuery<ForwardedRow>(
+  return db.recall(
     applicationId,
-    sql`
+    `forwarded_account ${accountId}`,
+    () => sql`
       select a.account_id, a.active, a.service as account_service, a.broken_reason as account_broken_reason, s.definition,
              c.application_id, c.credential_id, c.service, c.version, c.sealed, c.expires_at, c.refreshable, c.lease_until, c.retry_after, c.failure_count, c.broken_reason, c.modified_at
         from accounts a
         left join credentials c on c.application_id = a.application_id and c.credential_id = a.credential_id
         left join custom_services s on s.application_id = a.application_id and s.service = a.service
        where a.application_id = ${applicationId} and a.account_id = ${accountId} and not a.provisional`,
+    ([row]) => (row === undefined ? null : forwardedAccount(row as ForwardedRow)),
   );
-  if (row === undefined) return null;
+}
+
+function forwardedAccount(row: ForwardedRow): ForwardedAccount {
   // An Application's own service comes first: one of the catalogue that took the same name later must not get its credential.
   const service = row.definition === null ? findCatalogueEntry(row.account_service) : upstreamService(row.definition);
   return {

@@ -17,6 +17,7 @@ beforeAll(async () => {
     ...db,
     tenantQuery: (id, statement) => ((asked.flights += 1), db.tenantQuery(id, statement)),
     tenantQueries: (id, statements) => ((asked.flights += 1), db.tenantQueries(id, statements)),
+    recall: (id, name, statement, make) => ((asked.flights += 1), db.recall(id, name, statement, make)),
     withTenant: async (id, work) => {
       asked.tidying += 1;
       if (tidyingFails) throw new Error('no');
@@ -57,7 +58,7 @@ async function tokens(of: TestClient = client): Promise<number> {
 }
 
 describe('an exchange', () => {
-  test('asks the database three times: for the client, for the subject with its account, and to write token and audit entry', async () => {
+  test('asks the database three times at most: for the client (or remembers it), for the subject with its account, and to write token and audit entry', async () => {
     // The first notes that the key was used, and tidies up.
     await exchanges(1);
     asked = { flights: 0, tidying: 0 };
