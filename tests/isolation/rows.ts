@@ -124,6 +124,14 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   'account.reconnect': { path: account, own: 201 },
   'account.delete': { path: account, own: 204, late: 900 },
 
+  'event.list_of_account': [
+    { path: account, own: 200 },
+    { path: account, query: { cursor: ref('account_event_cursor') }, own: 200 },
+  ],
+  'event.latest_of_account': { path: account, own: 200 },
+  'event.list': [{ own: 200 }, { query: { cursor: ref('event_cursor') }, own: 200 }],
+  'event.latest': { own: 200 },
+
   'passthrough.raw': { path: account, headers: { 'x-kloudless-raw-uri': '/echo', 'x-kloudless-raw-method': 'GET' }, own: 200 },
   'passthrough.proxy_root': { path: account, own: 200 },
   'passthrough.proxy': { path: { ...account, path: 'echo' }, own: 200 },

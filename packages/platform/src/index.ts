@@ -1,3 +1,4 @@
+export { eventTypes } from './events/index.ts';
 export {
   APPLICATION_LEDGER,
   appendOrganizationAudit,

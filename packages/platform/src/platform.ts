@@ -3,11 +3,20 @@ import type { Clock, Log, Secret } from '@bulkhead/base';
 import { type AnyRoute, createEgress, createServer, type Egress, type HttpServer, httpErrors } from '@bulkhead/http';
 import type { Database } from '@bulkhead/postgres';
 import type { RequestContext } from './access/index.ts';
-import { accountRoutes, credentialHooks, forgetUnconfirmedTask } from './accounts/index.ts';
-import { apiKeyAuthenticator, applicationChildRoutes, applicationRoutes, findService, openOAuthKey } from './applications/index.ts';
+import { accountIdOf, accountParams, accountRoutes, credentialHooks, findAccount, forgetUnconfirmedTask } from './accounts/index.ts';
+import {
+  apiKeyAuthenticator,
+  applicationChildRoutes,
+  applicationRoutes,
+  findService,
+  longestRetentionHours,
+  openOAuthKey,
+  retentionHours,
+} from './applications/index.ts';
 import { auditSealer, type CredentialUses, credentialUses, openAuditTrail, provideAuditTrail } from './audit/index.ts';
 import { authorizationErrorPage, authorizationRoutes, reconnectPusher } from './authorization/index.ts';
 import { ensureFirstOrganization, META_SCOPES, metaTokenAuthenticator, registerMetaToken } from './developers/index.ts';
+import { eventRoutes, keepPartitions } from './events/index.ts';
 import { passthroughRoutes } from './passthrough/index.ts';
 import { eraseApplicationTask, lineageRoutes, provisioningRoutes } from './provisioning/index.ts';
 import {
@@ -101,6 +110,13 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...provisioningRoutes(parts),
     ...lineageRoutes(parts),
     ...accountRoutes({ ...parts, pushReconnect: reconnectPusher(parts) }),
+    ...eventRoutes({
+      db,
+      accountIdOf,
+      accountParams,
+      hasAccount: async (tx, applicationId, accountId) => (await findAccount(tx, applicationId, accountId)) !== null,
+      retentionHours,
+    }),
     ...passthroughRoutes({ ...parts, refresher }),
     ...tokenRoutes(parts),
     ...authorizationRoutes({ ...parts, upstreamTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS }),
@@ -163,8 +179,9 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
         forgetPastAnswers(db, new Date(clock.now())).catch((error: unknown) =>
           log.error('past answers could not be forgotten', { err: error }),
         );
-      await forget();
-      forgetting = setInterval(() => void forget(), FORGET_EVERY_MS).unref();
+      const forgetAll = () => Promise.all([forget(), keepPartitions({ db, clock, log, longestRetentionHours })]);
+      await forgetAll();
+      forgetting = setInterval(() => void forgetAll(), FORGET_EVERY_MS).unref();
       await worker.start();
       isWorker = true;
       sealer.start();

@@ -34,6 +34,8 @@ export type Name =
   | 'spare_oauth_key'
   | 'spare_service'
   | 'clone'
+  | 'event_cursor'
+  | 'account_event_cursor'
   | 'canary'
   | 'end_user';
 
@@ -224,6 +226,10 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
     }),
   );
   const flow = await openFlow(world, tenant, oauthService, keyService);
+  const events = await world.call('GET', '/v1/events', { headers: { authorization: `APIKey ${apiKey}` } });
+  const accountEvents = await world.call('GET', `/v1/accounts/${grant.account_id}/events`, {
+    headers: { authorization: `APIKey ${apiKey}` },
+  });
 
   return {
     title,
@@ -260,6 +266,8 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       spare_oauth_key: spareOAuthKey.id,
       spare_service: spareService,
       clone: clone.id,
+      event_cursor: events.json.cursor,
+      account_event_cursor: accountEvents.json.cursor,
       canary,
       end_user: `${canary}-user`,
     },

@@ -200,6 +200,16 @@ export async function getEventSettings(tx: Tx, applicationId: ApplicationId): Pr
   return { enabled: row.events_enabled, retentionHours: row.retention_hours, types: row.types };
 }
 
+/** How many hours an Application keeps its events now: a part of a statement that is one number. */
+export function retentionHours(applicationId: ApplicationId): Sql {
+  return sql`(select retention_hours from event_settings where application_id = ${applicationId})`;
+}
+
+/** The same of all Applications that keep any: the longest. For the system role. */
+export function longestRetentionHours(): Sql {
+  return sql`(select max(e.retention_hours) from event_settings e join applications a using (application_id) where a.events_enabled)`;
+}
+
 export async function updateEventSettings(tx: Tx, applicationId: ApplicationId, changes: EventSettingsChanges, now: Date): Promise<void> {
   await holdApplication(tx, applicationId);
   await updateApplication(tx, applicationId, { eventsEnabled: changes.enabled }, now);

@@ -1,0 +1,9 @@
+import { defineErrors } from '@bulkhead/base';
+
+export const eventErrors = defineErrors({
+  'event.limited_token': {
+    status: 403,
+    wire: 'permission_denied',
+    text: 'This token is narrowed to some pass-through calls, and reading events is not among them.',
+  },
+});
