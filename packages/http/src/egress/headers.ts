@@ -133,5 +133,9 @@ export function isCodedForTransfer(headers: RawHeaders): boolean {
 /** undici hands headers over as bytes; HTTP/1 fields are Latin-1 (RFC 9110 §5.5). */
 export function rawHeadersFrom(headers: unknown): string[] {
   if (!Array.isArray(headers)) return [];
-  return headers.map((each: unknown) => (Buffer.isBuffer(each) ? each.toString('latin1') : String(each)));
+  return headers.map(asText);
+}
+
+function asText(each: unknown): string {
+  return Buffer.isBuffer(each) ? each.toString('latin1') : String(each);
 }

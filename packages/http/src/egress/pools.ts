@@ -15,11 +15,13 @@ export interface PoolsOptions extends ConnectOptions {
  */
 export class Pools {
   readonly #options: PoolsOptions;
+  readonly #max: number;
   readonly #pools = new Map<string, Pool>();
   readonly #leaving = new Set<Pool>();
 
   constructor(options: PoolsOptions) {
     this.#options = options;
+    this.#max = options.poolsMax ?? limits.poolsMax;
   }
 
   get size(): number {
@@ -30,6 +32,8 @@ export class Pools {
   get(tenant: ApplicationId | null, destination: Destination): Pool {
     const key = `${tenant ?? ''} ${destination.origin}`;
     const known = this.#pools.get(key);
+    // Who was used last matters where one will have to go.
+    if (known && this.#pools.size <= this.#max / 2) return known;
     const pool = known ?? this.#open(destination);
     // A Map keeps the order of insertion: putting it in again makes it the most recently used.
     if (known) this.#pools.delete(key);
@@ -62,7 +66,7 @@ export class Pools {
 
   #trim(): void {
     for (const [key, pool] of this.#pools) {
-      if (this.#pools.size <= (this.#options.poolsMax ?? limits.poolsMax)) return;
+      if (this.#pools.size <= this.#max) return;
       this.#pools.delete(key);
       // Requests under way finish; only then do its connections close.
       this.#leaving.add(pool);

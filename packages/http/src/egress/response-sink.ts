@@ -36,8 +36,7 @@ export function pipeTo(response: ServerResponse, options: ResponseSinkOptions = 
     start(started) {
       flow = started;
       if (response.destroyed) return started.leave();
-      response.on('close', onClose);
-      response.on('drain', onDrain);
+      response.once('close', onClose);
     },
     head(status, headers) {
       const passed = forwardableResponseHeaders(headers);
@@ -50,7 +49,10 @@ export function pipeTo(response: ServerResponse, options: ResponseSinkOptions = 
     data(chunk) {
       wrote = true;
       if (response.write(chunk)) return true;
-      stalled ??= setTimeout(() => response.destroy(), stallTimeoutMs).unref();
+      if (stalled === null) {
+        stalled = setTimeout(() => response.destroy(), stallTimeoutMs).unref();
+        response.once('drain', onDrain);
+      }
       return false;
     },
     end(trailers) {

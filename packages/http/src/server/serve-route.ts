@@ -74,7 +74,7 @@ export function serveRoute<Context>(
     try {
       const entered = gate.enter(route.rateClass);
       leave = typeof entered === 'function' ? entered : await entered;
-      if (isStream) unwatch = watchBody(exchange.message, limits.bodyMs);
+      if (isStream && hasBody(exchange)) unwatch = watchBody(exchange.message, limits.bodyMs);
       const answer = await answerOf(exchange, stream);
       if (answer !== ALREADY_SENT || !isStream) sendAnswer(exchange, shaped(route, answer), isOpen);
     } catch (thrown) {
@@ -95,6 +95,11 @@ export function serveRoute<Context>(
       exchange.response.destroy();
     });
   };
+}
+
+/** Whether a body comes with the request (RFC 9112 §6.3). */
+function hasBody({ headers }: Exchange): boolean {
+  return headers['transfer-encoding'] !== undefined || headers['content-length'] !== undefined;
 }
 
 /** The rest-of-path place under its declared name. */

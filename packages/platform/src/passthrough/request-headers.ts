@@ -73,6 +73,9 @@ export function withHeaders(headers: RawHeaders, replacing: RawHeaders): string[
 }
 
 export function headerValue(headers: RawHeaders, name: string): string | undefined {
-  const at = headers.findIndex((each, index) => index % 2 === 0 && each.toLowerCase() === name);
-  return at === -1 ? undefined : headers[at + 1];
+  for (let at = 0; at < headers.length; at += 2) {
+    const each = headers[at]!;
+    if (each.length === name.length && each.toLowerCase() === name) return headers[at + 1];
+  }
+  return undefined;
 }

@@ -17,9 +17,18 @@ export interface WantedTarget {
   readonly query: string;
 }
 
+/** By their text, which says all of them: the same few are asked for again and again. */
+const bases = new Map<string, ApiBase>();
+const BASES_MAX = 1_000;
+
 export function apiBase(baseUrl: string): ApiBase {
+  const known = bases.get(baseUrl);
+  if (known !== undefined) return known;
   const url = new URL(baseUrl);
-  return { origin: url.origin, path: url.pathname.replace(/\/+$/, '') };
+  const base = { origin: url.origin, path: url.pathname.replace(/\/+$/, '') };
+  if (bases.size >= BASES_MAX) bases.clear();
+  bases.set(baseUrl, base);
+  return base;
 }
 
 /** Visible ASCII without a fragment: what may stand in a request target (RFC 9112 §3.2.1). */
