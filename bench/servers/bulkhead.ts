@@ -24,7 +24,6 @@ const db = openDatabase({
 });
 const keys = new EnvironmentKeys([Buffer.from(options.rootKey, 'base64')]);
 if ((await claimKeys(db, keys, new Date())) !== null) throw new Error('another root key');
-await prepareFirstOrganization(db, new Secret(options.metaToken), new Date());
 const platform = await createPlatform({
   db,
   keys,
@@ -35,6 +34,8 @@ const platform = await createPlatform({
   egressAllow: options.egressAllow,
   trustProxy: [],
 });
+await prepareFirstOrganization(db, new Secret(options.metaToken), new Date());
+platform.startUses();
 await platform.startWorker();
 serving({ url: await platform.listen(0) }, async () => {
   await platform.close();

@@ -47,7 +47,6 @@ export async function startBulkhead({ config, log, clock = systemClock, egressAl
     const db = openDatabase({ ...urls, log });
     closing.push(() => db.close());
     const keys = await claimedKeys(db, config, clock);
-    const organizationId = await prepareFirstOrganization(db, config.metaToken, new Date(clock.now()));
     const platform = await createPlatform({
       db,
       keys,
@@ -60,6 +59,7 @@ export async function startBulkhead({ config, log, clock = systemClock, egressAl
     });
     closing.push(() => platform.close(grace));
     await auditTrailOf(db);
+    const organizationId = await prepareFirstOrganization(db, config.metaToken, new Date(clock.now()));
     if (config.roles.has('runner')) log.debug('The role runner has nothing to run in this version');
     platform.startUses();
     if (config.roles.has('worker')) await platform.startWorker();

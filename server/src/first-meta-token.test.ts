@@ -1,4 +1,4 @@
-import { sha256, silentLog, systemClock } from '@bulkhead/base';
+import { Secret, sha256, silentLog, systemClock } from '@bulkhead/base';
 import { listMetaTokens, prepareFirstOrganization } from '@bulkhead/platform';
 import { sql } from '@bulkhead/postgres';
 import { type TestDatabase, testDatabase } from '@bulkhead/testkit';
@@ -36,6 +36,15 @@ describe('the first Meta token', () => {
     expect(rows[0]?.token_hash.equals(sha256(secret?.reveal() ?? ''))).toBe(true);
     expect(rows[0]?.line).not.toContain(secret?.reveal());
     expect(await audited()).toEqual([{ action: 'meta_token.issued', target: (await tokens())[0]?.metaTokenId }]);
+  });
+});
+
+describe('a Meta token that the operator chose', () => {
+  it('is in the audit log once, however often the server starts', async () => {
+    const chosen = new Secret('chosen-by-the-operator-0123456789abcdef');
+    for (let start = 0; start < 3; start++) await prepareFirstOrganization(database.database, chosen, new Date());
+    expect(await audited()).toEqual([{ action: 'meta_token.issued', target: (await tokens())[0]?.metaTokenId }]);
+    expect(await tokens()).toHaveLength(1);
   });
 });
 

@@ -44,6 +44,7 @@ export function brokenDatabase(db: Database, broken: Broken): Database {
   return {
     ...db,
     withTenant,
+    recall: async (applicationId, _name, statement, make) => make(await withTenant(applicationId, (tx) => tx.query(statement()))),
     tenantQuery: (applicationId, statement) => withTenant(applicationId, (tx) => tx.query(statement)),
     tenantQueries: (applicationId, statements) => withTenant(applicationId, (tx) => Promise.all(statements.map((each) => tx.query(each)))),
   };

@@ -6,7 +6,7 @@ import { valid } from './credentials.ts';
 import { requestOf } from './requests.ts';
 import { type Row, rowsOf } from './rows.ts';
 
-const DOORS = ['withTenant', 'tenantQuery', 'tenantQueries', 'withOrganization', 'withControl', 'withSystem'] as const;
+const DOORS = ['withTenant', 'tenantQuery', 'tenantQueries', 'recall', 'withOrganization', 'withControl', 'withSystem'] as const;
 type Door = (typeof DOORS)[number];
 
 /** Doors that fail, from their how many-th use within a request on; and how often one did. */

@@ -25,6 +25,7 @@ describe('T1: the ways round', () => {
           withTenant: (...call) => (given.isBroken ? loose : db).withTenant(...call),
           tenantQuery: (...call) => (given.isBroken ? loose : db).tenantQuery(...call),
           tenantQueries: (...call) => (given.isBroken ? loose : db).tenantQueries(...call),
+          recall: (...call) => (given.isBroken ? loose : db).recall(...call),
         };
       },
     });

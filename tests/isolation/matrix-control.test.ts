@@ -22,6 +22,7 @@ async function attackedWhile(broken: Broken): Promise<Outcome> {
         withTenant: (...call) => (given.isBroken ? loose : db).withTenant(...call),
         tenantQuery: (...call) => (given.isBroken ? loose : db).tenantQuery(...call),
         tenantQueries: (...call) => (given.isBroken ? loose : db).tenantQueries(...call),
+        recall: (...call) => (given.isBroken ? loose : db).recall(...call),
       };
     },
   });

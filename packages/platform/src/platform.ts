@@ -13,7 +13,14 @@ import {
   openOAuthKey,
   retentionHours,
 } from './applications/index.ts';
-import { auditSealer, type CredentialUses, credentialUses, openAuditTrail, provideAuditTrail } from './audit/index.ts';
+import {
+  appendOrganizationAudit,
+  auditSealer,
+  type CredentialUses,
+  credentialUses,
+  openAuditTrail,
+  provideAuditTrail,
+} from './audit/index.ts';
 import { authorizationErrorPage, authorizationRoutes, reconnectPusher } from './authorization/index.ts';
 import { ensureFirstOrganization, META_SCOPES, metaTokenAuthenticator, registerMetaToken } from './developers/index.ts';
 import { eventRoutes, keepPartitions } from './events/index.ts';
@@ -224,7 +231,15 @@ export function provideAuditTrailOf(db: Database, { keys, clock }: { keys: () =>
 export async function prepareFirstOrganization(db: Database, metaToken: Secret | null, now: Date): Promise<string> {
   return db.withControl('first organization', async (tx) => {
     const organizationId = await ensureFirstOrganization(tx);
-    if (metaToken !== null) await registerMetaToken(tx, organizationId, metaToken, META_SCOPES, now);
+    const registered = metaToken === null ? null : await registerMetaToken(tx, organizationId, metaToken, META_SCOPES, now);
+    if (registered !== null)
+      await appendOrganizationAudit(tx, {
+        organizationId,
+        actor: { kind: 'operator' },
+        action: 'meta_token.issued',
+        at: now,
+        target: registered,
+      });
     return organizationId;
   });
 }

@@ -80,13 +80,20 @@ export async function deleteMetaToken(tx: Tx, organization: string, id: string):
   return (await tx.execute(sql`delete from meta_tokens where organization_id = ${organization} and meta_token_id = ${id}`)) === 1;
 }
 
-/** Registers an operator-chosen token (BULKHEAD_META_TOKEN); a second start changes nothing. */
-export async function registerMetaToken(tx: Tx, organization: string, token: Secret, scopes: readonly string[], now: Date): Promise<void> {
+/** Registers an operator-chosen token (BULKHEAD_META_TOKEN) and answers its id; a second start changes nothing, and answers null. */
+export async function registerMetaToken(
+  tx: Tx,
+  organization: string,
+  token: Secret,
+  scopes: readonly string[],
+  now: Date,
+): Promise<string | null> {
   const text = token.reveal();
-  await tx.execute(sql`
+  const row = await tx.maybe<{ meta_token_id: string }>(sql`
     insert into meta_tokens (meta_token_id, organization_id, name, token_hash, shortened, scopes, created_at)
     values (${metaTokenId.generate()}, ${organization}, 'BULKHEAD_META_TOKEN', ${sha256(text)}, ${`${text.slice(0, 4)}…`}, ${[...scopes]}, ${now})
-    on conflict (token_hash) do nothing`);
+    on conflict (token_hash) do nothing returning meta_token_id`);
+  return row?.meta_token_id ?? null;
 }
 
 /** The live token with this hash. Its last use is noted at most once a minute. */
