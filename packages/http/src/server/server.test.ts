@@ -11,6 +11,7 @@ import { createServer, type HttpServer } from './server.ts';
 const route = routeFor<Record<string, never>, string>();
 const base = { summary: 'x', credentials: [], scope: null, rateClass: 'api', audit: null } as const;
 let runs = 0;
+const late = { arrived: Promise.withResolvers<void>(), aborted: Promise.withResolvers<boolean>() };
 const waiting = { since: 0, ended: Promise.resolve() };
 
 const routes: AnyRoute[] = [
@@ -45,11 +46,16 @@ const routes: AnyRoute[] = [
     id: 'signal.create',
     method: 'POST',
     path: '/v1/signal/{wait}',
-    params: z.object({ wait: z.enum(['no', 'yes']) }),
+    params: z.object({ wait: z.enum(['no', 'yes', 'late']) }),
     body: z.object({}),
     answers: { 200: z.object({ aborted: z.boolean() }) },
     handler: async (_context, { params, raw }) => {
       await new Promise((resolve) => setTimeout(resolve, 50));
+      if (params.wait === 'late') {
+        late.arrived.resolve();
+        await once(raw.response, 'close');
+        late.aborted.resolve(raw.signal.aborted);
+      }
       if (params.wait === 'yes') {
         waiting.ended = once(raw.signal, 'abort').then(() => undefined);
         waiting.since = Date.now();
@@ -383,5 +389,17 @@ describe("the caller's signal", () => {
     leaving.abort();
     await expect(answer).rejects.toThrow();
     await waiting.ended;
+  });
+
+  it('has stopped where it is asked for only after the caller left, and what is answered then harms nobody', async () => {
+    const leaving = new AbortController();
+    const headers = { 'content-type': 'application/json' };
+    const answer = fetch(`${url}/v1/signal/late`, { method: 'POST', body: '{}', headers, signal: leaving.signal });
+    await late.arrived.promise;
+    leaving.abort();
+    await expect(answer).rejects.toThrow();
+    expect(await late.aborted.promise).toBe(true);
+    // Control: a caller that is still there is answered.
+    expect(await (await post('/v1/signal/no', '{}')).json()).toEqual({ aborted: false });
   });
 });
