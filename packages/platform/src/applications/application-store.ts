@@ -259,20 +259,22 @@ export async function cloneApplication(
     select 1 from applications
      where application_id = ${from} and organization_id = ${organizationId} and deleted_at is null for share`);
   if (source === null) return false;
-  await tx.execute(sql`
+  await Promise.all([
+    tx.execute(sql`
     insert into applications (application_id, organization_id, name, description, logo_url, environment, active, implicit_grant_enabled,
                               pkce_required, recent_enabled, events_enabled, end_customer, enabled_services,
                               source_application_id, source_revision, created_at, modified_at)
     select ${to}, organization_id, name, description, logo_url, environment, active, implicit_grant_enabled,
            pkce_required, recent_enabled, events_enabled, null, enabled_services, application_id, revision, ${now}, ${now}
-      from applications where application_id = ${from}`);
-  await tx.execute(sql`
+      from applications where application_id = ${from}`),
+    tx.execute(sql`
     insert into branding (application_id, display_name, logo_url, primary_colour, background_colour, support_url, privacy_url, locale)
     select ${to}, display_name, logo_url, primary_colour, background_colour, support_url, privacy_url, locale
-      from branding where application_id = ${from}`);
-  await tx.execute(sql`
+      from branding where application_id = ${from}`),
+    tx.execute(sql`
     insert into event_settings (application_id, retention_hours, types)
-    select ${to}, retention_hours, types from event_settings where application_id = ${from}`);
+    select ${to}, retention_hours, types from event_settings where application_id = ${from}`),
+  ]);
   return true;
 }
 

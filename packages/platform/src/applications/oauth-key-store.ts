@@ -142,19 +142,16 @@ export async function cloneOAuthKeys(
   const rows = await tx.query<OAuthKeyRow>(sql`
     select * from oauth_keys where application_id = ${from} and service <> all(${[...except]}::text[]) order by oauth_key_id`);
   if (rows.length === 0) return;
-  const copies: { id: string; row: OAuthKeyRow; sealed: Buffer }[] = [];
-  for (const row of rows) {
-    const id = oauthKeyId.generate();
-    const secret = await vault.open(tx, place(from, row.oauth_key_id), row.client_secret_sealed);
-    copies.push({ id, row, sealed: await vault.seal(tx, place(to, id), secret) });
-  }
-  const values = copies.map(
-    ({ id, row, sealed }) =>
-      sql`(${to}, ${id}, ${row.service}, ${row.client_id}, ${sealed}::bytea, ${row.scopes}::text[], ${now}::timestamptz, ${now}::timestamptz)`,
-  );
+  const seal = await vault.sealer(tx, to);
+  const ids = rows.map(() => oauthKeyId.generate());
+  const sealed: Buffer[] = [];
+  for (const [at, row] of rows.entries())
+    sealed.push(seal(place(to, ids[at]!), await vault.open(tx, place(from, row.oauth_key_id), row.client_secret_sealed)));
   await tx.execute(sql`
     insert into oauth_keys (application_id, oauth_key_id, service, client_id, client_secret_sealed, scopes, created_at, modified_at)
-    values ${sql.join(values)}`);
+    select ${to}, new.id, k.service, k.client_id, new.sealed, k.scopes, ${now}, ${now}
+      from unnest(${rows.map((row) => row.oauth_key_id)}::text[], ${ids}::text[], ${sealed}::bytea[]) as new (source, id, sealed)
+      join oauth_keys k on k.application_id = ${from} and k.oauth_key_id = new.source`);
 }
 
 export async function removeAllOAuthKeys(tx: Tx, applicationId: ApplicationId): Promise<void> {

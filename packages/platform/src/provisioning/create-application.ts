@@ -73,22 +73,18 @@ export async function createApplication(
       await copyConfiguration(parts, tx, context, { from: body.source as ApplicationId, to, body });
     }
     await applyOverrides(parts, tx, context, to, body);
-    const { apiKey, secret } = await issueApiKey(tx, to, context.now);
-    const target = { target: to, detail: body.source === undefined ? {} : { source: body.source } };
-    await appendAudit(tx, {
-      applicationId: to,
-      actor: context.actor,
-      action: 'application.created',
-      at: context.now,
-      requestId: context.requestId,
-      ...target,
-    });
-    await auditOrganization(tx, context, organizationId, target);
-    if (body.source !== undefined) {
-      const data = { source: body.source };
-      await appendEvent(tx, { applicationId: to, accountId: null, type: 'application.cloned', at: context.now, data });
-    }
-    const settings = await getApplicationSettings(tx, to);
+    const { source } = body;
+    const target = { target: to, detail: source === undefined ? {} : { source } };
+    const { actor, now: at, requestId } = context;
+    const [{ apiKey, secret }, settings] = await Promise.all([
+      issueApiKey(tx, to, at),
+      getApplicationSettings(tx, to),
+      appendAudit(tx, { applicationId: to, actor, action: 'application.created', at, requestId, ...target }),
+      auditOrganization(tx, context, organizationId, target),
+      source === undefined
+        ? undefined
+        : appendEvent(tx, { applicationId: to, accountId: null, type: 'application.cloned', at, data: { source } }),
+    ]);
     return { settings: settings!, apiKey: { id: apiKey.apiKeyId, secret } };
   });
 }
@@ -104,11 +100,15 @@ async function copyConfiguration(
   if (!(await cloneApplication(tx, { ...copy, organizationId })))
     throw applicationErrors('application.unknown_source', { field: 'source' });
   await vault.createDataKey(tx, to);
-  await cloneCustomServices(tx, copy);
-  await cloneOAuthKeys(tx, vault, { ...copy, except: (body.oauth_keys ?? []).map((key) => key.service) });
-  if (body.redirect_uris === undefined) await cloneRedirectUris(tx, copy);
-  if (body.trusted_domains === undefined) await cloneTrustedDomains(tx, copy);
-  if (body.webhooks === undefined) await cloneWebhooks(tx, vault, copy);
+  // They need nothing of each other, so they leave together.
+  const nothing = Promise.resolve();
+  await Promise.all([
+    cloneCustomServices(tx, copy),
+    cloneOAuthKeys(tx, vault, { ...copy, except: (body.oauth_keys ?? []).map((key) => key.service) }),
+    body.redirect_uris === undefined ? cloneRedirectUris(tx, copy) : nothing,
+    body.trusted_domains === undefined ? cloneTrustedDomains(tx, copy) : nothing,
+    body.webhooks === undefined ? cloneWebhooks(tx, vault, copy) : nothing,
+  ]);
 }
 
 async function applyOverrides(

@@ -23,6 +23,14 @@ const openAt = async (place: Place, sealed: Uint8Array) => (await inSystem((tx) 
 const unreadable = { code: 'vault.unreadable', publicText: 'A stored secret cannot be opened. The operator must look at the root key.' };
 
 describe('V3: a sealed value', () => {
+  test('that was sealed beside others opens at its own place only, and none is sealed for another Application', async () => {
+    const seal = (place: Place) => inSystem(async (tx) => (await world.vault.sealer(tx, own))(place, new Secret('an upstream token')));
+    const sealed = await seal(here());
+    expect(await openAt(here(), sealed)).toBe('an upstream token');
+    await expect(openAt({ ...here(), row: 'crd2' }, sealed)).rejects.toMatchObject(unreadable);
+    await expect(seal({ ...here(), applicationId: other })).rejects.toThrow('its own Application');
+  });
+
   test('control: opens in its own place', async () => {
     expect(await openAt(here(), await sealHere())).toBe('an upstream token');
   });

@@ -73,8 +73,7 @@ export class Vault {
    * sealed under it. For the system role. False where another process was quicker.
    */
   async createDataKey(tx: Tx, applicationId: ApplicationId): Promise<boolean> {
-    const rootKeyId = await lockRootKeyId(tx);
-    const older = await dataKeysOf(tx, applicationId);
+    const [rootKeyId, older] = await Promise.all([lockRootKeyId(tx), dataKeysOf(tx, applicationId)]);
     const version = (older[0]?.version ?? 0) + 1;
     const aloneUnder = older.flatMap((row) => [...row.alone_under, ...(row.application_key_id === null ? [row.root_key_id] : [])]);
     const wrapped = await this.wrapDataKey({ applicationId, version, rootKeyId }, this.#random(DATA_KEY_BYTES));
@@ -119,8 +118,23 @@ export class Vault {
 
   /** Seals under the newest data key of the place's Application. The transaction must be scoped to that Application, and write it. */
   async seal(tx: Tx, place: Place, secret: Secret): Promise<Buffer> {
-    const version = await newestVersion(tx, place.applicationId);
-    const key = await this.#keyOf(tx, place.applicationId, version);
+    return (await this.sealer(tx, place.applicationId))(place, secret);
+  }
+
+  /**
+   * `seal` for many secrets of one Application: its newest data key is looked for once, and held until the transaction ends. Throws a
+   * TypeError for a place of another Application.
+   */
+  async sealer(tx: Tx, applicationId: ApplicationId): Promise<(place: Place, secret: Secret) => Buffer> {
+    const version = await newestVersion(tx, applicationId);
+    const key = await this.#keyOf(tx, applicationId, version);
+    return (place, secret) => {
+      if (place.applicationId !== applicationId) throw new TypeError('a secret is sealed under the data key of its own Application');
+      return this.#sealUnder(key, version, place, secret);
+    };
+  }
+
+  #sealUnder(key: KeyObject, version: number, place: Place, secret: Secret): Buffer {
     return Buffer.concat([sealedHeader(version), seal(key, Buffer.from(secret.reveal(), 'utf8'), binding(place, version), this.#random)]);
   }
 

@@ -137,16 +137,12 @@ export async function cloneWebhooks(
 ): Promise<void> {
   const rows = await tx.query<WebhookRow>(sql`select * from webhooks where application_id = ${from} order by created_at, webhook_id`);
   if (rows.length === 0) return;
-  const copies: { id: string; row: WebhookRow; sealed: Buffer }[] = [];
-  for (const row of rows) {
-    const id = webhookId.generate();
-    copies.push({ id, row, sealed: await vault.seal(tx, place(to, id), webhookSecret.issue(to).secret) });
-  }
-  const values = copies.map(
-    ({ id, row, sealed }) =>
-      sql`(${to}, ${id}, ${row.url}, ${row.format}, ${row.events}::text[], ${row.active}::boolean, ${sealed}::bytea, ${now}::timestamptz, ${now}::timestamptz)`,
-  );
+  const seal = await vault.sealer(tx, to);
+  const ids = rows.map(() => webhookId.generate());
+  const sealed = ids.map((id) => seal(place(to, id), webhookSecret.issue(to).secret));
   await tx.execute(sql`
     insert into webhooks (application_id, webhook_id, url, format, events, active, secret_sealed, created_at, modified_at)
-    values ${sql.join(values)}`);
+    select ${to}, new.id, w.url, w.format, w.events, w.active, new.sealed, ${now}, ${now}
+      from unnest(${rows.map((row) => row.webhook_id)}::text[], ${ids}::text[], ${sealed}::bytea[]) as new (source, id, sealed)
+      join webhooks w on w.application_id = ${from} and w.webhook_id = new.source`);
 }
