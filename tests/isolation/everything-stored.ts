@@ -1,6 +1,6 @@
 import { type Database, sql } from '@bulkhead/postgres';
 
-/** Every row of every table as text; binary columns read `\x…`. What nobody may read at all is named instead. */
+/** Every row of every table as text, those of partitions by their parent; binary columns read `\x…`. What nobody may read at all is named instead. */
 export async function everythingStored(
   db: Database,
 ): Promise<{ readonly text: string; readonly rows: number; readonly unreadable: readonly string[] }> {

@@ -56,12 +56,12 @@ async function secondsUntilGone(twin: Twin, platform = world.platform): Promise<
   throw new Error(`after a minute there is still: ${(await rowsOf(twin)).join(', ')}`);
 }
 
-/** The tables that hold a row of the Application. */
+/** The tables that hold a row of the Application; a partition's rows are its parent's. */
 async function rowsOf({ applicationId }: Twin): Promise<string[]> {
   return world.platform.db.withSystem('look for rows in a test', async (tx) => {
     const tables = await tx.query<{ name: string }>(sql`
       select relname as name from pg_class join pg_attribute on attrelid = pg_class.oid
-       where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and attname = 'application_id' order by 1`);
+       where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition and attname = 'application_id' order by 1`);
     const found: string[] = [];
     for (const { name } of tables)
       if ((await tx.maybe(sql`select 1 from ${sql.identifier(name)} where application_id = ${applicationId} limit 1`)) !== null)
