@@ -105,7 +105,11 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   'service.update': { path: { ...below, id: ref('oauth_service') }, body: { friendly_name: 'written by the matrix' }, own: 200 },
   'service.delete': { path: { ...below, id: ref('spare_service') }, own: 204, late: 250 },
   ...collection('webhook', 'webhook', { url: 'https://matrix.example/hook' }, 260),
-  'webhook.update': { path: { ...below, id: ref('webhook') }, body: { active: false }, own: 200 },
+  'webhook.update': { path: { ...below, id: ref('webhook') }, body: { active: true }, own: 200 },
+  'webhook.test': { path: { ...below, id: ref('webhook') }, own: 200 },
+  'webhook.deliveries': { path: { ...below, id: ref('webhook') }, own: 200 },
+  'webhook.replay_delivery': { path: { ...below, id: ref('webhook'), delivery_id: ref('delivery') }, own: 202 },
+  'webhook.replay': { path: { ...below, id: ref('webhook') }, body: { since: '2020-01-01T00:00:00Z' }, own: 202 },
   'webhook.rotate_secret': { path: { ...below, id: ref('webhook') }, own: 200 },
 
   'account.list': [

@@ -22,6 +22,7 @@ import {
   provideAuditTrail,
 } from './audit/index.ts';
 import { authorizationErrorPage, authorizationRoutes, reconnectPusher } from './authorization/index.ts';
+import { deliveryWorker } from './deliveries/index.ts';
 import { ensureFirstOrganization, META_SCOPES, metaTokenAuthenticator, registerMetaToken } from './developers/index.ts';
 import { eventRoutes, keepPartitions } from './events/index.ts';
 import { passthroughRoutes } from './passthrough/index.ts';
@@ -39,7 +40,7 @@ import {
 import { taskWorker } from './tasks/index.ts';
 import { bearerAuthenticator, clientAuthenticator, tokenRoutes } from './tokens/index.ts';
 import { CredentialRefresher, type KeyService, type ResolveService, revokeCredentialTask, Vault } from './vault/index.ts';
-import { webhookRoutes } from './webhooks/index.ts';
+import { webhookDeliveries, webhookDeliveryRoutes, webhookRoutes } from './webhooks/index.ts';
 
 /** Where the migrations of the platform lie. */
 export const MIGRATIONS_FOLDER = fileURLToPath(new URL('../sql', import.meta.url));
@@ -73,10 +74,12 @@ export interface Platform {
   listen(port: number): Promise<string>;
   /** Begins to write down, every second, which credentials were used; until then it is done when asked for, and at the end. */
   startUses(): void;
-  /** Begins to run tasks: what was left to be done after a commit. */
+  /** Begins to run tasks and to send deliveries: what was left to be done after a commit. */
   startWorker(): Promise<void>;
   /** Runs the tasks that are due now until none is; answers how many attempts were made. For tests. */
   runDueTasks(): Promise<number>;
+  /** The same for deliveries: makes the attempts that are due now, answers how many. */
+  runDueDeliveries(): Promise<number>;
   /**
    * `/readyz` says no from now on, tasks are no longer claimed. Where somebody has asked `/readyz` lately, requests are taken for
    * `graceMs` more (default 0). Then what runs may end, and everything closes.
@@ -114,6 +117,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...applicationRoutes(parts),
     ...applicationChildRoutes(parts),
     ...webhookRoutes(parts),
+    ...webhookDeliveryRoutes(parts),
     ...provisioningRoutes(parts),
     ...lineageRoutes(parts),
     ...accountRoutes({ ...parts, pushReconnect: reconnectPusher(parts) }),
@@ -163,6 +167,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     log,
   });
 
+  const deliveries = deliveryWorker({ ...parts, kinds: [webhookDeliveries(parts)] });
+
   const sealer = auditSealer(parts);
   let forgetting: NodeJS.Timeout | undefined;
   let isWorker = false;
@@ -189,15 +195,16 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
       const forgetAll = () => Promise.all([forget(), keepPartitions({ db, clock, log, longestRetentionHours })]);
       await forgetAll();
       forgetting = setInterval(() => void forgetAll(), FORGET_EVERY_MS).unref();
-      await worker.start();
+      await Promise.all([worker.start(), deliveries.start()]);
       isWorker = true;
       sealer.start();
     },
     runDueTasks: () => worker.runDue(),
+    runDueDeliveries: () => deliveries.runDue(),
     async close({ graceMs = 0 } = {}) {
       clearInterval(forgetting);
       const isWatched = readiness.leave();
-      await Promise.all([server.close({ graceMs: isWatched ? graceMs : 0 }), worker.close()]);
+      await Promise.all([server.close({ graceMs: isWatched ? graceMs : 0 }), worker.close(), deliveries.close()]);
       await uses.close();
       if (isWorker) await sealer.close();
       await refresher.close();

@@ -41,3 +41,13 @@ export {
   passthroughWithin,
 } from './passthrough/passthrough-detail.ts';
 export { assertPlainPath, parsePathPrefix, pathWithin } from './passthrough/path-prefix.ts';
+export { KLOUDLESS_SIGNATURE, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP } from './webhooks/headers.ts';
+export { WEBHOOK_TEST, type WebhookMessage, webhookMessage } from './webhooks/message.ts';
+export {
+  signKloudlessWebhook,
+  signWebhook,
+  standardWebhookSecret,
+  verifiesWebhook,
+  WEBHOOK_TOLERANCE_SECONDS,
+  type WebhookContent,
+} from './webhooks/signature.ts';

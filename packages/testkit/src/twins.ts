@@ -17,6 +17,7 @@ export type Name =
   | 'oauth_service'
   | 'key_service'
   | 'webhook'
+  | 'delivery'
   | 'callback'
   | 'redirect_url'
   | 'account'
@@ -179,6 +180,8 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
     scopes: ['files.read'],
   });
   const webhook = await meta.call('POST', `${below}/webhooks`, { url: `https://${canary}.example/hook` });
+  // That it was added is an event, and the first thing it is told.
+  const deliveries = await meta.call('GET', `${below}/webhooks/${webhook.id}/deliveries`);
   const revoked = await meta.call('POST', `${below}/apikeys`);
   await meta.call('DELETE', `${below}/apikeys/${revoked.id}`);
   const spareService = `s${randomBytes(6).toString('hex')}`;
@@ -249,6 +252,7 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       oauth_service: oauthService,
       key_service: keyService,
       webhook: webhook.id,
+      delivery: deliveries.objects[0].id,
       callback: service.callback_url.split('/').at(-1),
       redirect_url: redirectUrl,
       account: String(grant.account_id),
@@ -278,6 +282,7 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       clone.default_api_key.key,
       clientSecret,
       webhook.secret,
+      webhook.signing_secret,
       upstreamKey,
       unspent.code,
       unspent.verifier,

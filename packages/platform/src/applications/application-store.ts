@@ -90,6 +90,12 @@ export async function getApplicationSettings(tx: Tx, applicationId: ApplicationI
   return row === null ? null : { ...application(row), branding: branding(row) };
 }
 
+/** When the Application was deleted, null while it lives; undefined where there is none, or none any more. */
+export async function findDeletion(tx: Tx, applicationId: ApplicationId): Promise<Date | null | undefined> {
+  const row = await tx.maybe<{ deleted_at: Date | null }>(sql`select deleted_at from applications where application_id = ${applicationId}`);
+  return row?.deleted_at;
+}
+
 /** Whether the Application exists and belongs to the organization: what lets a Meta token in. */
 export async function isOwnedBy(tx: Tx, applicationId: ApplicationId, organizationId: string): Promise<boolean> {
   const row = await tx.maybe(sql`

@@ -8,6 +8,7 @@ export { applicationChanges, applicationShape, brandingChanges, eventSettingsCha
 export {
   cloneApplication,
   eraseApplication,
+  findDeletion,
   findSource,
   getApplicationSettings,
   getEventSettings,

@@ -50,6 +50,12 @@ export const eventTypes = {
     schema: z.strictObject({ service }),
     example: { service: 'gdrive' },
   }),
+  'webhook.disabled': eventType({
+    summary: 'A webhook was stopped: it failed for five days without one success (`failing`), or answered 410 (`gone`).',
+    of: 'application',
+    schema: z.strictObject({ webhook_id: z.string().max(100), reason: z.enum(['failing', 'gone']) }),
+    example: { webhook_id: 'whk0123456789ABCDEFGHIJKL', reason: 'failing' },
+  }),
   'application.updated': eventType({
     summary: 'Settings of the Application were changed, by a PATCH or by a sync with its template.',
     of: 'application',

@@ -2,7 +2,7 @@ import { oauthClientSecrets } from '../applications/index.ts';
 import { codeVerifiers } from '../authorization/index.ts';
 import { organizationAnswers, tenantAnswers } from '../surfaces/index.ts';
 import { credentialSecrets, type DefinedSealedColumn } from '../vault/index.ts';
-import { webhookSecrets } from '../webhooks/index.ts';
+import { previousWebhookSecrets, webhookSecrets } from '../webhooks/index.ts';
 
 /**
  * Every column that holds values sealed under data keys: what a rotation of data keys seals anew. A test compares it with the
@@ -11,6 +11,7 @@ import { webhookSecrets } from '../webhooks/index.ts';
 export const SEALED_COLUMNS: readonly DefinedSealedColumn[] = [
   oauthClientSecrets,
   webhookSecrets,
+  previousWebhookSecrets,
   credentialSecrets,
   codeVerifiers,
   tenantAnswers,

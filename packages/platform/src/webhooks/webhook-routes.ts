@@ -1,4 +1,4 @@
-import type { ApplicationId, Secret } from '@bulkhead/base';
+import type { ApplicationId } from '@bulkhead/base';
 import { type AnyRoute, type Egress, httpErrors } from '@bulkhead/http';
 import type { Database } from '@bulkhead/postgres';
 import { z } from 'zod';
@@ -6,7 +6,8 @@ import { route } from '../access/index.ts';
 import { childRoutes, flag } from '../applications/index.ts';
 import { audit } from '../audit/index.ts';
 import type { Vault } from '../vault/index.ts';
-import { addWebhook, changeWebhook, deleteWebhook, findWebhook, listWebhooks, rotateWebhookSecret, type Webhook } from './webhook-store.ts';
+import { findShownWebhook, listShownWebhooks, type ShownWebhook, webhookAnswer, webhookShape } from './webhook-shape.ts';
+import { addWebhook, changeWebhook, deleteWebhook, resumeWebhook, rotateWebhookSecret } from './webhook-store.ts';
 
 const events = z
   .array(
@@ -31,21 +32,17 @@ const webhookChanges = z.strictObject({
   active: flag.optional(),
 });
 
-const webhookAnswer = z.object({
-  id: z.string(),
-  url: z.string(),
-  format: z.string(),
-  events: z.array(z.string()).nullable(),
-  active: z.boolean(),
-  secret: z.string().optional().meta({ description: 'Only in the answer that creates or rotates it.' }),
-  created: z.iso.datetime(),
-  modified: z.iso.datetime(),
-  type: z.literal('webhook'),
-  api: z.literal('meta'),
-  href: z.string(),
+const rotation = z.strictObject({
+  overlap_seconds: z
+    .number()
+    .int()
+    .min(0)
+    .max(7 * 86_400)
+    .default(86_400)
+    .meta({ description: 'How long the secret before signs too. 0: it has leaked, and ends now.' }),
 });
 
-/** Webhooks as configuration: what a clone carries along. Delivering is `deliveries/`'s. */
+/** Webhooks as configuration: what a clone carries along. What is sent to them has routes of its own. */
 export function webhookRoutes({
   db,
   vault,
@@ -57,29 +54,17 @@ export function webhookRoutes({
   egress: Egress;
   publicUrl: () => string;
 }): AnyRoute[] {
-  const shape = (row: Webhook & { secret?: Secret }, applicationId: ApplicationId) => ({
-    id: row.webhookId,
-    url: row.url,
-    format: row.format,
-    events: row.events === null ? null : [...row.events],
-    active: row.active,
-    ...(row.secret === undefined ? {} : { secret: row.secret.reveal() }),
-    created: row.createdAt.toISOString(),
-    modified: row.modifiedAt.toISOString(),
-    type: 'webhook' as const,
-    api: 'meta' as const,
-    href: `${publicUrl()}/v1/meta/applications/${applicationId}/webhooks/${row.webhookId}`,
-  });
+  const shape = (row: ShownWebhook, applicationId: ApplicationId) => webhookShape(row, applicationId, publicUrl());
   const one = z.object({ application_id: z.string(), id: z.string().max(100) });
   return [
-    ...childRoutes<Webhook & { secret?: Secret }, typeof webhookBody, typeof webhookAnswer>(db, {
+    ...childRoutes<ShownWebhook, typeof webhookBody, typeof webhookAnswer>(db, {
       paths: ['webhooks'],
       noun: 'webhook',
       title: 'webhook',
       body: webhookBody,
       answer: webhookAnswer,
-      list: listWebhooks,
-      find: findWebhook,
+      list: listShownWebhooks,
+      find: findShownWebhook,
       add: async (tx, context, body) => {
         egress.checkUrl(body.url, 'webhook', 'url');
         const { webhook, secret } = await addWebhook(
@@ -113,7 +98,8 @@ export function webhookRoutes({
           const changed = await changeWebhook(tx, context.applicationId, params.id, body, context.now);
           if (changed === null) throw httpErrors('not_found');
           await audit(tx, context, { target: changed.webhookId, detail: { fields: Object.keys(body) } });
-          return changed;
+          if (body.active === true || body.url !== undefined) await resumeWebhook(tx, context.applicationId, params.id, context.now);
+          return (await findShownWebhook(tx, context.applicationId, params.id)) ?? changed;
         });
         return { status: 200, body: shape(row, context.applicationId) };
       },
@@ -128,15 +114,22 @@ export function webhookRoutes({
       rateClass: 'meta',
       audit: 'webhook.secret_rotated',
       params: one,
+      body: rotation,
       answers: { 200: webhookAnswer },
-      handler: async (context, { params }) => {
-        const rotated = await db.withTenant(context.applicationId, async (tx) => {
-          const done = await rotateWebhookSecret(tx, vault, context.applicationId, params.id, context.now);
+      handler: async (context, { params, body }) => {
+        const { applicationId, now } = context;
+        const rotated = await db.withTenant(applicationId, async (tx) => {
+          const done = await rotateWebhookSecret(tx, vault, {
+            applicationId,
+            id: params.id,
+            overlapSeconds: body.overlap_seconds,
+            now,
+          });
           if (done === null) throw httpErrors('not_found');
           await audit(tx, context, { target: params.id });
-          return done;
+          return { ...((await findShownWebhook(tx, applicationId, params.id)) ?? done.webhook), secret: done.secret };
         });
-        return { status: 200, body: shape({ ...rotated.webhook, secret: rotated.secret }, context.applicationId) };
+        return { status: 200, body: shape(rotated, applicationId) };
       },
     }),
   ];
