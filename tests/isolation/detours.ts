@@ -116,7 +116,7 @@ function* riding(route: AnyRoute, row: Row, { stranger, sibling, victim }: Twins
         title: `${twin.title}'s ${kind}, its own places, the victim's names ${where}`,
         victim: twin.names,
         missing: { ...twin.names },
-        statuses: [200, 201, 204, 302, 303, 400, 404, 405, 409, 422],
+        statuses: [200, 201, 202, 204, 302, 303, 400, 404, 405, 409, 422],
         challenged: false,
         // What is made is new each time; the pass-through's upstream says the query again.
         ...(route.method === 'GET' && !route.id.startsWith('passthrough.') ? {} : { alike: false }),

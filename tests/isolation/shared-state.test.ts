@@ -38,6 +38,11 @@ const KEPT: Readonly<Record<string, Kept>> = {
     'application id and account id',
     'packages/platform/src/passthrough/upstream-limits.test.ts',
   ),
+  'packages/platform/src/deliveries/busy-lanes.ts #lanes': tenant(
+    'application id and endpoint id',
+    'packages/platform/src/deliveries/busy-lanes.test.ts',
+  ),
+  'packages/platform/src/deliveries/busy-lanes.ts #calls': noTenant('calls under way, only ever counted'),
   'packages/platform/src/tokens/delete-expired.ts #seen': tenant('application id', 'packages/platform/src/tokens/delete-expired.test.ts'),
   'packages/postgres/src/recall.ts #compartments': tenant('application id', 'packages/postgres/src/recall-database.test.ts'),
   'packages/http/src/egress/pools.ts #pools': tenant('application id and origin', 'packages/http/src/egress/pools.test.ts'),

@@ -86,6 +86,8 @@ export async function createTwins(world: World, upstream: FakeUpstream): Promise
   const victim = await createTwin(world, upstream, 'victim', first);
   const sibling = await createTwin(world, upstream, 'sibling', first);
   const stranger = await createTwin(world, upstream, 'stranger', second);
+  // Nobody answers at their webhooks; so each has something in the log of its deliveries, and an endpoint that fails.
+  await world.platform.runDueDeliveries();
   return { upstream, victim, sibling, stranger, [Symbol.asyncDispose]: () => upstream[Symbol.asyncDispose]() };
 }
 
