@@ -171,3 +171,35 @@ describe('T7: what is changed later stays where it was changed', () => {
     expect(await state()).toBe(before);
   });
 });
+
+describe('T7: a clone needs nothing of its source', () => {
+  test('it works as before once the source is gone with its data key', async () => {
+    const { id: templateId } = await world.application({ name: 'Template' });
+    const service = (await listOf(source.applicationId, 'services')).find(({ id }) => id === source.names.oauth_service)!;
+    const added = [
+      await world.meta('POST', `/applications/${templateId}/redirect_uris`, { url: source.names.redirect_url }),
+      await world.meta('POST', `/applications/${templateId}/services`, twins.upstream.oauthService(String(service['id']), 'Harbour')),
+      await world.meta('POST', `/applications/${templateId}/oauth_keys`, {
+        service: service['id'],
+        client_id: 'bulkhead',
+        client_secret: 'secret',
+      }),
+    ];
+    expect(added.map(({ status, text }) => (status === 201 ? 201 : text))).toEqual([201, 201, 201]);
+    const clone = (await world.meta('POST', '/applications', { name: 'Orphan', source: templateId, implicit_grant_enabled: true })).json.id;
+    const departs = async () => {
+      const query = {
+        client_id: clone,
+        response_type: 'token',
+        redirect_uri: source.names.redirect_url,
+        scope: source.names.oauth_service,
+      };
+      return (await world.call('GET', `/v1/oauth?${new URLSearchParams(query)}`)).headers.get('location');
+    };
+    expect(await departs()).toMatch(/\/authorize\?/);
+    expect((await world.meta('DELETE', `/applications/${templateId}`)).status).toBe(204);
+    await world.platform.runDueTasks();
+    expect(await departs()).toMatch(/\/authorize\?/);
+    expect(await listOf(clone, 'oauth_keys')).toHaveLength(1);
+  });
+});
