@@ -311,7 +311,8 @@ describe('W3: turns', () => {
       accept(request, response, raw);
     };
     await sending.start();
-    expect(await arrived.promise).toBeLessThan(50);
+    // Its own transaction and connection may take a moment, in which the other goes on; without turns it comes behind all 3,000.
+    expect(await arrived.promise).toBeLessThan(1_500);
     await sending.close();
   });
 

@@ -186,10 +186,12 @@ export function deliveryWorker(options: DeliveryWorkerOptions): DeliveryWorker {
     async runDue() {
       let total = 0;
       for (;;) {
+        // Calls that were under way when the claim was made, and took its places, may have ended by the time it answers.
+        const wasIdle = running.size === 0;
         const claimed = await claim();
-        if (claimed === 0 && running.size === 0) return total;
+        if (claimed === 0 && wasIdle) return total;
         total += claimed;
-        if (claimed === 0) await Promise.race(running);
+        if (claimed === 0 && running.size > 0) await Promise.race(running);
       }
     },
   };

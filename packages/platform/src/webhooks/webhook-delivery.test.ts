@@ -106,3 +106,68 @@ describe('W1: an account is connected', () => {
     expect(await world.platform.runDueDeliveries()).toBe(1);
   });
 });
+
+describe('W4: a rotation', () => {
+  test('leaves the secret before signing for a day, and not a moment longer', async () => {
+    const { webhook, path, connect } = await withWebhook();
+    const rotated = (await world.meta('POST', `${path}/rotate_secret`)).json;
+    const verifies = (secret: string) => {
+      const got = receiver.received.at(-1)!;
+      // The library looks at the clock of the machine; here it is a signature that is asked about, so one at a time.
+      const [id, signature] = [got.headers['webhook-id']!, got.headers['webhook-signature']!];
+      const at = new Date(Number(got.headers['webhook-timestamp']) * 1_000);
+      return signature.split(' ').includes(new StandardWebhook(secret).sign(id, at, got.body));
+    };
+    await connect('before@example.com');
+    await world.platform.runDueDeliveries();
+    expect([webhook.signing_secret, rotated.signing_secret].map(verifies)).toEqual([true, true]);
+    world.clock.advance(86_400_001);
+    await connect('after@example.com');
+    await world.platform.runDueDeliveries();
+    expect([webhook.signing_secret, rotated.signing_secret].map(verifies)).toEqual([false, true]);
+    const leaked = (await world.meta('POST', `${path}/rotate_secret`, { overlap_seconds: 0 })).json;
+    await connect('leaked@example.com');
+    await world.platform.runDueDeliveries();
+    expect([rotated.signing_secret, leaked.signing_secret].map(verifies)).toEqual([false, true]);
+  });
+});
+
+describe('W2: an endpoint that says it is gone', () => {
+  test('is stopped with an event, and enabled again gets what it missed; a span can be replayed', async () => {
+    const { apiKey, path, connect, health } = await withWebhook();
+    receiver.answer = withStatus(410);
+    await connect('gone@example.com');
+    await world.platform.runDueDeliveries();
+    expect(await health()).toMatchObject({ active: false, health: { status: 'disabled', reason: 'gone' } });
+    const log = await world.call('GET', '/v1/events', { headers: { authorization: `APIKey ${apiKey}` } });
+    expect(log.text).toContain('webhook.disabled');
+    receiver.answer = accept;
+    await connect('missed@example.com');
+    expect(await world.platform.runDueDeliveries()).toBe(0);
+    expect((await world.meta('POST', `${path}/replay`, { since: '2020-01-01T00:00:00Z' })).json.error_code).toBe('request_failed');
+    await world.meta('PATCH', path, { active: true });
+    expect(await world.platform.runDueDeliveries()).toBe(2);
+    expect(await health()).toMatchObject({ active: true, health: { status: 'healthy' } });
+    world.clock.advance(1_000);
+    const span = { since: '2020-01-01T00:00:00Z', statuses: ['delivered'] };
+    expect((await world.meta('POST', `${path}/replay`, span)).json).toMatchObject({ replayed: 2, remaining: false });
+    expect(await world.platform.runDueDeliveries()).toBe(2);
+    const ids = receiver.received.map(({ headers, body }) => `${headers['webhook-id']} ${body}`);
+    // Once refused, then sent and replayed; once sent and replayed: of each the same id and bytes.
+    expect(ids).toHaveLength(5);
+    expect(new Set(ids).size).toBe(2);
+  });
+});
+
+test("a test sends a signed message at once, in Kloudless's format an empty one, and says what came of it", async () => {
+  const standard = await withWebhook();
+  expect((await world.meta('POST', `${standard.path}/test`)).json).toMatchObject({ delivered: true, attempt: { status: 200 } });
+  expect(webhookMessage.parse(JSON.parse(receiver.received[0]!.body)).type).toBe('webhook.test');
+  const { id, webhook, path } = await withWebhook({ format: 'kloudless' });
+  expect((await world.meta('POST', `${path}/test`)).json).toMatchObject({ delivered: false, attempt: { failure: 'wrong_echo' } });
+  receiver.answer = withStatus(200, {}, id);
+  expect((await world.meta('POST', `${path}/test`)).json).toMatchObject({ delivered: true });
+  const { body, headers } = receiver.received.at(-1)!;
+  expect(body).toBe('');
+  expect(headers['x-kloudless-signature']).toBe(signKloudlessWebhook(new Secret(webhook.secret), ''));
+});

@@ -195,7 +195,8 @@ export async function resumeWebhook(tx: Tx, applicationId: ApplicationId, id: st
     applicationId,
     endpointId: id,
     since: new Date(failedSince.getTime() - MISSED_BEFORE_MS),
-    until: now,
+    // What failed at this very moment belongs to it.
+    until: new Date(now.getTime() + 1),
     statuses: ['failed'],
     limit: REPLAYED_MAX,
     now,
