@@ -1,7 +1,7 @@
 import { randomBase62, type Random, Secret, systemRandom } from '@bulkhead/base';
 import { type Database, sql, type Tx } from '@bulkhead/postgres';
 import { auditErrors } from './audit-errors.ts';
-import { entryMac, logKey } from './audit-mac.ts';
+import { entryMac, logKeys } from './audit-mac.ts';
 import { APPLICATION_LEDGER, type AuditLogId, type Ledger, ORGANIZATION_LEDGER } from './ledger.ts';
 import { readContent, type StoredContent, storedContent } from './stored-entry.ts';
 
@@ -68,17 +68,14 @@ export async function openAuditTrail(db: Database, sealing: KeySealing, now: Dat
     let rows = await tx.query<KeyRow>(sql`select audit_key_id, sealed_key from audit_keys order by created_at, audit_key_id`);
     const isFirst = rows.length === 0;
     if (isFirst) rows = [await makeKey(tx, sealing, now, random)];
-    const keys = new Map<string, Buffer>();
+    const keys = new Map<string, (log: AuditLogId) => Buffer>();
     for (const row of rows) {
       const opened = await sealing.openControl(placeOf(row.audit_key_id), row.sealed_key);
-      keys.set(row.audit_key_id, Buffer.from(opened.reveal(), 'base64'));
+      keys.set(row.audit_key_id, logKeys(Buffer.from(opened.reveal(), 'base64')));
     }
     const trail: AuditTrail = {
       keyId: rows.at(-1)!.audit_key_id,
-      keyOf: (log, keyId) => {
-        const key = keys.get(keyId);
-        return key === undefined ? null : logKey(key, log);
-      },
+      keyOf: (log, keyId) => keys.get(keyId)?.(log) ?? null,
       shift,
     };
     if (isFirst) for (const ledger of [APPLICATION_LEDGER, ORGANIZATION_LEDGER]) await protectEarlierEntries(tx, trail, ledger);
