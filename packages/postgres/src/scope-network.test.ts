@@ -2,7 +2,7 @@ import { type ApplicationId, applicationId, silentLog } from '@bulkhead/base';
 import { FaultProxy, type Flows, HELD } from '@bulkhead/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, openDatabase } from './database.ts';
-import { exampleDatabase, runAs } from './scratch-database.ts';
+import { detour, exampleDatabase, runAs } from './scratch-database.ts';
 import { sql } from './sql.ts';
 import type { TenantTx } from './transaction.ts';
 
@@ -29,13 +29,13 @@ afterEach(async () => {
 });
 
 async function open(poolSize = 1): Promise<void> {
-  const folder = new URLSearchParams(world.appUrl.split('?')[1]).get('host')!;
-  proxy = await FaultProxy.start({ target: { path: `${folder}/.s.PGSQL.5432` } });
-  const through = (url: string) => url.replace(/@\/(\w+)\?.*$/, `@${proxy.address}/$1`);
+  proxy = await FaultProxy.start({ target: detour(world.appUrl).target });
+  const through = (url: string) => detour(url).by(proxy.address);
   database = openDatabase({
     appUrl: through(world.appUrl),
     controlUrl: through(world.controlUrl),
     systemUrl: through(world.systemUrl),
+    preparedStatements: world.preparedStatements,
     log: silentLog,
     poolSize,
     statementTimeoutMs: 500,

@@ -50,6 +50,16 @@ export async function scratchDatabase() {
   };
 }
 
+/** Where `url` leads, a socket that is a file or a port, and the same URL by way of another address. */
+export function detour(url: string) {
+  const { username, password, hostname, port, pathname, searchParams } = new URL(url.replace('@/', '@localhost/'));
+  const folder = searchParams.get('host');
+  return {
+    target: folder === null ? { host: hostname, port: Number(port) } : { path: join(folder, '.s.PGSQL.5432') },
+    by: (address: string) => `postgresql://${username}:${password}@${address}${pathname}`,
+  };
+}
+
 /** Runs SQL files given as name → text, from a folder that is gone afterwards. */
 export async function migrateWith(ownerUrl: string, files: Readonly<Record<string, string>>): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'bulkhead-migrations-'));
