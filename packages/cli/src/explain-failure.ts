@@ -1,12 +1,14 @@
 import { PlatformError } from '@bulkhead/base';
 import { ConfigError } from '@bulkhead/platform';
 import { NoDatabaseYet } from '@bulkhead/server';
+import { CallError } from './call-api.ts';
 import type { Failure } from './explain-usage.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Whatever ended a command, as sentences with a way out. Pure. */
 export function explainFailure(thrown: unknown): Failure {
   if (thrown instanceof UsageError) return { text: thrown.message, exitCode: 2 };
+  if (thrown instanceof CallError) return { text: thrown.message, exitCode: 1 };
   if (thrown instanceof ConfigError || areConfigErrors(thrown))
     return { text: `${thrown.message}\nAll settings: docs/reference/config.md`, exitCode: 2 };
   if (thrown instanceof NoDatabaseYet) {

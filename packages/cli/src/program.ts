@@ -2,11 +2,13 @@ import { Command } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { addAuditCommand } from './audit-command.ts';
 import { addDemoCommand } from './demo-command.ts';
+import { addEventsCommand } from './events-command.ts';
 import { addKeysCommand } from './keys-command.ts';
 import { addMetaTokensCommand } from './meta-tokens-command.ts';
 import { addOrganizationsCommand } from './organizations-command.ts';
 import { addStartCommand } from './start-command.ts';
 import { addTokensCommand } from './tokens-command.ts';
+import { addWebhooksCommand } from './webhooks-command.ts';
 
 /** The command line as data: every command with its options, examples and action. Wrong usage throws CommanderError. */
 export function createProgram(): Command {
@@ -24,6 +26,8 @@ export function createProgram(): Command {
   addOrganizationsCommand(program);
   addKeysCommand(program);
   addAuditCommand(program);
+  addWebhooksCommand(program);
+  addEventsCommand(program);
   addDemoCommand(program);
   program.addHelpText(
     'after',

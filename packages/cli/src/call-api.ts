@@ -1,0 +1,71 @@
+import { UsageError } from './usage-error.ts';
+
+export interface AtServer {
+  /** Where the server is; `API` of the environment, or the default address, where absent. */
+  readonly url?: string;
+  readonly json?: true;
+}
+
+const DEFAULT_URL = 'http://127.0.0.1:8400';
+const TIMEOUT_MS = 30_000;
+
+/** A call that came to nothing, as a sentence with a way out; exit code 1. */
+export class CallError extends Error {
+  override readonly name = 'CallError';
+}
+
+/** Calls a running server with a credential of the environment: never of an option, which every process of the machine could read. */
+export class ApiCaller {
+  readonly #url: string;
+  readonly #variable: 'META_TOKEN' | 'API_KEY';
+  readonly #authorization: string;
+
+  /** Throws `UsageError` where the variable is not set or the URL is none. */
+  constructor(variable: 'META_TOKEN' | 'API_KEY', { url }: AtServer) {
+    const credential = process.env[variable];
+    const where =
+      variable === 'META_TOKEN'
+        ? 'export META_TOKEN=$(npx bulkhead meta-tokens create --name deliveries)'
+        : 'export API_KEY=bhk_… (POST /v1/meta/applications/{id}/apikeys makes one)';
+    if (credential === undefined || !/^[\x21-\x7e]{1,4096}$/.test(credential))
+      throw new UsageError(`This command calls a running server with the credential in ${variable}, which is not set: ${where}`);
+    this.#url = (url ?? process.env['API'] ?? DEFAULT_URL).replace(/\/+$/, '');
+    if (!/^https?:$/.test(URL.parse(this.#url)?.protocol ?? ''))
+      throw new UsageError('--url: expected the address of a server, such as http://127.0.0.1:8400.');
+    this.#variable = variable;
+    this.#authorization = `${variable === 'META_TOKEN' ? 'Bearer' : 'APIKey'} ${credential}`;
+  }
+
+  /** The answer's JSON. Throws `CallError` where there is none or it is an error. */
+  async call<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
+    let answer: Response;
+    let text: string;
+    try {
+      answer = await fetch(`${this.#url}${path}`, {
+        method,
+        headers: { authorization: this.#authorization, ...(method === 'POST' && { 'content-type': 'application/json' }) },
+        ...(method === 'POST' && { body: JSON.stringify(body ?? {}) }),
+        redirect: 'error',
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+      text = await answer.text();
+    } catch {
+      throw new CallError(`No answer from ${this.#url}. Is the server up? Another address: --url, or API in the environment.`);
+    }
+    const said = parsed(text) as T & { message?: string; id?: string };
+    if (answer.ok && said !== null) return said;
+    if (answer.status === 401)
+      throw new CallError(`${this.#url} does not take the credential in ${this.#variable}: it is unknown or ended.`);
+    if (answer.status === 404)
+      throw new CallError('There is no such Application, webhook, delivery, account or cursor for this credential.');
+    throw new CallError(`${this.#url} answered ${answer.status}: ${said?.message ?? 'no reason given'} (request ${said?.id ?? 'unknown'})`);
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
