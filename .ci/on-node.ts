@@ -3,7 +3,7 @@
  * That Node comes from npm too, into a temporary folder, so that nothing of the checkout changes.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -14,6 +14,8 @@ if (!/^\d+$/.test(major)) {
 }
 const root = join(import.meta.dirname, '..');
 const folder = mkdtempSync(join(tmpdir(), `bulkhead-node-${major}-`));
+// Tests start programs as users without rights, too.
+chmodSync(folder, 0o755);
 const name = `node-${process.platform}-${process.arch}`;
 
 function run(command: string, words: readonly string[], env: NodeJS.ProcessEnv = process.env): void {

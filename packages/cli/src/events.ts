@@ -22,11 +22,13 @@ const EVERY_MS = 1_000;
 export async function tailEvents({ application, account, from, once, json, ...at }: TailOptions): Promise<void> {
   if (account !== undefined && !/^\d{1,16}$/.test(account)) throw new UsageError('--account: expected the number of an account.');
   // A key names its Application, so that a mistake is seen before anything is printed.
-  if (application !== undefined && !(process.env['API_KEY'] ?? '').includes(application.replace(/^app/, '')))
+  if (application !== undefined && !(process.env['API_KEY'] ?? '').startsWith(`bhk_${application.replace(/^app/, '')}_`))
     throw new UsageError(`--application: the key in API_KEY is not one of ${application}.`);
   const api = new ApiCaller('API_KEY', at);
   const path = account === undefined ? '/v1/events' : `/v1/accounts/${account}/events`;
   let cursor = from === 'start' ? null : (from ?? (await api.call<{ cursor: string }>('GET', `${path}/latest`)).cursor);
+  // Also where a call fails: who begins again knows where.
+  const tellCursor = (): void => void process.stderr.write(`cursor ${cursor ?? 'start'}\n`);
   await untilStopped(async (stopped) => {
     while (!stopped.aborted) {
       const query = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
@@ -42,6 +44,5 @@ export async function tailEvents({ application, account, from, once, json, ...at
       if (once) break;
       await sleep(EVERY_MS, undefined, { signal: stopped }).catch(() => undefined);
     }
-  });
-  process.stderr.write(`cursor ${cursor ?? 'start'}\n`);
+  }).finally(tellCursor);
 }
