@@ -1,3 +1,5 @@
 export { PlatformError } from '@bulkhead/base';
 export type { TokenRefusal } from './token-refusals.ts';
 export { type VerifiedToken, verifyToken, type VerifyTokenOptions } from './verify-token.ts';
+export { verifyKloudlessWebhook, verifyWebhook, type VerifyWebhookOptions, type WebhookHeaders } from './verify-webhook.ts';
+export type { WebhookRefusal } from './webhook-refusals.ts';
