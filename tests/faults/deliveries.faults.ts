@@ -25,7 +25,7 @@ afterAll(async () => {
   await receiver[Symbol.asyncDispose]();
 });
 
-/** Three of them, one dying twice a second by kill -9 and another started in its place, until told to stop; answers how many died. */
+/** Three of them, one dying by kill -9 every half second, where one is up, and another started in its place, until told to stop; answers how many died. */
 function dyingWorkers(): { stop: () => Promise<number> } {
   const up = new Set<ServerProcess>();
   let isOn = true;
@@ -68,7 +68,7 @@ async function owed(): Promise<string[]> {
   return rows.map(({ key }) => String(key));
 }
 
-describe('W1: workers die by kill -9 twice a second, PostgreSQL three times, receivers have bad days', () => {
+describe('W1: workers die by kill -9 as soon as they are up, PostgreSQL three times, receivers have bad days', () => {
   test('every event that was committed arrives, under one id and with the same bytes, few of them twice', async () => {
     const api = await world.server('api', { BULKHEAD_ROLES: 'api' });
     const tenants: Tenant[] = [];
@@ -100,24 +100,26 @@ describe('W1: workers die by kill -9 twice a second, PostgreSQL three times, rec
     await Promise.all([world.server('survivor 1', { BULKHEAD_ROLES: 'worker' }), world.server('survivor 2', { BULKHEAD_ROLES: 'worker' })]);
     const committed = await owed();
     const missing = () => committed.filter((key) => (receiver.got.get(key)?.accepted ?? 0) === 0).length;
-    await eventually(missing, 0, 170_000);
+    // Whoever fails twice waits for five minutes.
+    await eventually(missing, 0, 340_000).catch(() => undefined);
+    const lost = missing();
 
     const got = [...receiver.got.entries()];
     const twice = got.reduce((sum, [, { accepted }]) => sum + Math.max(0, accepted - 1), 0);
-    expect(committed.length).toBeGreaterThanOrEqual(EVENTS);
-    expect(got.map(([key]) => key).toSorted()).toEqual(committed);
-    expect(got.filter(([, { bodies }]) => bodies.size !== 1)).toEqual([]);
-    expect(twice / committed.length).toBeLessThanOrEqual(0.1);
-    expect(died).toBeGreaterThan(0);
-    const lost = missing();
     note({
       clause: 'W1',
       what: `${died} workers and ${DATABASE_CRASHES} PostgreSQLs killed under ${WRITERS} writers, receivers that fail`,
       value: `committed ${committed.length} (${acknowledged} acknowledged), delivered ${committed.length - lost}, lost ${lost}, accepted twice ${twice}`,
       reach: '0 lost, ≤ 10 % twice, one id and the same bytes',
     });
+    expect(lost).toBe(0);
+    expect(committed.length).toBeGreaterThanOrEqual(acknowledged);
+    expect(got.map(([key]) => key).toSorted()).toEqual(committed);
+    expect(got.filter(([, { bodies }]) => bodies.size !== 1)).toEqual([]);
+    expect(twice / committed.length).toBeLessThanOrEqual(0.1);
+    expect(died).toBeGreaterThan(0);
     // The control: one that has not arrived is seen.
     receiver.got.delete(committed[0]!);
     expect(missing()).toBe(1);
-  }, 400_000);
+  }, 760_000);
 });
