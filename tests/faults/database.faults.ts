@@ -110,6 +110,13 @@ const faults: readonly Fault[] = [
     },
   },
   {
+    what: 'never away, but all connections of that moment forgotten by the network',
+    happens: async () => {
+      world.cluster.proxy.set(HELD);
+      world.cluster.proxy.setNew({});
+    },
+  },
+  {
     callers: 60,
     what: 'so busy that every connection of the pool waits for 8 s',
     happens: async () => {

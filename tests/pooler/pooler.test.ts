@@ -31,6 +31,13 @@ describe('what these tests run on', () => {
     expect(new Set(await backends()).size).toBeLessThanOrEqual(3);
   });
 
+  it('gives connections numbers that are not the server’s: a long statement is not taken for one the server knows nothing of', async () => {
+    const watched = openDatabase({ ...database.urls, preparedStatements: false, log: silentLog, silenceMs: 200 });
+    const slow = sql`select pg_sleep(1.5) is null as slow`;
+    await expect(watched.withControl('test', (tx) => tx.one(slow))).resolves.toEqual({ slow: false });
+    await watched.close();
+  });
+
   it('control: loses what is prepared on a connection', async () => {
     const prepared = openDatabase({ ...database.urls, preparedStatements: true, log: silentLog, poolSize: 10 });
     const outcomes = await Promise.allSettled(

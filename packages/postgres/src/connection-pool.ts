@@ -26,6 +26,7 @@ const GOODBYE_MS = 5_000;
 
 /** Connections of one role. Whoever acquires one has it alone until it is released. */
 export class ConnectionPool {
+  readonly url: ConnectionUrl;
   readonly #pool: pg.Pool;
   /** Every connection, with the time it was made. */
   readonly #all = new Map<pg.PoolClient, number>();
@@ -34,6 +35,7 @@ export class ConnectionPool {
   #isEnding = false;
 
   constructor(options: ConnectionPoolOptions) {
+    this.url = options.url;
     this.#pool = new pg.Pool({
       ...clientConfig(options.url, {
         applicationName: options.applicationName,
@@ -62,8 +64,8 @@ export class ConnectionPool {
     this.#pool.on('release', (_error, client) => this.#inUse.delete(client));
   }
 
-  /** Whether a connection in use has said nothing for `ms`; judged by what had come at the last look. `now` as `performance.now()`. */
-  hasSilent(now: number, ms: number): boolean {
+  /** The connections in use that have said nothing for `ms`; judged by what had come at the last look. `now` as `performance.now()`. */
+  silent(now: number, ms: number): pg.PoolClient[] {
     for (const [client, seen] of this.#inUse) {
       const bytes = bytesHeard(client);
       if (bytes === seen.bytes) continue;
@@ -71,7 +73,19 @@ export class ConnectionPool {
       seen.since = now;
       seen.heardAt = now;
     }
-    return [...this.#inUse.values()].some(({ since }) => now - since >= ms);
+    return [...this.#inUse].filter(([, { since }]) => now - since >= ms).map(([client]) => client);
+  }
+
+  /** Of these, the ones that are in use and have still said nothing since the last look. */
+  stillSilent(clients: readonly pg.PoolClient[]): pg.PoolClient[] {
+    return clients.filter((client) => this.#inUse.get(client)?.bytes === bytesHeard(client));
+  }
+
+  /** Cuts the connections nobody uses; answers how many. */
+  cutIdle(): number {
+    const idle = [...this.#all.keys()].filter((client) => !this.#inUse.has(client));
+    idle.forEach(cutConnection);
+    return idle.length;
   }
 
   /**

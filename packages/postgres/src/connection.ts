@@ -94,6 +94,12 @@ export function bytesHeard(client: object): number {
   return sockets.get(client)?.bytesRead ?? 0;
 }
 
+/** Whether a statement has been sent on it whose answer has not come. */
+export function isAwaitingAnswer(client: object): boolean {
+  // The driver's own mark, which its types do not have.
+  return (client as { readonly readyForQuery?: boolean }).readyForQuery === false;
+}
+
 /** Drops the connection without a goodbye: the driver's own waits for an answer, which a dead peer does not give. */
 export function cutConnection(client: object): void {
   sockets.get(client)?.destroy();

@@ -113,7 +113,6 @@ export function openDatabase(options: DatabaseOptions): Database {
   let pinging: Promise<void> | undefined;
   let hearing: { now: boolean } | undefined;
   const watch = new SilenceWatch({
-    url: options.controlUrl,
     pools: [...Object.values(pools), pingPool],
     silenceMs: options.silenceMs ?? 2_000,
     probeMs: PING_MS,

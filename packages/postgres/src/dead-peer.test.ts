@@ -83,6 +83,22 @@ describe('a server that has gone without a word', () => {
     for (const outcome of outcomes) expect(outcome).toMatchObject({ status: 'rejected', reason: unavailable });
   });
 
+  test('takes along no connection that comes into use only when others are answered again', async () => {
+    await behindProxy({ ...patient, poolSize: 4 });
+    const gate = Promise.withResolvers<void>();
+    const four = Array.from({ length: 4 }, () => database.withTenant(tenant, (tx) => tx.query(one).then(() => gate.promise)));
+    await expect.poll(() => proxy.connections.length).toBeGreaterThanOrEqual(4);
+    gate.resolve();
+    await Promise.all(four);
+    proxy.set(HELD);
+    proxy.setNew({});
+    // Nobody is told of a loss, and whoever asks by a new connection is answered.
+    await expect(database.tenantQuery(tenant, one)).rejects.toMatchObject(unavailable);
+    expect(await Promise.all([1, 2, 3, 4].map(() => database.tenantQuery(tenant, one)))).toEqual(
+      Array.from({ length: 4 }, () => [{ one: 1 }]),
+    );
+  });
+
   test('rolls back what was under way', async () => {
     await behindProxy(patient);
     await expect(
@@ -113,6 +129,16 @@ describe('a server that has gone without a word', () => {
     await behindProxy(patient);
     const slow = sql`select pg_sleep(1.5) is null as slow`;
     expect(await database.withControl('test', (tx) => tx.query(slow))).toEqual([{ slow: false }]);
+  });
+
+  test('control: a transaction whose caller thinks for long is left alone while the server is there', async () => {
+    await behindProxy(patient);
+    const thought = database.withControl('test', async (tx) => {
+      await tx.query(one);
+      await delay(1_500);
+      return tx.query(one);
+    });
+    expect(await thought).toEqual([{ one: 1 }]);
   });
 });
 
