@@ -1,5 +1,5 @@
 import { Secret, systemClock } from '@bulkhead/base';
-import { claimKeys, createPlatform, EnvironmentKeys, prepareFirstOrganization } from '@bulkhead/platform';
+import { claimKeys, createPlatform, EnvironmentKeys, prepareFirstOrganization, type RateLimits } from '@bulkhead/platform';
 import { openDatabase } from '@bulkhead/postgres';
 import { pinoLog } from '@bulkhead/server';
 import { givenOptions, serving } from './serving.ts';
@@ -11,7 +11,12 @@ export interface BulkheadOptions {
   readonly metaToken: string;
   readonly rootKey: string;
   readonly egressAllow: readonly string[];
+  /** Other rates than what nobody reaches. */
+  readonly rateLimits?: Partial<RateLimits>;
 }
+
+// Counted like everywhere, and never refused: one Application stands for all that a process can serve.
+const MORE_THAN_CAN_COME: RateLimits = { api: 1_000_000, passthrough: 1_000_000, oauth: 1_000_000, meta: 1_000_000 };
 
 // The parts of `startBulkhead` in their order, on a database that runs elsewhere: on the other core.
 const options = givenOptions<BulkheadOptions>();
@@ -33,6 +38,7 @@ const platform = await createPlatform({
   publicUrl: null,
   egressAllow: options.egressAllow,
   trustProxy: [],
+  rateLimits: { ...MORE_THAN_CAN_COME, ...options.rateLimits },
 });
 await prepareFirstOrganization(db, new Secret(options.metaToken), new Date());
 platform.startUses();

@@ -56,6 +56,7 @@ export async function startBulkhead({ config, log, clock = systemClock, egressAl
       publicUrl: publicUrlOf(config),
       egressAllow: [...config.egressAllow, ...egressAllow],
       trustProxy: config.trustProxy,
+      rateLimits: config.rateLimits,
     });
     closing.push(() => platform.close(grace));
     await auditTrailOf(db);

@@ -115,6 +115,17 @@ describe('errors and ids', () => {
   });
 });
 
+describe('rate limits', () => {
+  test('an answer to whoever has authenticated says what the quota is and what is left of it', async () => {
+    const { headers } = await meta.get('/v1/meta/applications');
+    const [, quota] = /^"meta";q=(\d+);w=\d+$/.exec(headers.get('ratelimit-policy') ?? '') ?? [];
+    const [, left] = /^"meta";r=(\d+);t=\d+$/.exec(headers.get('ratelimit') ?? '') ?? [];
+    expect(Number(left)).toBeLessThan(Number(quota));
+    // Control: who has not is not counted.
+    expect((await http.get('/v1/meta/applications')).headers.get('ratelimit')).toBe(null);
+  });
+});
+
 describe('Idempotency-Key', () => {
   test('the same key and body get the same answer, another body 409, and nothing is made twice', async () => {
     const key = randomUUID();

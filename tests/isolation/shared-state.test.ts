@@ -43,6 +43,10 @@ const KEPT: Readonly<Record<string, Kept>> = {
     'packages/platform/src/deliveries/busy-lanes.test.ts',
   ),
   'packages/platform/src/deliveries/busy-lanes.ts #calls': noTenant('calls under way, only ever counted'),
+  'packages/platform/src/surfaces/request-budget.ts #wholeAt': tenant(
+    'application id, or organization id at the Meta API',
+    'packages/platform/src/surfaces/request-rates.test.ts',
+  ),
   'packages/platform/src/tokens/delete-expired.ts #seen': tenant('application id', 'packages/platform/src/tokens/delete-expired.test.ts'),
   'packages/postgres/src/recall.ts #compartments': tenant('application id', 'packages/postgres/src/recall-database.test.ts'),
   'packages/http/src/egress/pools.ts #pools': tenant('application id and origin', 'packages/http/src/egress/pools.test.ts'),

@@ -18,6 +18,7 @@ export async function openApiFile(): Promise<string> {
     publicUrl: null,
     egressAllow: [],
     trustProxy: [],
+    rateLimits: { api: null, passthrough: null, oauth: null, meta: null },
   });
   try {
     const url = await platform.listen(0);

@@ -19,7 +19,7 @@ export {
   type Verified,
   verifyAuditLog,
 } from './audit/index.ts';
-export { type Config, ConfigError, configFrom, readEnvironment, SETTINGS, unknownSettings } from './config/index.ts';
+export { type Config, ConfigError, configFrom, type RateLimits, readEnvironment, SETTINGS, unknownSettings } from './config/index.ts';
 export {
   deleteMetaToken,
   ensureFirstOrganization,

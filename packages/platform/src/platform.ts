@@ -22,6 +22,7 @@ import {
   provideAuditTrail,
 } from './audit/index.ts';
 import { authorizationErrorPage, authorizationRoutes, reconnectPusher } from './authorization/index.ts';
+import type { RateLimits } from './config/index.ts';
 import { deliveryWorker } from './deliveries/index.ts';
 import { ensureFirstOrganization, META_SCOPES, metaTokenAuthenticator, registerMetaToken } from './developers/index.ts';
 import { eventRoutes, keepPartitions } from './events/index.ts';
@@ -36,6 +37,7 @@ import {
   openApiRoutes,
   openContext,
   Readiness,
+  RequestRates,
 } from './surfaces/index.ts';
 import { taskWorker } from './tasks/index.ts';
 import { bearerAuthenticator, clientAuthenticator, tokenRoutes } from './tokens/index.ts';
@@ -56,6 +58,8 @@ export interface PlatformOptions {
   readonly publicUrl: string | null;
   readonly egressAllow: readonly string[];
   readonly trustProxy: readonly string[];
+  /** Requests per second of one Application, or of one organization at the Meta API, by class; null: any number. */
+  readonly rateLimits: RateLimits;
   /** Longest duration of one call to a service while an account is connected. Default 15,000. */
   readonly connectTimeoutMs?: number;
 }
@@ -134,6 +138,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
   ];
   const routes = [...declared, ...legacyAliases(declared), ...openApiRoutes(declared, publicUrl)];
   const uses = credentialUses(parts);
+  const rates = new RequestRates(clock, options.rateLimits);
   const server = await createServer<RequestContext>({
     routes,
     log,
@@ -144,6 +149,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
       clock,
       log,
       uses,
+      rates,
       authenticators: {
         metaToken: metaTokenAuthenticator(parts),
         apiKey: authenticateApiKey,
@@ -155,6 +161,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     close: (context, route) => {
       if (route.audit !== null && !context.audited)
         throw httpErrors('server_error', { detail: `${route.id} declares the audit action ${route.audit} and wrote no entry` });
+      // What anybody can ask without effect spends nothing of a public client's quota.
+      if (context.changed) rates.charge(context.principal, route);
     },
     idempotency: idempotencyStore(parts),
     errorPage: authorizationErrorPage(parts),

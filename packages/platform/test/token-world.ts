@@ -69,6 +69,7 @@ export class TokenWorld implements AsyncDisposable {
       open: openContext({
         ...parts,
         uses: { record: () => undefined },
+        rates: { take: () => undefined },
         authenticators: {
           metaToken: async () => null,
           apiKey: parts.authenticateApiKey,

@@ -1,6 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { ManualClock, Secret, silentLog, type Log } from '@bulkhead/base';
-import { claimKeys, createPlatform, EnvironmentKeys, type KeyService, type Platform, prepareFirstOrganization } from '@bulkhead/platform';
+import {
+  claimKeys,
+  createPlatform,
+  EnvironmentKeys,
+  type KeyService,
+  type Platform,
+  prepareFirstOrganization,
+  type RateLimits,
+} from '@bulkhead/platform';
 import { type Database, openDatabase } from '@bulkhead/postgres';
 import { type TestDatabase, testDatabase } from './database.ts';
 
@@ -10,6 +18,8 @@ export interface WorldOptions {
   readonly log?: Log;
   /** As the platform's `connectTimeoutMs`. */
   readonly connectTimeoutMs?: number;
+  /** Requests per second, by class. Default: more than a test makes, since the clock of a world stands still. */
+  readonly rateLimits?: Partial<RateLimits>;
   /** The keys outside the database. Default: a root key of this world's own, and no key folder. */
   readonly keys?: KeyService;
   /** What the platform gets instead of the test's database: for tests that break something on purpose. */
@@ -74,6 +84,7 @@ export class World implements AsyncDisposable {
       publicUrl: options.publicUrl ?? null,
       egressAllow: options.egressAllow ?? [],
       trustProxy: [],
+      rateLimits: { api: 100_000, passthrough: 100_000, oauth: 100_000, meta: 100_000, ...options.rateLimits },
       ...(options.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: options.connectTimeoutMs }),
     };
     const again = (db: Database) => createPlatform({ ...parts, db: options.database?.(db) ?? db });

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AnyRoute, IncomingCall, RawRequest } from './route.ts';
 
+const NO_FIELDS: readonly string[] = [];
 const NO_FORM: IncomingCall['form'] = Object.freeze({});
 
 /** A request and its answer, on their way: what the wiring and the handlers see of them. What few ask for is made when asked for. */
@@ -17,6 +18,7 @@ export class Exchange implements IncomingCall, RawRequest {
   readonly query: Readonly<Record<string, string | string[]>>;
   readonly remoteAddress: string;
   form: IncomingCall['form'] = NO_FORM;
+  answerFields: readonly string[] = NO_FIELDS;
   #leaving: AbortController | null = null;
 
   constructor(request: FastifyRequest, reply: FastifyReply, route: AnyRoute | null) {

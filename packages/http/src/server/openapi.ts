@@ -48,6 +48,16 @@ const ERROR_SCHEMA = {
   required: ['status_code', 'message', 'error_code', 'code', 'id'],
 };
 
+const TOO_MANY = {
+  description: 'More requests than the quota of the caller; see x-rate-class.',
+  headers: {
+    'Retry-After': { description: 'Seconds to wait.', schema: { type: 'integer' } },
+    RateLimit: { description: 'What is left: "class";r=REQUESTS;t=SECONDS until the quota is whole.', schema: { type: 'string' } },
+    'RateLimit-Policy': { description: 'The quota: "class";q=REQUESTS;w=SECONDS.', schema: { type: 'string' } },
+  },
+  content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+};
+
 function operation(route: AnyRoute, operationId: string): Record<string, unknown> {
   const body = route.body as z.ZodType | undefined;
   const media = route.bodyForm === 'form-or-json' ? 'application/x-www-form-urlencoded' : 'application/json';
@@ -65,6 +75,7 @@ function operation(route: AnyRoute, operationId: string): Record<string, unknown
       : {}),
     responses: {
       ...Object.fromEntries(Object.entries(route.answers).map(([status, schema]) => [status, answer(status, schema as z.ZodType | null)])),
+      ...(route.credentials.length === 0 ? {} : { 429: TOO_MANY }),
       default: { description: 'Error', content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } },
     },
   };

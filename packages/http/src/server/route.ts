@@ -34,6 +34,8 @@ export interface IncomingCall {
   readonly form: Readonly<Record<string, string | string[]>>;
   readonly remoteAddress: string;
   readonly signal: AbortSignal;
+  /** Names and values of header fields, in turn, that whatever the server answers gets; not what a handler sends by itself. */
+  answerFields?: readonly string[];
 }
 
 export interface Answer<Body = unknown> {

@@ -13,7 +13,7 @@ export interface ErrorAnswers {
 
 type Headers = Record<string, string | readonly string[]>;
 
-export const EXPOSED_HEADERS = 'x-request-id, retry-after, www-authenticate';
+export const EXPOSED_HEADERS = 'x-request-id, retry-after, www-authenticate, ratelimit, ratelimit-policy';
 const SECURITY_HEADERS = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cache-control': 'no-store' } as const;
 const SECURITY_FIELDS: readonly string[] = Object.entries(SECURITY_HEADERS).flat();
 
@@ -37,7 +37,7 @@ export function sendAnswer(exchange: Exchange, answer: Answer, isOpen: boolean):
     if (origin !== undefined && origin !== '') fields.push('access-control-allow-origin', origin);
     fields.push('access-control-expose-headers', EXPOSED_HEADERS);
   }
-  fields.push('x-request-id', exchange.requestId, ...SECURITY_FIELDS);
+  fields.push('x-request-id', exchange.requestId, ...SECURITY_FIELDS, ...exchange.answerFields);
   // Exactly `application/json`: Kloudless's clients compare the whole header.
   fields.push('content-type', 'application/json', 'content-length', String(Buffer.byteLength(text)));
   response.writeHead(answer.status, fields).end(text);
@@ -51,6 +51,8 @@ function sendOther(exchange: Exchange, { status, body, headers: own = {} }: Answ
   if (isOpen) headers['access-control-expose-headers'] = EXPOSED_HEADERS;
   headers['x-request-id'] = exchange.requestId;
   Object.assign(headers, SECURITY_HEADERS);
+  const { answerFields } = exchange;
+  for (let at = 0; at < answerFields.length; at += 2) headers[answerFields[at]!] = answerFields[at + 1]!;
   for (const [name, value] of Object.entries(own)) headers[name.toLowerCase()] = value;
   const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
   if (typeof body === 'string') headers['content-type'] ??= 'application/octet-stream';

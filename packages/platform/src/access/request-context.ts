@@ -24,6 +24,7 @@ export class RequestContext<Caller extends Principal | null = Principal | null> 
   readonly #applicationId: ApplicationId | null;
   #log: Log | (() => Log);
   #audited = false;
+  #changed = false;
   #subject: ApplicationId | null = null;
 
   constructor(fields: {
@@ -77,9 +78,15 @@ export class RequestContext<Caller extends Principal | null = Principal | null> 
   /** For a request with an Idempotency-Key; `audit/` passes every change by it. */
   fence: ChangeFence | null = null;
 
-  /** Called by `audit/` when an entry was written. */
-  markAudited(): void {
+  /** Called by `audit/` when an entry was written, and by a use case that found nothing to change. */
+  markAudited({ changed = true }: { readonly changed?: boolean } = {}): void {
     this.#audited = true;
+    this.#changed ||= changed;
+  }
+
+  /** Whether an entry was written: something has been changed. */
+  get changed(): boolean {
+    return this.#changed;
   }
 
   get audited(): boolean {

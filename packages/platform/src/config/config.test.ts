@@ -43,6 +43,7 @@ describe('an environment without settings', () => {
       metaToken: null,
       egressAllow: [],
       trustProxy: [],
+      rateLimits: { api: 1_000, passthrough: 1_000, oauth: 500, meta: 200 },
       stopGraceMs: 5_000,
       logLevel: 'warn',
     });
@@ -91,6 +92,8 @@ describe('a value that can be used', () => {
       { egressAllow: ['10.0.0.0/8', 'fd00::/8', '192.0.2.7/32', 'localhost:9000', '[::1]:9000'] },
     ],
     ['BULKHEAD_TRUST_PROXY', '::1,10.1.0.0/16', { trustProxy: ['::1/128', '10.1.0.0/16'] }],
+    ['BULKHEAD_RATE_LIMITS', 'api=5, meta=off', { rateLimits: { api: 5, passthrough: 1_000, oauth: 500, meta: null } }],
+    ['BULKHEAD_RATE_LIMITS', 'off', { rateLimits: { api: null, passthrough: null, oauth: null, meta: null } }],
     ['BULKHEAD_STOP_GRACE', '0', { stopGraceMs: 0 }],
     ['BULKHEAD_STOP_GRACE', '60', { stopGraceMs: 60_000 }],
     ['BULKHEAD_LOG_LEVEL', 'silent', { logLevel: 'silent' }],

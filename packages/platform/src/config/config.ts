@@ -6,6 +6,8 @@ import type { Environment } from './env.ts';
 export type Role = 'api' | 'worker' | 'runner';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
+export type RateLimits = Readonly<Record<'api' | 'passthrough' | 'oauth' | 'meta', number | null>>;
+
 export interface Config {
   readonly port: number;
   readonly host: string;
@@ -25,6 +27,8 @@ export interface Config {
   readonly metaToken: Secret | null;
   readonly egressAllow: readonly string[];
   readonly trustProxy: readonly string[];
+  /** Requests per second of one Application, or of one organization at the Meta API, by class; null = any number. */
+  readonly rateLimits: RateLimits;
   /** Milliseconds. */
   readonly stopGraceMs: number;
   readonly logLevel: LogLevel;
@@ -48,6 +52,7 @@ export class ConfigError extends Error {
 }
 
 const ROLES: readonly Role[] = ['api', 'worker', 'runner'];
+const RATE_LIMITS: RateLimits = { api: 1_000, passthrough: 1_000, oauth: 500, meta: 200 };
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
 
 /**
@@ -82,6 +87,7 @@ export function configFrom(env: Environment, workingDirectory: string): Config {
     metaToken: judged(() => (env.metaToken === undefined ? null : metaToken(env.metaToken))),
     egressAllow: judged(() => list(env.egressAllow).map((entry) => egressEntry(entry))),
     trustProxy: judged(() => list(env.trustProxy).map((entry) => cidr('BULKHEAD_TRUST_PROXY', entry))),
+    rateLimits: judged(() => rateLimits(env.rateLimits ?? '')),
     stopGraceMs: judged(() => stopGrace(env.stopGrace ?? '5')),
     logLevel: judged(() => logLevel(env.logLevel ?? 'warn')),
   };
@@ -161,6 +167,21 @@ function roles(text: string): ReadonlySet<Role> {
     (name) => ROLES.find((role) => role === name) ?? fail('BULKHEAD_ROLES', `a comma-separated list of ${ROLES.join(', ')}`),
   );
   return chosen.length > 0 ? new Set(chosen) : fail('BULKHEAD_ROLES', `at least one of ${ROLES.join(', ')}`);
+}
+
+function rateLimits(text: string): RateLimits {
+  const classes = Object.keys(RATE_LIMITS);
+  if (text === 'off') return { api: null, passthrough: null, oauth: null, meta: null };
+  const given = list(text).map((entry): [string, number | null] => {
+    const [, name = '', rate = ''] = /^(\w+) *= *(off|\d{1,7})$/.exec(entry) ?? [];
+    return classes.includes(name) && !/^0+$/.test(rate)
+      ? [name, rate === 'off' ? null : Number(rate)]
+      : fail(
+          'BULKHEAD_RATE_LIMITS',
+          `off, or a comma-separated list of ${classes.join('=N, ')}=N, where N is whole requests per second from 1, or off`,
+        );
+  });
+  return { ...RATE_LIMITS, ...Object.fromEntries(given) };
 }
 
 function stopGrace(text: string): number {

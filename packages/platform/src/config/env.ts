@@ -13,6 +13,7 @@ export interface Environment {
   readonly metaToken: string | undefined;
   readonly egressAllow: string | undefined;
   readonly trustProxy: string | undefined;
+  readonly rateLimits: string | undefined;
   readonly stopGrace: string | undefined;
   readonly logLevel: string | undefined;
 }
@@ -33,6 +34,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     metaToken: value('BULKHEAD_META_TOKEN'),
     egressAllow: value('BULKHEAD_EGRESS_ALLOW'),
     trustProxy: value('BULKHEAD_TRUST_PROXY'),
+    rateLimits: value('BULKHEAD_RATE_LIMITS'),
     stopGrace: value('BULKHEAD_STOP_GRACE'),
     logLevel: value('BULKHEAD_LOG_LEVEL'),
   };

@@ -5,3 +5,4 @@ export { legacyAliases } from './legacy-aliases.ts';
 export { forgetPastAnswers, idempotencyStore, organizationAnswers, resealControlAnswers, tenantAnswers } from './idempotency-store.ts';
 export { openApiRoutes } from './openapi-routes.ts';
 export { openContext } from './open-context.ts';
+export { RequestRates } from './request-rates.ts';

@@ -7,6 +7,7 @@ import type { CredentialUses } from '../audit/index.ts';
 import { coversScope } from '../developers/index.ts';
 import type { PresentedToken } from '../tokens/index.ts';
 import { acceptedUse, refusedUse } from './credential-use.ts';
+import type { RequestRates } from './request-rates.ts';
 
 /** The one credential of a request: scheme in lower case, and what followed it. */
 interface Presented {
@@ -29,6 +30,8 @@ export interface OpenContextParts {
   readonly authenticators: Authenticators;
   /** Counts every credential that is brought, good or not, before anything else is asked. */
   readonly uses: Pick<CredentialUses, 'record'>;
+  /** Counts every request whose caller is known, before anything is done for it. */
+  readonly rates: Pick<RequestRates, 'take'>;
 }
 
 /** Joins what a route accepts with who can tell: the only place where routes and authenticators meet. */
@@ -36,6 +39,7 @@ export function openContext(parts: OpenContextParts): (call: IncomingCall, route
   return async (call, route) => {
     const now = new Date(parts.clock.now());
     const principal = await recorded(parts, call, route, now);
+    if (principal !== null) parts.rates.take(principal, route, call);
     const named = call.params['application_id'];
     const owned =
       principal?.kind === 'meta_token' && named !== undefined ? await ownedApplication(parts.db, named, principal.organizationId) : null;

@@ -25,6 +25,6 @@ export async function revokeToken({ db }: { readonly db: Database }, context: Cl
         return audit(tx, context, { target: grantId, detail: { revoked: 'grant' } });
     }
     // Nothing changed, so there is nothing to record.
-    return context.markAudited();
+    return context.markAudited({ changed: false });
   });
 }
