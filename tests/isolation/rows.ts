@@ -111,6 +111,23 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   'webhook.replay_delivery': { path: { ...below, id: ref('webhook'), delivery_id: ref('delivery') }, own: 202 },
   'webhook.replay': { path: { ...below, id: ref('webhook') }, body: { since: '2020-01-01T00:00:00Z' }, own: 202 },
   'webhook.rotate_secret': { path: { ...below, id: ref('webhook') }, own: 200 },
+  ...collection('inbound_webhook', 'inbound_webhook', { service: 'slack', secret: 'secret of the matrix' }, 270),
+  'inbound_webhook.update': {
+    path: { ...below, id: ref('inbound_webhook') },
+    body: { secondary_secret: 'another secret of the matrix' },
+    own: 200,
+  },
+  // Without its service's signature a message is nobody's, whoever brings it: that of a real one stands in the slice's own tests.
+  'inbound.receive': {
+    path: { ...below, service: 'github' },
+    body: { zen: 'sent by the matrix' },
+    headers: { 'x-hub-signature-256': `sha256=${'0'.repeat(64)}` },
+    own: 401,
+    foreign: [401],
+  },
+  'inbound.challenge': { path: { ...below, service: 'dropbox' }, query: { challenge: 'of-the-matrix' }, own: 200, foreign: [200] },
+  'inbound_message.list': { own: 200 },
+  'inbound_message.get': { path: { message_id: ref('inbound_message') }, own: 200 },
 
   'account.list': [
     { own: 200 },

@@ -23,7 +23,7 @@ const sliceRows: readonly (readonly string[])[] = [
   ['developers'],
   ['applications'],
   ['accounts', 'webhooks', 'installs'],
-  ['tokens', 'passthrough'],
+  ['tokens', 'passthrough', 'inbound'],
   ['authorization', 'functions', 'incidents'],
   ['provisioning'],
   ['surfaces'],

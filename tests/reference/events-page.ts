@@ -15,20 +15,18 @@ Ask again with the \`cursor\` of the last answer; an empty \`objects\` says that
 Types are added in later versions: leave one that you do not know alone.
 `;
 
+const OF = {
+  account: '`account` is its number.',
+  application: '`account` is null.',
+  either: '`account` is its number, null where none is known.',
+} as const;
+
 /** `docs/reference/events.md`. Pure. */
 export function eventsPage(): string {
   const sections = Object.entries(eventTypes).map(([type, { summary, of, schema, example }]) =>
-    [
-      `## ${type}`,
-      '',
-      `${summary} ${of === 'account' ? '`account` is its number.' : '`account` is null.'}`,
-      '',
-      ...fields(schema),
-      '```json',
-      JSON.stringify({ type, data: example }),
-      '```',
-      '',
-    ].join('\n'),
+    [`## ${type}`, '', `${summary} ${OF[of]}`, '', ...fields(schema), '```json', JSON.stringify({ type, data: example }), '```', ''].join(
+      '\n',
+    ),
   );
   return [INTRODUCTION, ...sections].join('\n');
 }

@@ -26,6 +26,7 @@ import type { RateLimits } from './config/index.ts';
 import { deliveryWorker } from './deliveries/index.ts';
 import { ensureFirstOrganization, META_SCOPES, metaTokenAuthenticator, registerMetaToken } from './developers/index.ts';
 import { eventRoutes, keepPartitions } from './events/index.ts';
+import { forgetPastInbound, inboundMessageRoutes, inboundWebhookRoutes, receiveRoutes } from './inbound/index.ts';
 import { passthroughRoutes } from './passthrough/index.ts';
 import { eraseApplicationTask, lineageRoutes, provisioningRoutes } from './provisioning/index.ts';
 import {
@@ -132,6 +133,9 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
       hasAccount: async (tx, applicationId, accountId) => (await findAccount(tx, applicationId, accountId)) !== null,
       retentionHours,
     }),
+    ...inboundWebhookRoutes(parts),
+    ...receiveRoutes(parts),
+    ...inboundMessageRoutes(parts),
     ...passthroughRoutes({ ...parts, refresher }),
     ...tokenRoutes(parts),
     ...authorizationRoutes({ ...parts, upstreamTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS }),
@@ -200,7 +204,11 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
         forgetPastAnswers(db, new Date(clock.now())).catch((error: unknown) =>
           log.error('past answers could not be forgotten', { err: error }),
         );
-      const forgetAll = () => Promise.all([forget(), keepPartitions({ db, clock, log, longestRetentionHours })]);
+      const forgetInbound = () =>
+        forgetPastInbound(db, new Date(clock.now())).catch((error: unknown) =>
+          log.error('past messages of services could not be forgotten', { err: error }),
+        );
+      const forgetAll = () => Promise.all([forget(), forgetInbound(), keepPartitions({ db, clock, log, longestRetentionHours })]);
       await forgetAll();
       forgetting = setInterval(() => void forgetAll(), FORGET_EVERY_MS).unref();
       await Promise.all([worker.start(), deliveries.start()]);

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { type ApplicationId, applicationId as applicationIds, defineTenantCredential } from '@bulkhead/base';
 import { issueMetaToken } from '@bulkhead/platform';
 import { sql } from '@bulkhead/postgres';
@@ -18,6 +18,8 @@ export type Name =
   | 'key_service'
   | 'webhook'
   | 'delivery'
+  | 'inbound_webhook'
+  | 'inbound_message'
   | 'callback'
   | 'redirect_url'
   | 'account'
@@ -184,6 +186,18 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
   const webhook = await meta.call('POST', `${below}/webhooks`, { url: `https://${canary}.example/hook` });
   // That it was added is an event, and the first thing it is told.
   const deliveries = await meta.call('GET', `${below}/webhooks/${webhook.id}/deliveries`);
+  const inboundSecret = `inbound-secret-${randomBytes(18).toString('hex')}`;
+  const inboundWebhook = await meta.call('POST', `${below}/inbound_webhooks`, { service: 'github', secret: inboundSecret });
+  const received = JSON.stringify({ ref: `${canary} ref` });
+  const signature = createHmac('sha256', inboundSecret).update(received).digest('hex');
+  await mustBe(
+    200,
+    await world.call('POST', `/v1/inbound/${applicationId}/github`, {
+      headers: { 'x-hub-signature-256': `sha256=${signature}` },
+      body: received,
+    }),
+  );
+  const messages = await mustBe(200, await world.call('GET', '/v1/inbound_messages', { headers: { authorization: `APIKey ${apiKey}` } }));
   const revoked = await meta.call('POST', `${below}/apikeys`);
   await meta.call('DELETE', `${below}/apikeys/${revoked.id}`);
   const spareService = `s${randomBytes(6).toString('hex')}`;
@@ -255,6 +269,8 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       key_service: keyService,
       webhook: webhook.id,
       delivery: deliveries.objects[0].id,
+      inbound_webhook: inboundWebhook.id,
+      inbound_message: messages.json.objects[0].id,
       callback: service.callback_url.split('/').at(-1),
       redirect_url: redirectUrl,
       account: String(grant.account_id),
@@ -285,6 +301,7 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       clientSecret,
       webhook.secret,
       webhook.signing_secret,
+      inboundSecret,
       upstreamKey,
       unspent.code,
       unspent.verifier,

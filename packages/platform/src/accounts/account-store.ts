@@ -90,6 +90,33 @@ export async function recallAccount(
   );
 }
 
+/** The live accounts of these identities at a service, by identity. */
+export async function findAccountsOfIdentities(
+  tx: Tx,
+  { applicationId, service }: { readonly applicationId: ApplicationId; readonly service: string },
+  identityIds: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  if (identityIds.length === 0) return new Map();
+  const rows = await tx.query<{ identity_id: string; account_id: number }>(sql`
+    select identity_id, account_id from accounts
+     where application_id = ${applicationId} and service = ${service} and identity_id = any(${[...identityIds]}::text[]) and not provisional`);
+  return new Map(rows.map((row) => [row.identity_id, row.account_id]));
+}
+
+/** Some live accounts at a service whose identity is one of several below this one: `T1/U2` below `T1`. */
+export async function findAccountsBelow(
+  tx: Tx,
+  { applicationId, service }: { readonly applicationId: ApplicationId; readonly service: string },
+  qualifier: string,
+  limit: number,
+): Promise<readonly number[]> {
+  const rows = await tx.query<{ account_id: number }>(sql`
+    select account_id from accounts
+     where application_id = ${applicationId} and service = ${service} and starts_with(identity_id, ${`${qualifier}/`}) and not provisional
+     limit ${limit}`);
+  return rows.map((row) => row.account_id);
+}
+
 export interface AccountFilter {
   readonly active?: boolean | undefined;
   readonly admin?: boolean | undefined;

@@ -26,7 +26,7 @@ describe('the catalogue of events', () => {
   it('has every type that is appended anywhere', () => {
     const named = [...appending.values()].flatMap((text) =>
       [...text.matchAll(/^.*\btype\b.*$/gm)].flatMap(([line]) =>
-        [...line.matchAll(/'((?:account|application|webhook|install|function)\.[a-z_]+)'/g)].map(([, type]) => type),
+        [...line.matchAll(/'((?:account|application|webhook|inbound|install|function)\.[a-z_]+)'/g)].map(([, type]) => type),
       ),
     );
     expect(named.length).toBeGreaterThan(5);

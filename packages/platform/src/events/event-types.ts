@@ -3,8 +3,8 @@ import { z } from 'zod';
 interface EventTypeDefinition<Schema extends z.ZodType = z.ZodType> {
   /** When it is written, for the reference. */
   readonly summary: string;
-  /** Whether it belongs to an account or to the whole Application. */
-  readonly of: 'account' | 'application';
+  /** Whether it belongs to an account or to the whole Application; `either`: to an account where one is known. */
+  readonly of: 'account' | 'application' | 'either';
   readonly schema: Schema;
   readonly example: z.input<Schema>;
 }
@@ -49,6 +49,23 @@ export const eventTypes = {
     of: 'account',
     schema: z.strictObject({ service }),
     example: { service: 'gdrive' },
+  }),
+  'inbound.received': eventType({
+    summary:
+      'A service sent a message that was verified; `GET /v1/inbound_messages/{message_id}` has its content. One that concerns several accounts is an event of each.',
+    of: 'either',
+    schema: z.strictObject({
+      service,
+      type: z.string().max(200).nullable(),
+      message_id: z.string().max(100),
+      delivery_id: z.string().max(200).nullable(),
+    }),
+    example: {
+      service: 'github',
+      type: 'push',
+      message_id: 'inm0123456789ABCDEFGHIJKL',
+      delivery_id: '72d3162e-cc78-11e3-81ab-4c9367dc0958',
+    },
   }),
   'webhook.disabled': eventType({
     summary: 'A webhook was stopped: it failed for five days without one success (`failing`), or answered 410 (`gone`).',

@@ -1,5 +1,6 @@
 import { oauthClientSecrets } from '../applications/index.ts';
 import { codeVerifiers } from '../authorization/index.ts';
+import { inboundPayloads, inboundSecrets, secondaryInboundSecrets } from '../inbound/index.ts';
 import { organizationAnswers, tenantAnswers } from '../surfaces/index.ts';
 import { credentialSecrets, type DefinedSealedColumn } from '../vault/index.ts';
 import { previousWebhookSecrets, webhookSecrets } from '../webhooks/index.ts';
@@ -12,6 +13,9 @@ export const SEALED_COLUMNS: readonly DefinedSealedColumn[] = [
   oauthClientSecrets,
   webhookSecrets,
   previousWebhookSecrets,
+  inboundSecrets,
+  secondaryInboundSecrets,
+  inboundPayloads,
   credentialSecrets,
   codeVerifiers,
   tenantAnswers,

@@ -16,6 +16,8 @@ const ORDER: readonly CredentialKind[] = ['client', 'meta_token', 'bearer', 'api
  * wrong with it (RFC 6750 §3, RFC 9449 §7.1). No error code where no token came. Null where nothing is to be said.
  */
 export function challengeFor(error: PlatformError, route: AnyRoute | null, call: IncomingCall): string | null {
+  // RFC 9110 §11.6.1: a 401 says what would do. There is no scheme in the registry for the signature of a service.
+  if (error.code === 'inbound.unverified') return 'Signature realm="bulkhead"';
   if (route === null || route.credentials.length === 0) return null;
   const kinds = route.credentials as readonly CredentialKind[];
   const told = toldError(error, kinds);
