@@ -89,7 +89,8 @@ describe('S3: what throws inside a step of authentication or isolation denies', 
     ['every door to the database', DOORS, 0],
     ['every door, from the second use on', DOORS, 1],
     ['every door, from the third use on', DOORS, 2],
-    ...DOORS.map((door): [string, readonly Door[], number] => [door, [door], 0]),
+    // `tenantQuery` is met in authentication once a minute at most, when the use of a key is noted.
+    ...DOORS.filter((door) => door !== 'tenantQuery').map((door): [string, readonly Door[], number] => [door, [door], 0]),
   ])('%s', { timeout: 120_000 }, async (title, doors, after) => {
     const wrong: string[] = [];
     let failures = 0;

@@ -52,13 +52,8 @@ export function accountOf(row: AccountRow): Account {
 }
 
 /** Statement that reads one live account, for `tenantQuery`. */
-export function selectAccount({ applicationId, accountId }: AccountKey) {
+function selectAccount({ applicationId, accountId }: AccountKey) {
   return sql`select ${columns} from accounts where application_id = ${applicationId} and account_id = ${accountId} and not provisional`;
-}
-
-/** Reads the row of `selectAccount`. */
-export function readAccount(row: object): Account {
-  return accountOf(row as AccountRow);
 }
 
 /** The account, if it is live. */

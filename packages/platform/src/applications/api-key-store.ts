@@ -86,20 +86,12 @@ export function apiKeyAuthenticator({ db }: { db: Database }): (key: string, now
   };
 }
 
-/**
- * The same for a key that must be of this Application, with statements about that Application in the same flight: the rows of each.
- * Null where the key is not good, whatever the statements say.
- */
-export async function authenticateApiKeyBeside(
+/** The same for a key that must be of this Application: that of another is not even looked up. */
+export async function authenticateOwnApiKey(
   db: Database,
   { applicationId, key, now }: { readonly applicationId: ApplicationId; readonly key: string; readonly now: Date },
-  statements: readonly Sql[],
-): Promise<{ readonly principal: ApiKeyPrincipal; readonly rows: readonly object[][] } | null> {
-  const parsed = apiKeyCredential.parse(key);
-  if (parsed?.applicationId !== applicationId) return null;
-  const [keys, ...rows] = await db.tenantQueries(applicationId, [goodApiKey(applicationId, parsed.hash), ...statements]);
-  const good = readGoodApiKey(keys!);
-  return good === null ? null : { principal: await noted(db, applicationId, good, now), rows };
+): Promise<ApiKeyPrincipal | null> {
+  return apiKeyCredential.parse(key)?.applicationId === applicationId ? apiKeyAuthenticator({ db })(key, now) : null;
 }
 
 async function noted(

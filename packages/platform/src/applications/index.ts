@@ -1,4 +1,4 @@
-export { apiKeyAuthenticator, authenticateApiKeyBeside, issueApiKey } from './api-key-store.ts';
+export { apiKeyAuthenticator, authenticateOwnApiKey, issueApiKey } from './api-key-store.ts';
 export type { ApplicationSettings } from './application.ts';
 export { applicationChildRoutes, requireOAuthService } from './application-children.ts';
 export { applicationErrors } from './application-errors.ts';

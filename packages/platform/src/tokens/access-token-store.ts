@@ -1,6 +1,6 @@
 import type { ApplicationId } from '@bulkhead/base';
 import type { PassthroughLimits } from '@bulkhead/protocol';
-import { type Sql, sql, type Tx } from '@bulkhead/postgres';
+import { type Database, type Sql, sql, type Tx } from '@bulkhead/postgres';
 import type { PassthroughDetail } from '../access/index.ts';
 import type { AccountsOlderThan } from '../accounts/index.ts';
 
@@ -78,8 +78,22 @@ export function liveAccessToken(applicationId: ApplicationId, hash: Buffer, now:
        and a.active and a.deleted_at is null and c.active and not c.provisional`;
 }
 
+/** The token if it is good now; what the database said of it is used for up to a second (`Database.recall`). */
+export async function recallLiveAccessToken(
+  db: Database,
+  { applicationId, hash, now }: { readonly applicationId: ApplicationId; readonly hash: Buffer; readonly now: Date },
+): Promise<LiveAccessToken | null> {
+  const live = await db.recall(
+    applicationId,
+    `access_token ${hash.toString('base64')}`,
+    () => liveAccessToken(applicationId, hash, now),
+    ([row]) => (row === undefined ? null : readLiveAccessToken(row)),
+  );
+  return live === null || (live.expiresAt !== null && live.expiresAt <= now) ? null : live;
+}
+
 /** Reads the row of `liveAccessToken`. */
-export function readLiveAccessToken(row: object): LiveAccessToken {
+function readLiveAccessToken(row: object): LiveAccessToken {
   const live = row as LiveRow;
   return {
     hash: live.token_hash,

@@ -2,7 +2,7 @@ import type { Clock } from '@bulkhead/base';
 import type { IncomingCall } from '@bulkhead/http';
 import type { Database } from '@bulkhead/postgres';
 import type { BearerPrincipal } from '../access/index.ts';
-import { liveAccessToken, readLiveAccessToken } from './access-token-store.ts';
+import { recallLiveAccessToken } from './access-token-store.ts';
 import { proveBoundToken } from './proven-key.ts';
 import { accessToken } from './token-credentials.ts';
 
@@ -32,13 +32,8 @@ export function bearerAuthenticator(parts: BearerAuthenticatorParts): (presented
     if (parsed === null) return null;
     const { applicationId } = parsed;
     const now = new Date(parts.clock.now());
-    const live = await parts.db.recall(
-      applicationId,
-      `access_token ${parsed.hash.toString('base64')}`,
-      () => liveAccessToken(applicationId, parsed.hash, now),
-      ([row]) => (row === undefined ? null : readLiveAccessToken(row)),
-    );
-    if (live === null || (live.expiresAt !== null && live.expiresAt <= now)) return null;
+    const live = await recallLiveAccessToken(parts.db, { applicationId, hash: parsed.hash, now });
+    if (live === null) return null;
     if (scheme !== (live.dpopJkt === null ? 'bearer' : 'dpop')) return null;
     if (live.dpopJkt !== null) await proveBoundToken(parts, { applicationId, call, now, accessToken: token, jkt: live.dpopJkt });
     return {

@@ -17,7 +17,7 @@ beforeAll(async () => {
     ...db,
     tenantQuery: (id, statement) => ((asked.flights += 1), db.tenantQuery(id, statement)),
     tenantQueries: (id, statements) => ((asked.flights += 1), db.tenantQueries(id, statements)),
-    recall: (id, name, statement, make) => ((asked.flights += 1), db.recall(id, name, statement, make)),
+    recall: (id, name, statement, make) => db.recall(id, name, () => ((asked.flights += 1), statement()), make),
     withTenant: async (id, work) => {
       asked.tidying += 1;
       if (tidyingFails) throw new Error('no');
@@ -58,13 +58,20 @@ async function tokens(of: TestClient = client): Promise<number> {
 }
 
 describe('an exchange', () => {
-  test('asks the database three times at most: for the client (or remembers it), for the subject with its account, and to write token and audit entry', async () => {
+  test('asks the database three times, and once where client, subject and account are remembered: to write token and audit entry', async () => {
     // The first notes that the key was used, and tidies up.
     await exchanges(1);
     asked = { flights: 0, tidying: 0 };
-    await exchanges(1);
-    expect(asked).toEqual({ flights: 3, tidying: 0 });
-    expect(await world.db.tenantQueries(client.id, [sql`select from audit_entries`])).toEqual([[{}, {}]]);
+    // What is remembered may be forgotten at any moment; on the way there nothing else is asked.
+    await expect
+      .poll(async () => {
+        asked = { flights: 0, tidying: 0 };
+        await exchanges(1);
+        expect(asked.flights).toBeLessThanOrEqual(3);
+        return asked;
+      })
+      .toEqual({ flights: 1, tidying: 0 });
+    expect(await world.db.tenantQueries(client.id, [sql`select from audit_entries`])).toEqual([Array(await tokens()).fill({})]);
   });
 });
 

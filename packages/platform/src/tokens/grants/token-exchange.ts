@@ -9,11 +9,11 @@ import {
   tokenExchangeRequest,
   type TokenResponse,
 } from '@bulkhead/protocol';
-import { readAccount, selectAccount } from '../../accounts/index.ts';
-import { authenticateApiKeyBeside } from '../../applications/index.ts';
+import { recallAccount } from '../../accounts/index.ts';
+import { authenticateOwnApiKey } from '../../applications/index.ts';
 import { auditedFlight } from '../../audit/index.ts';
 import { singleStatements } from '../../vault/index.ts';
-import { liveAccessToken, newAccessToken, readLiveAccessToken, type TokenParent } from '../access-token-store.ts';
+import { newAccessToken, recallLiveAccessToken, type TokenParent } from '../access-token-store.ts';
 import { narrowScope } from '../narrow-scope.ts';
 import { readAuthorizationDetails } from '../read-authorization-details.ts';
 import {
@@ -142,14 +142,12 @@ async function findSubject({ db }: GrantParts, context: ClientContext, request: 
 /** An API key reaches every account, so one must be named. */
 async function apiKeySubject(db: Database, { applicationId, now }: ClientContext, request: TokenExchangeRequest): Promise<Subject> {
   const { account_id: accountId } = request;
-  const named = accountId !== undefined && Number.isSafeInteger(accountId) ? [selectAccount({ applicationId, accountId })] : [];
-  const found = await authenticateApiKeyBeside(db, { applicationId, key: request.subject_token, now }, named);
-  if (found === null) throw tokenErrors('exchange.subject_invalid', { field: 'subject_token' });
-  const row = found.rows[0]?.[0];
-  const account = row === undefined ? null : readAccount(row);
+  const key = await authenticateOwnApiKey(db, { applicationId, key: request.subject_token, now });
+  if (key === null) throw tokenErrors('exchange.subject_invalid', { field: 'subject_token' });
+  const account = accountId === undefined ? null : ((await recallAccount(db, { applicationId, accountId }))?.account ?? null);
   if (account === null || !account.active) throw tokenErrors('exchange.account', { field: 'account_id' });
   const { service, effectiveScope: scope, endUser } = account;
-  const parent = { kind: 'api_key', apiKeyId: found.principal.apiKeyId } as const;
+  const parent = { kind: 'api_key', apiKeyId: key.apiKeyId } as const;
   return { parent, accountId: account.accountId, service, scope, details: null, endUser, dpopJkt: null, depth: 0, expiresAt: null };
 }
 
@@ -158,9 +156,8 @@ async function accessTokenSubject(db: Database, { applicationId, now }: ClientCo
   const parsed = accessToken.parse(request.subject_token);
   if (parsed?.applicationId !== applicationId) throw tokenErrors('exchange.subject_invalid', { field: 'subject_token' });
   const { hash } = parsed;
-  const [row] = await db.tenantQuery(applicationId, liveAccessToken(applicationId, hash, now));
-  if (row === undefined) throw tokenErrors('exchange.subject_invalid', { field: 'subject_token' });
-  const token = readLiveAccessToken(row);
+  const token = await recallLiveAccessToken(db, { applicationId, hash, now });
+  if (token === null) throw tokenErrors('exchange.subject_invalid', { field: 'subject_token' });
   if (request.account_id !== undefined && request.account_id !== token.accountId)
     throw tokenErrors('exchange.account', { field: 'account_id' });
   return { ...token, parent: { kind: 'access_token', hash }, details: token.authorizationDetails };
