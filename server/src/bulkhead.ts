@@ -57,6 +57,7 @@ export async function startBulkhead({ config, log, clock = systemClock, egressAl
       egressAllow: [...config.egressAllow, ...egressAllow],
       trustProxy: config.trustProxy,
       rateLimits: config.rateLimits,
+      tenantShare: config.tenantShare,
     });
     closing.push(() => platform.close(grace));
     await auditTrailOf(db);

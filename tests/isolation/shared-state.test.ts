@@ -47,6 +47,14 @@ const KEPT: Readonly<Record<string, Kept>> = {
     'application id, or organization id at the Meta API',
     'packages/platform/src/surfaces/request-rates.test.ts',
   ),
+  'packages/http/src/server/admission.ts #owns': tenant(
+    'application id, or organization id at the Meta API',
+    'packages/http/src/server/tenant-places.test.ts',
+  ),
+  'packages/http/src/server/turns.ts #lines': tenant(
+    'application id that the request names, else its address',
+    'packages/http/src/server/turns.test.ts',
+  ),
   'packages/platform/src/tokens/delete-expired.ts #seen': tenant('application id', 'packages/platform/src/tokens/delete-expired.test.ts'),
   'packages/postgres/src/recall.ts #compartments': tenant('application id', 'packages/postgres/src/recall-database.test.ts'),
   'packages/http/src/egress/pools.ts #pools': tenant('application id and origin', 'packages/http/src/egress/pools.test.ts'),

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { Clock, Log, Secret } from '@bulkhead/base';
 import { type AnyRoute, createEgress, createServer, type Egress, type HttpServer, httpErrors } from '@bulkhead/http';
 import type { Database } from '@bulkhead/postgres';
-import type { RequestContext } from './access/index.ts';
+import { partyOf, type RequestContext } from './access/index.ts';
 import { accountIdOf, accountParams, accountRoutes, credentialHooks, findAccount, forgetUnconfirmedTask } from './accounts/index.ts';
 import {
   apiKeyAuthenticator,
@@ -31,6 +31,7 @@ import { passthroughRoutes } from './passthrough/index.ts';
 import { eraseApplicationTask, lineageRoutes, provisioningRoutes } from './provisioning/index.ts';
 import {
   challengeFor,
+  claimedTenant,
   forgetPastAnswers,
   healthRoutes,
   idempotencyStore,
@@ -61,6 +62,8 @@ export interface PlatformOptions {
   readonly trustProxy: readonly string[];
   /** Requests per second of one Application, or of one organization at the Meta API, by class; null: any number. */
   readonly rateLimits: RateLimits;
+  /** The part of the places of each class that one Application, or organization, may hold at the same moment. Default 0.25. */
+  readonly tenantShare?: number;
   /** Longest duration of one call to a service while an account is connected. Default 15,000. */
   readonly connectTimeoutMs?: number;
 }
@@ -162,6 +165,9 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
       },
     }),
     challenge: challengeFor,
+    claimedBy: claimedTenant,
+    partyOf: ({ principal }) => (principal === null ? null : partyOf(principal)),
+    ...(options.tenantShare === undefined ? {} : { admission: { share: options.tenantShare } }),
     close: (context, route) => {
       if (route.audit !== null && !context.audited)
         throw httpErrors('server_error', { detail: `${route.id} declares the audit action ${route.audit} and wrote no entry` });

@@ -20,6 +20,8 @@ export interface WorldOptions {
   readonly connectTimeoutMs?: number;
   /** Requests per second, by class. Default: more than a test makes, since the clock of a world stands still. */
   readonly rateLimits?: Partial<RateLimits>;
+  /** As the platform's `tenantShare`. */
+  readonly tenantShare?: number;
   /** The keys outside the database. Default: a root key of this world's own, and no key folder. */
   readonly keys?: KeyService;
   /** What the platform gets instead of the test's database: for tests that break something on purpose. */
@@ -85,6 +87,7 @@ export class World implements AsyncDisposable {
       egressAllow: options.egressAllow ?? [],
       trustProxy: [],
       rateLimits: { api: 100_000, passthrough: 100_000, oauth: 100_000, meta: 100_000, ...options.rateLimits },
+      ...(options.tenantShare === undefined ? {} : { tenantShare: options.tenantShare }),
       ...(options.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: options.connectTimeoutMs }),
     };
     const again = (db: Database) => createPlatform({ ...parts, db: options.database?.(db) ?? db });

@@ -165,9 +165,9 @@ describe('S2: admission', () => {
     late = 1_000;
     await gate.enter('api');
     let isIn = false;
-    const second = Promise.resolve(gate.enter('api')).then((leave) => {
+    const second = Promise.resolve(gate.enter('api')).then((place) => {
       isIn = true;
-      return leave;
+      return place;
     });
     await expect(gate.enter('api')).rejects.toMatchObject({ code: 'server.overloaded' });
     expect(isIn).toBe(false);
@@ -178,13 +178,13 @@ describe('S2: admission', () => {
   });
 
   it('a place is given back once, however often it is said', async () => {
-    const leaves = await Promise.all(Array.from({ length: 4 }, async () => gate.enter('api')));
-    leaves[0]!();
-    leaves[0]!();
+    const places = await Promise.all(Array.from({ length: 4 }, async () => gate.enter('api')));
+    places[0]!.leave();
+    places[0]!.leave();
     await gate.enter('api');
     const waiting = gate.enter('api');
     await expect(gate.enter('api')).rejects.toMatchObject({ status: 503 });
-    leaves[1]!();
+    places[1]!.leave();
     await waiting;
   });
 

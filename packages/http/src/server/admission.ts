@@ -1,16 +1,13 @@
 import type { Log } from '@bulkhead/base';
+import { Gate, type GateRules, type Places } from './gate.ts';
 import { httpErrors } from './http-errors.ts';
 import { OwnTime } from './own-time.ts';
 import type { RateClass } from './route.ts';
 
-/** How many requests of a class run at the same moment, and how many more may wait for a place. */
-export interface Places {
-  readonly running: number;
-  readonly waiting: number;
-}
-
 export interface AdmissionOptions {
   readonly places?: Partial<Record<RateClass, Places>>;
+  /** Of the places of a class, those that one party may hold at most: 0.25 is a quarter. */
+  readonly share?: number;
   /** How long a request waits for a place, where others have waited before it for `burstMs`, until it is turned away; in milliseconds. */
   readonly waitMs?: number;
   /** How long a line may stand until it counts as more than a burst, in milliseconds. */
@@ -20,11 +17,22 @@ export interface AdmissionOptions {
   readonly log: Log;
 }
 
+export interface Place {
+  /**
+   * Counts the place as one of the party's, once it is known whose request it is. Where the party holds its share of the class already,
+   * the place is given back until one of its own has ended. Rejects with `server.too_many_at_once` where that is not in time.
+   */
+  belongTo(party: string): void | Promise<void>;
+  /** Gives the place back, once however often it is called. */
+  leave(): void;
+}
+
 export interface Admission {
   /**
-   * A place at once, as how to give it back; else a promise of one, rejected with `server.overloaded` where there is none in time.
+   * A place at once, else a promise of one, rejected with `server.overloaded` where there is none in time. `claimed` says who the request
+   * claims to come from: in a line, those take turns.
    */
-  enter(rateClass: RateClass): (() => void) | Promise<() => void>;
+  enter(rateClass: RateClass, claimed?: () => string): Place | Promise<Place>;
   close(): void;
 }
 
@@ -39,19 +47,14 @@ const PLACES: Readonly<Record<Exclude<RateClass, 'health'>, Places>> = {
   page: { running: 256, waiting: 1_024 },
   passthrough: { running: 1_024, waiting: 1_024 },
 };
+const SHARE = 0.25;
 const WAIT_MS = 30;
 const BURST_MS = 1_000;
 /** With the event loop later than this, each class keeps to a quarter of its places until it has caught up. */
 const LATE_MS = 100;
 const LOOK_EVERY_MS = 10;
 
-interface Waiter {
-  readonly since: number;
-  readonly admit: (leave: () => void) => void;
-  readonly refuse: (error: Error) => void;
-}
-
-const nobodyCounts = (): void => undefined;
+const NOBODYS: Place = { belongTo: () => undefined, leave: () => undefined };
 
 /**
  * Admission by class: what has a place runs, what finds none waits, what waits too long is answered 503 with Retry-After. Work that is
@@ -59,6 +62,8 @@ const nobodyCounts = (): void => undefined;
  * at once. How long is too long depends on the line: a burst, which is over within a second, is served whole; in a line that has
  * stood for longer nobody waits more than 30 ms, since more come than can be served, and time in the line is lost to everybody.
  * Time in which the machine gave this process no processor is nobody's fault and not counted.
+ *
+ * Tenants stand apart too (T5): none holds more than its share of a class, however slow its requests are, and in a line they take turns.
  */
 export function admission(options: AdmissionOptions): Admission {
   const { waitMs = WAIT_MS, burstMs = BURST_MS } = options;
@@ -66,68 +71,31 @@ export function admission(options: AdmissionOptions): Admission {
   let shed = 0;
   let toldAt = 0;
 
-  const lag = options.lagMs ?? (() => time.lateMs);
-
-  class Gate {
-    readonly #places: Places;
-    readonly #waiting: Waiter[] = [];
-    #running = 0;
-    /** When nobody waited last. */
-    #clearAt = 0;
-
-    constructor(places: Places) {
-      this.#places = places;
-    }
-
-    get hasLine(): boolean {
-      return this.#waiting.length > 0;
-    }
-
-    enter(): (() => void) | Promise<() => void> {
-      if (this.#waiting.length === 0 && !this.#isFull()) return this.#take();
-      if (this.#waiting.length >= this.#places.waiting) return Promise.reject(overloaded());
-      if (this.#waiting.length === 0) this.#clearAt = time.now;
-      return new Promise((admit, refuse) => this.#waiting.push({ since: time.now, admit, refuse }));
-    }
-
-    look(): void {
-      this.#admitNext();
-      if (time.now - this.#clearAt < burstMs) return;
-      const limit = time.now - waitMs;
-      let late = 0;
-      while (late < this.#waiting.length && this.#waiting[late]!.since <= limit) late++;
-      for (const { refuse } of this.#waiting.splice(0, late)) refuse(overloaded());
-    }
-
-    #isFull(): boolean {
-      const { running } = this.#places;
-      return this.#running >= running || (lag() > LATE_MS && this.#running >= Math.max(1, running / 4));
-    }
-
-    #take(): () => void {
-      this.#running++;
-      let isLeft = false;
-      return () => {
-        if (isLeft) return;
-        isLeft = true;
-        this.#running--;
-        if (this.#waiting.length > 0) this.#admitNext();
-      };
-    }
-
-    #admitNext(): void {
-      while (this.#waiting.length > 0 && !this.#isFull()) this.#waiting.shift()!.admit(this.#take());
-    }
-  }
-
-  function overloaded(): Error {
-    shed++;
-    return httpErrors('server.overloaded', { retryAfterSeconds: 1 });
-  }
+  const rules: GateRules = {
+    waitMs,
+    burstMs,
+    now: () => time.now,
+    isLate: () => (options.lagMs?.() ?? time.lateMs) > LATE_MS,
+    refusal: () => {
+      shed++;
+      return httpErrors('server.overloaded', { retryAfterSeconds: 1 });
+    },
+  };
+  const ownRules: GateRules = {
+    ...rules,
+    refusal: ({ running }) => httpErrors('server.too_many_at_once', { params: { limit: running }, retryAfterSeconds: 1 }),
+  };
+  const classes = new Map<RateClass, ClassGate>(
+    Object.entries({ ...PLACES, ...options.places }).map(([name, places]) => [
+      name as RateClass,
+      new ClassGate(new Gate(places, rules), () => new Gate(shareOf(places, options.share ?? SHARE), ownRules)),
+    ]),
+  );
 
   function look(): void {
-    time.look([...gates.values()].some((gate) => gate.hasLine));
-    for (const gate of gates.values()) gate.look();
+    const all = [...classes.values()];
+    time.look(all.some((gates) => gates.hasLine));
+    for (const gates of all) gates.look();
     const now = performance.now();
     if (shed > 0 && now - toldAt >= 1_000) {
       options.log.warn('requests were turned away: more came than can be served', { count: shed });
@@ -136,13 +104,95 @@ export function admission(options: AdmissionOptions): Admission {
     }
   }
 
-  const gates = new Map<RateClass, Gate>(
-    Object.entries({ ...PLACES, ...options.places }).map(([name, places]) => [name as RateClass, new Gate(places)]),
-  );
   const timer = setInterval(look, LOOK_EVERY_MS).unref();
 
   return {
-    enter: (rateClass) => gates.get(rateClass)?.enter() ?? nobodyCounts,
+    enter: (rateClass, claimed) => classes.get(rateClass)?.enter(claimed) ?? NOBODYS,
     close: () => clearInterval(timer),
   };
+}
+
+function shareOf({ running, waiting }: Places, share: number): Places {
+  return { running: Math.max(1, Math.floor(running * share)), waiting: Math.max(1, Math.floor(waiting * share)) };
+}
+
+/** The places of a class, and within them those of each party. */
+class ClassGate {
+  readonly all: Gate;
+  readonly #makeOwn: () => Gate;
+  readonly #owns = new Map<string, Gate>();
+
+  constructor(all: Gate, makeOwn: () => Gate) {
+    this.all = all;
+    this.#makeOwn = makeOwn;
+  }
+
+  get hasLine(): boolean {
+    if (this.all.hasLine) return true;
+    for (const own of this.#owns.values()) if (own.hasLine) return true;
+    return false;
+  }
+
+  enter(claimed?: () => string): Place | Promise<Place> {
+    if (this.all.tryEnter()) return new TakenPlace(this);
+    return this.all.wait(claimed?.() ?? '').then(() => new TakenPlace(this));
+  }
+
+  ownOf(party: string): Gate {
+    const known = this.#owns.get(party);
+    if (known !== undefined) return known;
+    const own = this.#makeOwn();
+    this.#owns.set(party, own);
+    return own;
+  }
+
+  /** A party without requests is forgotten. */
+  leaveOwn(party: string, own: Gate): void {
+    own.leave();
+    if (own.isUnused) this.#owns.delete(party);
+  }
+
+  look(): void {
+    this.all.look();
+    for (const own of this.#owns.values()) own.look();
+  }
+}
+
+class TakenPlace implements Place {
+  readonly #gates: ClassGate;
+  #isIn = true;
+  #own: Gate | null = null;
+  #party = '';
+
+  constructor(gates: ClassGate) {
+    this.#gates = gates;
+  }
+
+  belongTo(party: string): void | Promise<void> {
+    const own = this.#gates.ownOf(party);
+    if (!own.tryEnter()) return this.#await(party, own);
+    this.#hold(party, own);
+  }
+
+  leave(): void {
+    if (this.#isIn) this.#gates.all.leave();
+    if (this.#own !== null) this.#gates.leaveOwn(this.#party, this.#own);
+    this.#isIn = false;
+    this.#own = null;
+  }
+
+  /** Others run while it waits for one of its party's. */
+  async #await(party: string, own: Gate): Promise<void> {
+    this.#gates.all.leave();
+    this.#isIn = false;
+    await own.wait('');
+    this.#hold(party, own);
+    if (!this.#gates.all.tryEnter()) await this.#gates.all.wait(party);
+    this.#isIn = true;
+  }
+
+  #hold(party: string, own: Gate): void {
+    this.#party = party;
+    this.#own = own;
+  }
 }

@@ -133,6 +133,12 @@ export const httpErrors = defineErrors({
     oauth: 'temporarily_unavailable',
     text: 'More requests came than can be served at the moment. Try again after the time in Retry-After.',
   },
+  'server.too_many_at_once': {
+    status: 429,
+    wire: 'too_many_requests',
+    oauth: 'temporarily_unavailable',
+    text: 'More requests of this caller run at the same moment than the {limit} places it may take of those there are. Let some of them end first.',
+  },
   'server.draining': {
     status: 503,
     wire: 'service_not_available',

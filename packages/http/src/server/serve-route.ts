@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Log } from '@bulkhead/base';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Admission } from './admission.ts';
+import type { Admission, Place } from './admission.ts';
 import { asPlatformError, logError } from './error-response.ts';
 import { Exchange } from './exchange.ts';
 import { httpErrors } from './http-errors.ts';
@@ -20,6 +20,10 @@ export interface ServingParts<Context> extends ErrorAnswers {
   readonly bodyBytesMax: number;
   /** Authenticates by what the route accepts and makes the handler's context. Throws a PlatformError to refuse. */
   readonly open: (request: IncomingCall, route: AnyRoute) => Promise<Context>;
+  /** Of whose places an authenticated request takes one; null where it takes nobody's. Default: nobody's. */
+  readonly partyOf?: (context: Context) => string | null;
+  /** Who a request claims to come from, told by its head alone; `''` where it claims nothing. They take turns where requests wait. */
+  readonly claimedBy?: (request: IncomingCall) => string;
   /** Called once after every answered handler, for checks such as "the declared audit entry was written". */
   readonly close: (context: Context, route: AnyRoute) => void;
   readonly idempotency: IdempotencyStore<Context>;
@@ -54,7 +58,7 @@ export function serveRoute<Context>(
     return answer;
   }
 
-  async function answerOf(exchange: Exchange, stream: Readable | undefined): Promise<Answer | typeof ALREADY_SENT> {
+  async function answerOf(exchange: Exchange, stream: Readable | undefined, place: Place): Promise<Answer | typeof ALREADY_SENT> {
     refuseLongQuery(exchange.query);
     // A provider may send a person back with words in an encoding of its own: that must not end the flow.
     if (!isStream) refuseUnstorableEncoding(exchange.target, { lenient: route.errors === 'page' });
@@ -62,6 +66,9 @@ export function serveRoute<Context>(
     const decoded = form === null || route.body === undefined ? undefined : decodeBody(bytes, exchange.headers, form);
     if (form === 'form-or-json') exchange.form = (decoded ?? {}) as IncomingCall['form'];
     const context = await parts.open(exchange, route);
+    const party = parts.partyOf?.(context) ?? null;
+    const waiting = party === null ? undefined : place.belongTo(party);
+    if (waiting !== undefined) await waiting;
     const key = honoursKey ? idempotencyKey(exchange.headers['idempotency-key']) : null;
     if (key === null) return run(context, exchange, decoded);
     const request = { method: exchange.method, target: exchange.target, body: bytes };
@@ -69,13 +76,13 @@ export function serveRoute<Context>(
   }
 
   async function serve(exchange: Exchange, stream: Readable | undefined): Promise<void> {
-    let leave: (() => void) | undefined;
+    let place: Place | undefined;
     let unwatch: (() => void) | undefined;
     try {
-      const entered = gate.enter(route.rateClass);
-      leave = typeof entered === 'function' ? entered : await entered;
+      const entered = gate.enter(route.rateClass, () => parts.claimedBy?.(exchange) ?? '');
+      place = entered instanceof Promise ? await entered : entered;
       if (isStream && hasBody(exchange)) unwatch = watchBody(exchange.message, limits.bodyMs);
-      const answer = await answerOf(exchange, stream);
+      const answer = await answerOf(exchange, stream, place);
       if (answer !== ALREADY_SENT || !isStream) sendAnswer(exchange, shaped(route, answer), isOpen);
     } catch (thrown) {
       const error = asPlatformError(thrown);
@@ -83,7 +90,7 @@ export function serveRoute<Context>(
       await sendError(parts, error, exchange, { shape: route.errors ?? 'rest', isOpen });
     } finally {
       unwatch?.();
-      leave?.();
+      place?.leave();
     }
   }
 

@@ -5,7 +5,9 @@ export {
   type BearerPrincipal,
   type ClientPrincipal,
   type CredentialKind,
+  isNamedOnly,
   type MetaTokenPrincipal,
+  partyOf,
   type PassthroughDetail,
   type Principal,
 } from './principal.ts';

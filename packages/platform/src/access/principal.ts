@@ -49,6 +49,20 @@ export type Principal = MetaTokenPrincipal | ApiKeyPrincipal | BearerPrincipal |
 
 export type PrincipalOf<Kind extends CredentialKind> = Extract<Principal, { kind: Kind }>;
 
+/**
+ * Whose quota and places a request takes: its Application's; a Meta token's organization's; of a public client, who has named an
+ * Application and proved nothing, neither of these. Ids of Applications and of organizations begin differently.
+ */
+export function partyOf(principal: Principal): string {
+  if (principal.kind === 'meta_token') return principal.organizationId;
+  return isNamedOnly(principal) ? `public ${principal.applicationId}` : principal.applicationId;
+}
+
+/** Anybody can say the `client_id` of a public client (RFC 6749 §2.1). */
+export function isNamedOnly(principal: Principal): boolean {
+  return principal.kind === 'client' && principal.apiKeyId === null;
+}
+
 /** Who acted, as the audit log keeps it. */
 export interface Actor {
   readonly kind: CredentialKind | 'operator' | 'end_user' | 'anonymous' | 'system';

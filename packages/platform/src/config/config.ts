@@ -29,6 +29,8 @@ export interface Config {
   readonly trustProxy: readonly string[];
   /** Requests per second of one Application, or of one organization at the Meta API, by class; null = any number. */
   readonly rateLimits: RateLimits;
+  /** From 0.01 to 1: the part of the places for requests that one tenant may hold. */
+  readonly tenantShare: number;
   /** Milliseconds. */
   readonly stopGraceMs: number;
   readonly logLevel: LogLevel;
@@ -88,6 +90,7 @@ export function configFrom(env: Environment, workingDirectory: string): Config {
     egressAllow: judged(() => list(env.egressAllow).map((entry) => egressEntry(entry))),
     trustProxy: judged(() => list(env.trustProxy).map((entry) => cidr('BULKHEAD_TRUST_PROXY', entry))),
     rateLimits: judged(() => rateLimits(env.rateLimits ?? '')),
+    tenantShare: judged(() => tenantShare(env.tenantShare ?? '25')),
     stopGraceMs: judged(() => stopGrace(env.stopGrace ?? '5')),
     logLevel: judged(() => logLevel(env.logLevel ?? 'warn')),
   };
@@ -182,6 +185,13 @@ function rateLimits(text: string): RateLimits {
         );
   });
   return { ...RATE_LIMITS, ...Object.fromEntries(given) };
+}
+
+function tenantShare(text: string): number {
+  const percent = Number(text);
+  return /^\d{1,3}$/.test(text) && percent >= 1 && percent <= 100
+    ? percent / 100
+    : fail('BULKHEAD_TENANT_SHARE', 'whole percent from 1 to 100');
 }
 
 function stopGrace(text: string): number {

@@ -14,6 +14,7 @@ export interface Environment {
   readonly egressAllow: string | undefined;
   readonly trustProxy: string | undefined;
   readonly rateLimits: string | undefined;
+  readonly tenantShare: string | undefined;
   readonly stopGrace: string | undefined;
   readonly logLevel: string | undefined;
 }
@@ -35,6 +36,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     egressAllow: value('BULKHEAD_EGRESS_ALLOW'),
     trustProxy: value('BULKHEAD_TRUST_PROXY'),
     rateLimits: value('BULKHEAD_RATE_LIMITS'),
+    tenantShare: value('BULKHEAD_TENANT_SHARE'),
     stopGrace: value('BULKHEAD_STOP_GRACE'),
     logLevel: value('BULKHEAD_LOG_LEVEL'),
   };

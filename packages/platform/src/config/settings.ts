@@ -106,6 +106,13 @@ export const SETTINGS: Readonly<Record<keyof Environment, Setting>> = {
       'How many requests per second one Application may make of each process, by class: `api` (accounts, events), `passthrough`, `oauth` (tokens); and one organization of the `meta` API. Five seconds of them may come at once; more are answered 429. `off` for any number, of one class or of all; a class that is not named keeps its default.',
     example: 'api=200,passthrough=50,meta=off',
   },
+  tenantShare: {
+    variable: 'BULKHEAD_TENANT_SHARE',
+    default: '25',
+    meaning:
+      'Percent (1 to 100) of the requests which a process runs at the same moment, class by class, that may be those of one Application, or of one organization at the `meta` API. More wait for its own to end, and are answered 429 if that takes too long.',
+    example: '50',
+  },
   stopGrace: {
     variable: 'BULKHEAD_STOP_GRACE',
     default: '5',

@@ -1,6 +1,6 @@
 import type { Clock } from '@bulkhead/base';
 import type { AnyRoute, IncomingCall } from '@bulkhead/http';
-import type { Principal } from '../access/index.ts';
+import { isNamedOnly, type Principal } from '../access/index.ts';
 import type { RateLimits } from '../config/index.ts';
 import { rateErrors } from './rate-errors.ts';
 import { RequestBudget } from './request-budget.ts';
@@ -45,7 +45,7 @@ export class RequestRates {
     const limit = this.#limits.get(rateClass);
     if (limit === undefined) return;
     const { budget, policy } = limit;
-    const left = budget.take(partyOf(principal), this.#clock.now() - this.#since, !isNamedOnly(principal));
+    const left = budget.take(quotaOwner(principal), this.#clock.now() - this.#since, !isNamedOnly(principal));
     call.answerFields = ['ratelimit-policy', policy, 'ratelimit', `"${rateClass}";r=${left.requests};t=${left.wholeInSeconds}`];
     if (left.waitSeconds === 0) return;
     const party = principal.kind === 'meta_token' ? 'organization' : 'Application';
@@ -58,16 +58,11 @@ export class RequestRates {
   /** Counts what `take` has let through uncounted. */
   charge(principal: Principal | null, { rateClass }: AnyRoute): void {
     if (principal === null || !isNamedOnly(principal)) return;
-    this.#limits.get(rateClass)?.budget.charge(partyOf(principal), this.#clock.now() - this.#since);
+    this.#limits.get(rateClass)?.budget.charge(quotaOwner(principal), this.#clock.now() - this.#since);
   }
 }
 
-/** Ids of Applications and of organizations begin differently. */
-function partyOf(principal: Principal): string {
+/** A public client uses its Application's. */
+function quotaOwner(principal: Principal): string {
   return principal.kind === 'meta_token' ? principal.organizationId : principal.applicationId;
-}
-
-/** Anybody can say the `client_id` of a public client (RFC 6749 §2.1). */
-function isNamedOnly(principal: Principal): boolean {
-  return principal.kind === 'client' && principal.apiKeyId === null;
 }

@@ -1,0 +1,158 @@
+import { silentLog } from '@bulkhead/base';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Admission, admission, type AdmissionOptions, type Place } from './admission.ts';
+
+const LONG_MS = 60_000;
+
+let gate: Admission;
+afterEach(() => gate.close());
+
+function open(options: Partial<AdmissionOptions>): void {
+  gate = admission({ waitMs: LONG_MS, lagMs: () => 0, log: silentLog, ...options });
+}
+
+/** Requests of parties, named `a1`, `a2`, `b1`: who runs, in the order in which they came to, and who was refused with what. */
+class Requests {
+  readonly running: string[] = [];
+  readonly refused: Record<string, string> = {};
+  readonly #places = new Map<string, Place>();
+
+  /** All of them at once; `proven` false: the party is claimed only. */
+  async send(names: string, { proven = true } = {}): Promise<void> {
+    for (const name of names.split(' ')) void this.#send(name, proven);
+    await settled();
+  }
+
+  async end(name: string): Promise<void> {
+    this.running.splice(this.running.indexOf(name), 1);
+    this.#places.get(name)!.leave();
+    await settled();
+  }
+
+  async #send(name: string, proven: boolean): Promise<void> {
+    let place: Place | undefined;
+    try {
+      place = await gate.enter('api', () => name[0]!);
+      if (proven) await place.belongTo(name[0]!);
+      this.#places.set(name, place);
+      this.running.push(name);
+    } catch (thrown) {
+      place?.leave();
+      this.refused[name] = (thrown as { code: string }).code;
+    }
+  }
+}
+
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+}
+
+describe('T5: places for requests', () => {
+  it('one tenant holds its share of them, however many it asks for; another finds one at once', async () => {
+    open({ places: { api: { running: 8, waiting: 16 } }, share: 0.25 });
+    const requests = new Requests();
+    await requests.send('a1 a2 a3 a4 a5 a6');
+    expect(requests.running).toEqual(['a1', 'a2']);
+    await requests.send('b1 c1');
+    expect(requests.running).toEqual(['a1', 'a2', 'b1', 'c1']);
+    await requests.end('a1');
+    expect(requests.running).toEqual(['a2', 'b1', 'c1', 'a3']);
+    // Control: without shares it takes them all.
+    gate.close();
+    open({ places: { api: { running: 4, waiting: 16 } }, share: 1 });
+    const unfair = new Requests();
+    await unfair.send('a1 a2 a3 a4 a5 a6 b1');
+    expect(unfair.running).toEqual(['a1', 'a2', 'a3', 'a4']);
+  });
+
+  it('one that waits for its own holds no place of others', async () => {
+    open({ places: { api: { running: 4, waiting: 16 } }, share: 0.25 });
+    const requests = new Requests();
+    await requests.send('a1 a2 a3 a4 a5 b1 c1 d1');
+    expect(requests.running).toEqual(['a1', 'b1', 'c1', 'd1']);
+  });
+
+  it('one that has waited for its own takes its turn for one of all', async () => {
+    open({ places: { api: { running: 2, waiting: 16 } }, share: 0.5 });
+    const requests = new Requests();
+    await requests.send('a1 a2 b1 c1');
+    expect(requests.running).toEqual(['a1', 'b1']);
+    await requests.end('a1');
+    expect(requests.running).toEqual(['b1', 'c1']);
+    await requests.end('b1');
+    expect(requests.running).toEqual(['c1', 'a2']);
+  });
+
+  it('who asks for more than may wait is told that these are its own too many, with 429', async () => {
+    open({ places: { api: { running: 8, waiting: 8 } }, share: 0.25 });
+    const requests = new Requests();
+    await requests.send('a1 a2 a3 a4 a5 a6 b1');
+    expect(requests.refused).toEqual({ a5: 'server.too_many_at_once', a6: 'server.too_many_at_once' });
+    expect(requests.running).toEqual(['a1', 'a2', 'b1']);
+  });
+
+  it('who waits too long for its own is told the same, and takes no place afterwards', async () => {
+    open({ places: { api: { running: 4, waiting: 8 } }, share: 0.25, waitMs: 10, burstMs: 0 });
+    const requests = new Requests();
+    await requests.send('a1 a2 b1');
+    await expect.poll(() => requests.refused).toEqual({ a2: 'server.too_many_at_once' });
+    await requests.end('a1');
+    await requests.end('b1');
+    await requests.send('c1 d1 e1 f1');
+    expect(requests.running).toEqual(['c1', 'd1', 'e1', 'f1']);
+  });
+
+  it('who is refused a place of all after it had waited for its own gives that one back', async () => {
+    open({ places: { api: { running: 2, waiting: 4 } }, share: 0.5, waitMs: 10, burstMs: 0 });
+    const requests = new Requests();
+    await requests.send('a1 b1 c1 c2');
+    await expect.poll(() => Object.keys(requests.refused).toSorted()).toEqual(['c1', 'c2']);
+    await requests.end('a1');
+    await requests.send('c3');
+    expect(requests.running).toEqual(['b1', 'c3']);
+  });
+
+  it('shares are of each class by itself', async () => {
+    open({ places: { api: { running: 4, waiting: 8 }, oauth: { running: 4, waiting: 8 } }, share: 0.25 });
+    const place = (await gate.enter('api')) as Place;
+    expect(place.belongTo('a')).toBe(undefined);
+    const other = (await gate.enter('oauth')) as Place;
+    expect(other.belongTo('a')).toBe(undefined);
+    // Control: a second one of the same class waits.
+    expect(((await gate.enter('api')) as Place).belongTo('a')).toBeInstanceOf(Promise);
+  });
+});
+
+describe('T5: a line before the places', () => {
+  it('tenants take turns in it: one request of another waits for one of the many, not for all', async () => {
+    open({ places: { api: { running: 1, waiting: 100 } }, share: 1 });
+    const requests = new Requests();
+    await requests.send(`${Array.from({ length: 9 }, (_, at) => `a${at + 1}`).join(' ')} b1`);
+    await requests.end('a1');
+    expect(requests.running).toEqual(['a2']);
+    await requests.end('a2');
+    expect(requests.running).toEqual(['b1']);
+    // Control: where all claim to be one, it comes last.
+    gate.close();
+    open({ places: { api: { running: 1, waiting: 100 } }, share: 1 });
+    const order: string[] = [];
+    for (const name of ['a1', 'a2', 'a3', 'b1'])
+      void Promise.resolve(gate.enter('api', () => 'one and the same')).then((place) => {
+        order.push(name);
+        place.leave();
+      });
+    await expect.poll(() => order).toEqual(['a1', 'a2', 'a3', 'b1']);
+  });
+
+  it('who fills it makes room for another, which is not turned away', async () => {
+    open({ places: { api: { running: 1, waiting: 4 } }, share: 1 });
+    const requests = new Requests();
+    await requests.send('a1 a2 a3 a4 a5 b1 c1', { proven: false });
+    expect(requests.refused).toEqual({ a5: 'server.overloaded', a4: 'server.overloaded' });
+    // Control: nobody makes room for one who has as much in it already.
+    await requests.send('a6', { proven: false });
+    expect(requests.refused).toHaveProperty('a6');
+    for (const name of ['a1', 'a2', 'b1', 'c1', 'a3']) await requests.end(name);
+    expect(requests.running).toEqual([]);
+  });
+});
