@@ -26,7 +26,9 @@ export async function startBulkhead(
     rootKey,
     egressAllow: options.egressAllow ?? [],
   };
-  const child = await Child.program('server', 'bulkhead', given, options.nodeOptions);
+  const profiles = process.env['BENCH_PROFILE'];
+  const profiled = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`];
+  const child = await Child.program('server', 'bulkhead', given, [...profiled, ...(options.nodeOptions ?? [])]);
   const { url } = child.ready as { url: string };
   return {
     url,
