@@ -30,6 +30,10 @@ const KEPT: Readonly<Record<string, Kept>> = {
     'application id, service, fingerprint of its endpoints',
     'tests/isolation/matrix.test.ts',
   ),
+  'packages/platform/src/authorization/refusal-lines.ts #minutes': tenant(
+    'application id',
+    'packages/platform/src/authorization/refused-flows.test.ts',
+  ),
   'packages/platform/src/authorization/upstream-servers.ts #entries': tenant(
     'application id, service, fingerprint of its endpoints',
     'packages/platform/src/authorization/look-alikes.test.ts',

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type RequestContext, route } from '../access/index.ts';
 import { chooseService, showFlow } from './choose-service.ts';
 import { authorizationErrors } from './authorization-errors.ts';
+import { RefusalLines } from './refusal-lines.ts';
 import type { AuthorizationOptions, FlowParts } from './flow.ts';
 import { FRAME_PAGE } from './pages/oob-result-page.ts';
 import { pushAuthorizationRequest } from './push-authorization-request.ts';
@@ -41,7 +42,7 @@ const NOTHING = { status: 200, headers: { 'content-type': 'text/html; charset=ut
 
 /** The connect flow's own routes: authorization endpoint, pushed requests, pages, upstream callback. */
 export function authorizationRoutes(given: AuthorizationOptions): AnyRoute[] {
-  const options: FlowParts = { ...given, servers: new UpstreamServers(given.clock) };
+  const options: FlowParts = { ...given, servers: new UpstreamServers(given.clock), refusalLines: new RefusalLines() };
   const page = { credentials: [], scope: null, rateClass: 'page', audit: null, errors: 'page' } as const;
 
   const authorize = (id: string, path: string) =>
@@ -164,7 +165,7 @@ export function authorizationRoutes(given: AuthorizationOptions): AnyRoute[] {
 }
 
 /** Whatever a page refuses leaves a trace with the Application that its address names. */
-function recorded(options: AuthorizationOptions, declared: AnyRoute): AnyRoute {
+function recorded(options: FlowParts, declared: AnyRoute): AnyRoute {
   return {
     ...declared,
     handler: async (context: RequestContext, input) => {

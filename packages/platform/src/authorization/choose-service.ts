@@ -5,7 +5,7 @@ import type { ConnectableService } from '../applications/index.ts';
 import { authorizationErrors } from './authorization-errors.ts';
 import { formTargets } from './authorization-response.ts';
 import { departUpstream } from './depart-upstream.ts';
-import { type AuthorizationOptions, type FlowParts, seeOther, showPage } from './flow.ts';
+import { type FlowParts, seeOther, showPage } from './flow.ts';
 import { offeredServices } from './offered-services.ts';
 import { endWithError, openFlow, type OpenFlow, refuseCrossSite } from './open-flow.ts';
 import { chooserPage } from './pages/chooser-page.ts';
@@ -28,7 +28,7 @@ export function chosenService(offered: readonly ConnectableService[], id: string
 
 /** The form of a service without OAuth. */
 export function showCredentialForm(
-  options: AuthorizationOptions,
+  options: FlowParts,
   context: RequestContext,
   { flow, settings }: OpenFlow,
   form: {
@@ -59,7 +59,7 @@ export function showCredentialForm(
 
 /** The page of a flow: the chooser, or the form of the service that was chosen or is the only one. */
 export async function showFlow(
-  options: AuthorizationOptions,
+  options: FlowParts,
   context: RequestContext,
   address: string,
   serviceId: string | undefined,
@@ -112,7 +112,7 @@ export async function chooseService(
   }
 }
 
-async function cancel(options: AuthorizationOptions, context: RequestContext, open: OpenFlow): Promise<Answer> {
+async function cancel(options: FlowParts, context: RequestContext, open: OpenFlow): Promise<Answer> {
   const { flow } = open;
   const mine = await options.db.withTenant(flow.applicationId, (tx) => consumeTransaction(tx, flow, context.now));
   if (!mine) throw authorizationErrors('authorization.flow_unknown');

@@ -8,7 +8,7 @@ import { issueAuthorizationCode, issueImplicitToken } from '../tokens/index.ts';
 import { type NewCredential, storeCredential } from '../vault/index.ts';
 import type { AuthorizationRequest } from './authorization-request.ts';
 import type { ResponseParameters } from './authorization-response.ts';
-import type { AuthorizationOptions } from './flow.ts';
+import type { FlowParts } from './flow.ts';
 import { identityInstead } from './identity-instead.ts';
 import { type Respondent, respondWith } from './respond.ts';
 
@@ -24,7 +24,7 @@ export interface Obtained {
 /** One transaction: the credential is stored, the account written, the answer issued, the log kept; or nothing of it. */
 async function write(
   tx: TenantTx,
-  options: AuthorizationOptions,
+  options: FlowParts,
   request: AuthorizationRequest,
   obtained: Obtained,
   requestId: string,
@@ -80,7 +80,7 @@ async function write(
 
 /** The end of a flow: from what the service gave to the answer for the client. The flow must have been consumed before. */
 export async function finishAuthorization(
-  options: AuthorizationOptions,
+  options: FlowParts,
   context: RequestContext,
   respondent: Respondent & { readonly target: AuthorizationRequest },
   obtained: Obtained,

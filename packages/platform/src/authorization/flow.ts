@@ -5,6 +5,7 @@ import type { RequestContext } from '../access/index.ts';
 import type { ApplicationSettings } from '../applications/index.ts';
 import type { UpstreamCall } from '../services/index.ts';
 import type { Vault } from '../vault/index.ts';
+import type { RefusalLines } from './refusal-lines.ts';
 import { type Page, pageAnswer, type PageSetting } from './pages/layout.ts';
 import { languageFor } from './pages/locale.ts';
 import type { UpstreamServers } from './upstream-servers.ts';
@@ -25,6 +26,7 @@ export interface AuthorizationOptions {
 /** The same with what the routes keep between requests. */
 export interface FlowParts extends AuthorizationOptions {
   readonly servers: UpstreamServers;
+  readonly refusalLines: RefusalLines;
 }
 
 const UPSTREAM_BYTES_MAX = 1024 * 1024;

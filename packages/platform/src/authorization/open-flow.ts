@@ -4,7 +4,7 @@ import type { RequestContext } from '../access/index.ts';
 import type { ApplicationSettings } from '../applications/index.ts';
 import { authorizationErrors } from './authorization-errors.ts';
 import { clearedBrowserMarker, isSameBrowser } from './browser-marker.ts';
-import type { AuthorizationOptions } from './flow.ts';
+import type { FlowParts } from './flow.ts';
 import { getClient, recheckAnswerTarget } from './read-authorization-request.ts';
 import { type AlsoInRefusal, refusedFlow } from './record-refusal.ts';
 import { respondError } from './respond.ts';
@@ -18,7 +18,7 @@ export interface OpenFlow {
 
 /** The flow a page address names. Throws what is shown on a page. `read` adds to the same transaction. */
 export async function openFlow<Extra>(
-  options: AuthorizationOptions,
+  options: FlowParts,
   context: RequestContext,
   address: string,
   read: (tx: TenantTx, open: OpenFlow) => Promise<Extra>,
@@ -37,7 +37,7 @@ export async function openFlow<Extra>(
 }
 
 /** Takes the browser's marker away, as a cookie of the last answer. */
-export function endCookies(options: AuthorizationOptions, { transactionHash }: Pick<Transaction, 'transactionHash'>): readonly string[] {
+export function endCookies(options: FlowParts, { transactionHash }: Pick<Transaction, 'transactionHash'>): readonly string[] {
   return [clearedBrowserMarker(transactionHash, options.publicUrl())];
 }
 
@@ -51,7 +51,7 @@ export interface RefusalExtras {
 
 /** Ends a consumed flow with an error for the client and a trace in the audit log. A foreign error is logged and becomes `server_error`. */
 export async function endWithError(
-  options: AuthorizationOptions,
+  options: FlowParts,
   context: RequestContext,
   { flow, settings }: OpenFlow,
   thrown: unknown,

@@ -16,7 +16,7 @@ import { authorizationErrors } from './authorization-errors.ts';
 import { isSameBrowser } from './browser-marker.ts';
 import { endpointsDigest } from './depart-upstream.ts';
 import { finishAuthorization } from './finish-authorization.ts';
-import { type AuthorizationOptions, upstreamCall } from './flow.ts';
+import { type FlowParts, upstreamCall } from './flow.ts';
 import { endCookies, endWithError, type OpenFlow } from './open-flow.ts';
 import { recheckAnswerTarget } from './read-authorization-request.ts';
 import { refusedFlow, writeRefusal } from './record-refusal.ts';
@@ -51,7 +51,7 @@ type Judged =
  * that comes to another browser than the one that was sent ends the flow.
  */
 export async function receiveAuthorizationResponse(
-  options: AuthorizationOptions,
+  options: FlowParts,
   context: RequestContext,
   callbackId: string,
   parameters: URLSearchParams,
@@ -68,7 +68,7 @@ export async function receiveAuthorizationResponse(
       ? await judge(tx, options, context, callbackId, flow)
       : { kind: 'refused', error: authorizationErrors('authorization.flow_unknown') };
     if (found.kind === 'refused' || found.kind === 'ended')
-      await writeRefusal(tx, context, refusedFlow(flow, found.kind === 'ended'), found.error);
+      await writeRefusal(tx, options, context, refusedFlow(flow, found.kind === 'ended'), found.error);
     return found;
   });
   if (judged.kind === 'unknown') throw authorizationErrors('authorization.flow_unknown');
@@ -105,7 +105,7 @@ interface Got {
 /** Tokens that nobody will hold are revoked, where that ends nothing else; how it was decided goes into the log. */
 async function giveBack(
   tx: Tx,
-  { vault, clock }: AuthorizationOptions,
+  { vault, clock }: FlowParts,
   { applicationId, service, leg }: Accepted,
   { tokens, identity }: Got,
 ): Promise<Readonly<Record<string, unknown>>> {
@@ -114,13 +114,7 @@ async function giveBack(
   return { upstream_tokens: (await revokeUnused(tx, vault, unused)) ? 'revoked' : 'left_in_use' };
 }
 
-async function judge(
-  tx: TenantTx,
-  options: AuthorizationOptions,
-  context: RequestContext,
-  callbackId: string,
-  flow: Transaction,
-): Promise<Judged> {
+async function judge(tx: TenantTx, options: FlowParts, context: RequestContext, callbackId: string, flow: Transaction): Promise<Judged> {
   if (!isSameBrowser(context.call.headers['cookie'], flow, options.publicUrl()))
     return { kind: 'refused', error: authorizationErrors('authorization.other_browser') };
   if (flow.expiresAt <= context.now) return { kind: 'refused', error: authorizationErrors('authorization.flow_expired') };
@@ -143,12 +137,7 @@ async function judge(
  * Null where the response came to another path than it was asked to, the service is offered no more, or service, key or endpoints are no
  * longer those it was asked for.
  */
-async function acceptedLeg(
-  tx: TenantTx,
-  options: AuthorizationOptions,
-  callbackId: string,
-  { flow, settings }: OpenFlow,
-): Promise<Accepted | null> {
+async function acceptedLeg(tx: TenantTx, options: FlowParts, callbackId: string, { flow, settings }: OpenFlow): Promise<Accepted | null> {
   const { applicationId, upstream: leg } = flow;
   if (leg === null || leg.callbackId !== callbackId || settings.enabledServices?.includes(leg.service) === false) return null;
   const connectable = await findService(tx, applicationId, leg.service);
@@ -159,7 +148,7 @@ async function acceptedLeg(
 }
 
 async function redeem(
-  options: AuthorizationOptions,
+  options: FlowParts,
   { applicationId, service, client, leg, codeVerifier }: Accepted,
   parameters: URLSearchParams,
   onTokens: (tokens: Pick<UpstreamTokens, 'accessToken' | 'refreshToken'>) => void,
@@ -180,7 +169,7 @@ async function redeem(
 
 /** Asks whose account the tokens open; null where the service does not say. */
 async function identify(
-  options: AuthorizationOptions,
+  options: FlowParts,
   { applicationId, service }: Accepted,
   { accessToken, kept, idTokenClaims, idTokenSubject }: UpstreamTokens,
 ): Promise<UpstreamIdentity | null> {

@@ -6,7 +6,7 @@ import { getApplicationSettings } from '../applications/index.ts';
 import { appendAudit } from '../audit/index.ts';
 import { servicesErrors } from '../services/index.ts';
 import type { AuthorizationRequest } from './authorization-request.ts';
-import type { AuthorizationOptions } from './flow.ts';
+import type { FlowParts } from './flow.ts';
 import { namedInCall } from './named-in-call.ts';
 import { findTransaction, findTransactionByState, type Transaction } from './transaction-store.ts';
 
@@ -37,15 +37,21 @@ export function asFlowError(thrown: unknown): PlatformError {
 /**
  * The trace of a connect flow that was refused (C5): who was refused, what, and why, in words of ours; never a state, code, token or
  * anything else that came with the request. The
- * target is the account that was to be reconnected; it was not touched.
+ * target is the account that was to be reconnected; it was not touched. A minute takes so many
+ * lines (`RefusalLines`); `unrecorded` counts those before it that have none.
  */
 export async function writeRefusal(
   tx: Tx,
+  { refusalLines }: Pick<FlowParts, 'refusalLines'>,
   context: RequestContext,
   flow: RefusedFlow,
   error: PlatformError,
   more: Readonly<Record<string, unknown>> = {},
 ): Promise<void> {
+  context.markAudited();
+  // What a service has given is never left out.
+  const unrecorded = Object.keys(more).length > 0 ? 0 : refusalLines.admit(flow.applicationId, context.now);
+  if (unrecorded === null) return;
   const endUser = flow.request?.endUser ?? null;
   const accountId = flow.request?.reconnectAccountId ?? null;
   await appendAudit(tx, {
@@ -60,10 +66,10 @@ export async function writeRefusal(
       text: error.publicText,
       ...(flow.service === null ? {} : { service: flow.service }),
       ...(endUser === null || flow.inOwnBrowser ? {} : { end_user: endUser }),
+      ...(unrecorded === 0 ? {} : { unrecorded }),
       ...more,
     },
   });
-  context.markAudited();
 }
 
 /** What else a refusal leaves to do, in the transaction that records it; answers what the record should say of it. */
@@ -74,7 +80,7 @@ export type AlsoInRefusal = (tx: Tx) => Promise<Readonly<Record<string, unknown>
  * answer: the flow is refused in any case.
  */
 export async function recordRefusal(
-  options: Pick<AuthorizationOptions, 'db'>,
+  options: Pick<FlowParts, 'db' | 'refusalLines'>,
   context: RequestContext,
   flow: RefusedFlow,
   error: PlatformError,
@@ -82,7 +88,7 @@ export async function recordRefusal(
 ): Promise<void> {
   try {
     await options.db.withTenant(flow.applicationId, async (tx) => {
-      await writeRefusal(tx, context, flow, error, (await also(tx)) ?? {});
+      await writeRefusal(tx, options, context, flow, error, (await also(tx)) ?? {});
     });
   } catch (cause) {
     context.log.error('a refused connect flow could not be recorded', { application: flow.applicationId, code: error.code, err: cause });
@@ -98,7 +104,7 @@ function isRefusal({ code, status }: PlatformError): boolean {
  * Records what a page route threw and nobody recorded before: in the log of the Application that its address names, or nowhere, where it
  * names none that there is.
  */
-export async function recordThrown(options: AuthorizationOptions, context: RequestContext, thrown: unknown): Promise<void> {
+export async function recordThrown(options: FlowParts, context: RequestContext, thrown: unknown): Promise<void> {
   const error = asFlowError(thrown);
   const named = namedInCall(context.call);
   if (context.audited || named === null || !isRefusal(error)) return;
@@ -113,7 +119,7 @@ export async function recordThrown(options: AuthorizationOptions, context: Reque
             ? await findTransactionByState(tx, applicationId, named.hash)
             : null;
       const about = flow === null ? { applicationId, request: null, service: null } : refusedFlow(flow);
-      await writeRefusal(tx, context, { ...about, inOwnBrowser: false }, error);
+      await writeRefusal(tx, options, context, { ...about, inOwnBrowser: false }, error);
     });
   } catch (cause) {
     context.log.error('a refused connect flow could not be recorded', { application: applicationId, code: error.code, err: cause });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { answerOf, type ConnectApplication, ConnectWorld, REDIRECT_URI } from '../../test/connect-world.ts';
 import { leftBy } from '../../test/stored-rows.ts';
 import { type PageAnswer, Visitor } from '../../test/visitor.ts';
+import { REFUSAL_LINES_MAX } from './refusal-lines.ts';
 import { transactionCredential } from './transaction-store.ts';
 
 let connect: ConnectWorld;
@@ -402,6 +403,25 @@ describe('C1 a pushed flow that another user tries to finish', () => {
       expect(refused.tables).toEqual([]);
     }
     expect((await connect.redeem(application, done.location)).status).toBe(200);
+  });
+});
+
+describe('refusals by the hundred', () => {
+  const refusals = (of: ConnectApplication, count: number) =>
+    Promise.all(Array.from({ length: count }, () => new Visitor().get(connect.startUrl(of, { redirect_uri: 'https://evil.example' }))));
+
+  it('leave so many lines a minute, then a count in the next line; another Application’s are written as ever', async () => {
+    const own = await connect.application();
+    const flood = await leftBy(connect.world, async () => {
+      const answers = await refusals(own, REFUSAL_LINES_MAX + 7);
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([400]));
+    });
+    expect(flood.audit.length).toBe(REFUSAL_LINES_MAX);
+    expect((await leftBy(connect.world, () => refusals(application, 1))).audit.length).toBe(1);
+    connect.world.clock.advance(60_000);
+    const [line, ...more] = (await leftBy(connect.world, () => refusals(own, 1))).audit;
+    expect(line!.detail).toMatchObject({ unrecorded: 7 });
+    expect(more).toEqual([]);
   });
 });
 

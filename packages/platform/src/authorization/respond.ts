@@ -5,7 +5,7 @@ import type { ApplicationSettings } from '../applications/index.ts';
 import type { AnswerTarget } from './authorization-request.ts';
 import { errorParameters, type ResponseParameters, responseMessage, responseUrl } from './authorization-response.ts';
 import { errorKind } from './error-kind.ts';
-import { type AuthorizationOptions, seeOther, showPage } from './flow.ts';
+import { type FlowParts, seeOther, showPage } from './flow.ts';
 import { donePage, oobResultPage } from './pages/oob-result-page.ts';
 import { type AlsoInRefusal, asFlowError, recordRefusal, type RefusedFlow } from './record-refusal.ts';
 
@@ -20,7 +20,7 @@ export interface Respondent {
 type Outcome = 'connected' | 'declined' | 'failed';
 
 function respond(
-  options: AuthorizationOptions,
+  options: FlowParts,
   context: RequestContext,
   { settings, target, cookies = [] }: Respondent,
   parameters: ResponseParameters,
@@ -40,12 +40,7 @@ function respond(
 }
 
 /** RFC 6749 §4.1.2, §4.2.2. */
-export function respondWith(
-  options: AuthorizationOptions,
-  context: RequestContext,
-  respondent: Respondent,
-  parameters: ResponseParameters,
-): Answer {
+export function respondWith(options: FlowParts, context: RequestContext, respondent: Respondent, parameters: ResponseParameters): Answer {
   return respond(options, context, respondent, parameters, 'connected');
 }
 
@@ -54,7 +49,7 @@ export function respondWith(
  * is thrown, and shown on a page. `also`: what else the refusal leaves to do, in the transaction that records it.
  */
 export async function respondError(
-  options: AuthorizationOptions,
+  options: FlowParts,
   context: RequestContext,
   respondent: Respondent & { readonly about: RefusedFlow },
   thrown: unknown,

@@ -8,7 +8,7 @@ import { authorizationErrors } from './authorization-errors.ts';
 import type { AuthorizationRequest } from './authorization-request.ts';
 import { issueBrowserMarker } from './browser-marker.ts';
 import { departUpstream } from './depart-upstream.ts';
-import { type AuthorizationOptions, type FlowParts, seeOther } from './flow.ts';
+import { type FlowParts, seeOther } from './flow.ts';
 import { offeredServices } from './offered-services.ts';
 import { consumePushedRequest, deleteOldPushedRequests, parseRequestUri } from './pushed-request-store.ts';
 import {
@@ -81,7 +81,7 @@ export async function startAuthorization(
 
 async function judge(
   tx: TenantTx,
-  options: AuthorizationOptions,
+  options: FlowParts,
   context: RequestContext,
   applicationId: ApplicationId,
   parameters: AuthorizationParameters,
@@ -110,7 +110,7 @@ async function redeemRequestUri(tx: TenantTx, settings: ApplicationSettings, req
   return request;
 }
 
-async function begin(tx: TenantTx, options: AuthorizationOptions, applicationId: ApplicationId, request: AuthorizationRequest, now: Date) {
+async function begin(tx: TenantTx, options: FlowParts, applicationId: ApplicationId, request: AuthorizationRequest, now: Date) {
   const before = new Date(now.getTime() - KEPT_AFTER_END_MS);
   await deleteOldTransactions(tx, applicationId, before, 100);
   await deleteOldPushedRequests(tx, applicationId, before, 100);

@@ -6,7 +6,7 @@ import type { NewCredential } from '../vault/index.ts';
 import { authorizationErrors } from './authorization-errors.ts';
 import { chosenService, showCredentialForm } from './choose-service.ts';
 import { finishAuthorization } from './finish-authorization.ts';
-import { type AuthorizationOptions, upstreamCall } from './flow.ts';
+import { type FlowParts, upstreamCall } from './flow.ts';
 import { offeredServices } from './offered-services.ts';
 import { endCookies, endWithError, openFlow, refuseCrossSite } from './open-flow.ts';
 import type { CredentialFormInput } from './pages/credential-form-page.ts';
@@ -50,7 +50,7 @@ function problemOf(error: PlatformError): CredentialFormInput['problem'] {
  * is; a refusal shows the form again, ten times at most.
  */
 export async function submitCredential(
-  options: AuthorizationOptions,
+  options: FlowParts,
   context: RequestContext,
   address: string,
   fields: CredentialFields,
