@@ -23,7 +23,8 @@ interface InboundMessageRow {
   service: string;
   type: string | null;
   delivery_id: string | null;
-  account_ids: number[];
+  /** A list of bigint comes as texts; each is below 2^53. */
+  account_ids: string[];
   payload_sealed: Buffer;
   received_at: Date;
   expires_at: Date;
@@ -35,7 +36,7 @@ function inboundMessage(row: Omit<InboundMessageRow, 'payload_sealed'>): Inbound
     service: row.service,
     type: row.type,
     deliveryId: row.delivery_id,
-    accountIds: row.account_ids,
+    accountIds: row.account_ids.map(Number),
     receivedAt: row.received_at,
     expiresAt: row.expires_at,
   };

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
-import { sql } from '@bulkhead/postgres';
 import { type HttpAnswer, World } from '@bulkhead/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { rowCounts } from './inbound.testkit.ts';
 
 const GITHUB_SECRET = "It's a Secret to Everybody";
 const SLACK_SECRET = '8f742231b10e8888abcd99yyyzzz85a5';
@@ -85,18 +85,7 @@ async function received(apiKey: string): Promise<{ account: number | null; data:
   return found.filter(({ type }) => type === 'inbound.received');
 }
 
-/** How many rows each table has. */
-async function counts(): Promise<Record<string, number>> {
-  return world.platform.db.withSystem('count all rows in a test', async (tx) => {
-    const tables = await tx.query<{ name: string }>(sql`
-      select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
-         and has_table_privilege(oid, 'select') order by 1`);
-    const found: Record<string, number> = {};
-    for (const { name } of tables)
-      found[name] = (await tx.one<{ count: number }>(sql`select count(*) as count from ${sql.identifier(name)}`)).count;
-    return found;
-  });
-}
+const counts = (): Promise<Record<string, number>> => rowCounts(world.platform.db);
 
 describe('a message of a service', () => {
   test('that is signed is in the event log, and can be read whole', async () => {

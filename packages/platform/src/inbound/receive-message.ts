@@ -41,7 +41,8 @@ export async function receiveMessage(
     const problem = verifyInbound(scheme, request, secrets, now);
     if (expected === null || problem !== null)
       throw inboundErrors('inbound.unverified', { detail: expected === null ? 'no secret is set' : (problem ?? '') });
-    const payload = readPayload(request.body, request.header('content-type'), scheme.secretMembers);
+    const body = readPayload(request.body, request.header('content-type'), scheme.secretMembers);
+    const payload = scheme.content?.(body, request) ?? body;
     const challenge = scheme.challenge?.(payload) ?? null;
     if (challenge === null) await keepMessage({ vault, scheme }, tx, { applicationId, service, request, payload, now });
     return challenge;

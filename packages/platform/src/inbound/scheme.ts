@@ -70,6 +70,8 @@ export interface Scheme {
   readonly documentation: string;
   readonly proof: SignatureProof | TokenProof;
   readonly read: (payload: unknown, request: InboundRequest) => Told;
+  /** What is kept as content, where that is more than the body. */
+  readonly content?: (payload: unknown, request: InboundRequest) => unknown;
   /** What a verified hand-shake is answered with; null for any other message. */
   readonly challenge?: (payload: unknown) => string | null;
   /** Members that open something at the service, wherever they stand: never stored. */

@@ -1,7 +1,7 @@
 export { buildAuthorizationUrl, createPkce, nonceFor } from './authorization-request.ts';
 export { catalogueEntries, findCatalogueEntry, upstreamService } from './catalogue/index.ts';
 export { isHeaderSafe, placeCredential, type UpstreamCredential } from './credential-placement.ts';
-export { parseJsonExactly, readScalar } from './json-pointer.ts';
+export { parseJsonExactly, readJsonPointer, readScalar } from './json-pointer.ts';
 export { effectiveScope, matchServices, narrows, resolveScope, upstreamScopes } from './scope.ts';
 export { methodsOfScope } from './scope-methods.ts';
 export { formatScope, parseScope } from './scope-text.ts';
