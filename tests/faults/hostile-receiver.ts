@@ -9,15 +9,18 @@ export interface Got {
   attempts: number;
   /** How often it was answered with 200, to the end. */
   accepted: number;
+  /** Taken, and the connection cut in the middle of saying so: nobody on the other side can know. */
+  cut: number;
 }
 
 /** What happens to the first attempt at every so-manieth message. A second attempt is always accepted. */
-const MISHAPS: readonly (readonly [every: number, mishap: (response: ServerResponse, request: IncomingMessage) => Promise<void>])[] = [
-  [10, async (response) => void response.writeHead(500).end('not today')],
-  [13, async (_, request) => void request.socket.destroy()],
+const MISHAPS: readonly (readonly [every: number, mishap: (response: ServerResponse, request: IncomingMessage, got: Got) => unknown])[] = [
+  [10, (response) => response.writeHead(500).end('not today')],
+  [13, (_, request) => request.socket.destroy()],
   [
     17,
-    async (response, request) => {
+    async (response, request, got) => {
+      got.cut++;
       response.writeHead(200, { 'content-length': '100' }).write('half of it');
       await delay(20);
       request.socket.destroy();
@@ -32,11 +35,13 @@ const MISHAPS: readonly (readonly [every: number, mishap: (response: ServerRespo
   ],
 ];
 
-/** Endpoints of companies whose servers have bad days: they answer 500, cut the connection before or in the middle of an answer, or stall. */
+/** Endpoints of companies whose servers have bad days: they answer 500, cut the connection, accept and cut the connection, or stall. */
 export class HostileReceiver implements AsyncDisposable {
   readonly #server = createServer((request, response) => void this.#take(request, response));
   /** By endpoint and message. */
   readonly got = new Map<string, Got>();
+  /** While true it takes everything and answers nothing. */
+  isSilent = false;
   #messages = 0;
 
   static async start(): Promise<HostileReceiver> {
@@ -59,14 +64,15 @@ export class HostileReceiver implements AsyncDisposable {
       return;
     }
     const key = `${request.url!.slice(1)} ${String(request.headers['webhook-id'])}`;
-    const known = this.got.get(key) ?? { bodies: new Set<string>(), attempts: 0, accepted: 0 };
+    const known = this.got.get(key) ?? { bodies: new Set<string>(), attempts: 0, accepted: 0, cut: 0 };
     this.got.set(key, known);
     known.bodies.add(Buffer.concat(chunks).toString());
     known.attempts++;
+    if (this.isSilent) return;
     if (known.attempts === 1) {
       const at = ++this.#messages;
       const mishap = MISHAPS.find(([every]) => at % every === 0);
-      if (mishap !== undefined) return mishap[1](response, request);
+      if (mishap !== undefined) return void mishap[1](response, request, known);
     }
     response.end('ok', () => known.accepted++);
   }

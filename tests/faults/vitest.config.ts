@@ -9,7 +9,7 @@ export default defineConfig({
   root,
   test: {
     include: ['tests/faults/**/*.faults.ts'],
-    // By itself (`npm run test:crash`): how many are delivered twice does not hold its figure in every run yet.
+    // By itself (`npm run test:crash`), because CI runs it too.
     exclude: process.env['TEST_CRASH'] === '1' ? [] : ['tests/faults/deliveries.faults.ts'],
     pool: 'forks',
     // One world of processes at a time: what one file kills and starves, another would feel.

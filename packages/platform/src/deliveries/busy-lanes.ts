@@ -36,8 +36,11 @@ export class BusyLanes {
     else this.#lanes.set(key, { applicationId, endpointId, running });
   }
 
-  /** How many calls may begin now. */
-  free(): number {
+  /**
+   * How many calls may begin now. `room`: how many quick ones may be under way, counted without those that have turned slow; each of
+   * these opens a place beside itself, or whoever never answers would keep a process from widening.
+   */
+  free(room = Infinity): number {
     const since = performance.now() - SLOW_AFTER_MS;
     let slow = 0;
     for (const { startedAt } of this.#calls.values()) {
@@ -46,7 +49,7 @@ export class BusyLanes {
       slow++;
     }
     const quick = this.#calls.size - slow;
-    return Math.max(0, this.#quickMax - quick - Math.max(0, slow - this.#slowMax));
+    return Math.max(0, Math.min(this.#quickMax - quick - Math.max(0, slow - this.#slowMax), room + slow - quick));
   }
 
   lanes(): BusyLane[] {

@@ -117,12 +117,15 @@ export interface Finish {
   readonly now: Date;
 }
 
-/** Writes results in one statement. Answers the ids of those that were still held by this worker; the others are left alone. */
+/**
+ * Writes results in one statement. Answers the ids of those that were still held by this worker; the others are left alone, and so is
+ * one that is written again because the answer to the first time was lost.
+ */
 export async function finishDeliveries(tx: Tx, finishes: readonly Finish[]): Promise<ReadonlySet<string>> {
   const pick = <Value>(of: (finish: Finish) => Value): Value[] => finishes.map(of);
   const rows = await tx.query<{ delivery_id: string }>(sql`
     update deliveries d set
-           status = r.status, run_at = r.run_at, attempts = d.attempts + (r.entry is not null)::int,
+           status = r.status, run_at = r.run_at, fence = d.fence + 1, attempts = d.attempts + (r.entry is not null)::int,
            log = case when r.entry is null then d.log
                       when jsonb_array_length(d.log) >= ${LOG_MAX} then (d.log - 0) || r.entry else d.log || r.entry end,
            finished_at = case when r.status = 'pending' then null else r.now end

@@ -54,8 +54,9 @@ export function deliveryWorker(options: DeliveryWorkerOptions): DeliveryWorker {
   const timeoutMs = options.timeoutMs ?? DELIVERY_TIMEOUT_MS;
   const leaseMs = options.leaseMs ?? 2 * DELIVERY_TIMEOUT_MS;
   const kinds = new Map(options.kinds.map((kind) => [kind.kind, kind]));
-  const busy = new BusyLanes({ quickMax: options.concurrency ?? 128, slowMax: options.slowMax ?? 1_024 });
-  const results = new ResultWriter({ db, log, clock, kinds });
+  const quickMax = options.concurrency ?? 128;
+  const busy = new BusyLanes({ quickMax, slowMax: options.slowMax ?? 1_024 });
+  const results = new ResultWriter({ db, log, clock, kinds, unwrittenMax: 2 * quickMax });
   const running = new Set<Promise<void>>();
 
   let listening: Listening | undefined;
@@ -68,7 +69,7 @@ export function deliveryWorker(options: DeliveryWorkerOptions): DeliveryWorker {
 
   /** Claims for the free places and begins the calls. Answers how many were claimed. */
   async function claim(): Promise<number> {
-    const free = busy.free();
+    const free = busy.free(results.room);
     if (free === 0) {
       if (isOpen) soon ??= setTimeout(() => ((soon = undefined), look()), LOOK_AGAIN_MS);
       return 0;
@@ -115,8 +116,12 @@ export function deliveryWorker(options: DeliveryWorkerOptions): DeliveryWorker {
         try {
           const result = await attempt(kind, delivery, endpoints.get(delivery.endpointId), leaseUntil);
           ends[index]?.();
-          look();
-          if (result !== null) await results.write(result);
+          const written = result === null ? undefined : results.write(result, leaseUntil);
+          // The next begins now, or when this one is written.
+          const isFull = busy.free(results.room) === 0;
+          if (!isFull) look();
+          await written;
+          if (isFull) look();
         } catch (thrown) {
           log.error('a delivery was not attempted', { applicationId, deliveryId: delivery.deliveryId, err: thrown });
         }
@@ -143,7 +148,7 @@ export function deliveryWorker(options: DeliveryWorkerOptions): DeliveryWorker {
     do {
       lookAgain = false;
       if (!isOpen) return;
-      if ((await claim()) > 0 && busy.free() > 0) lookAgain = true;
+      if ((await claim()) > 0 && busy.free(results.room) > 0) lookAgain = true;
     } while (lookAgain);
   }
 
@@ -179,6 +184,7 @@ export function deliveryWorker(options: DeliveryWorkerOptions): DeliveryWorker {
       isOpen = false;
       clearInterval(poll);
       clearTimeout(soon);
+      results.close();
       await listening?.close();
       await looking;
       await Promise.all(running);

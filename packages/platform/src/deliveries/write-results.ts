@@ -1,8 +1,10 @@
-import type { ApplicationId, Clock, Log } from '@bulkhead/base';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ApplicationId, type Clock, type Log, PlatformError } from '@bulkhead/base';
 import type { Database, Tx } from '@bulkhead/postgres';
 import type { DeliveryKind, StopReason } from './delivery.ts';
 import { type Finish, finishDeliveries } from './delivery-store.ts';
 import { type EndpointHealth, type EndpointReport, recordHealth, stopEndpoint } from './endpoint-store.ts';
+import { Ramp } from './ramp.ts';
 import { STOP_AFTER_MS } from './retry-ladder.ts';
 
 /** What one delivery has come to, and what that says of its endpoint. */
@@ -11,57 +13,122 @@ export interface Result extends Finish {
   readonly openUntil: Date | null;
 }
 
+/** A result on its way into the database. */
+interface Waiting {
+  readonly result: Result;
+  /** Milliseconds since the epoch: from then on another worker may have the delivery. */
+  readonly leaseUntil: number;
+  readonly done: () => void;
+}
+
 /** The most results in one transaction. */
 const BATCH_MAX = 500;
+/** Between two attempts to write while the database is away: the first wait, and the longest. */
+const RETRY_FIRST_MS = 50;
+const RETRY_LAST_MS = 1_000;
 
 /**
- * Writes results in batches: whatever has come together while the last batch was written goes in the next. What cannot be written is
- * logged and comes back when its lease ends, with the same id.
+ * Writes results as soon as there are any, one transaction at a time: what comes meanwhile goes along in the next. While the database
+ * is away they are kept, for as long as their leases last, since whoever has accepted a message should not get it again. What cannot be
+ * written for another reason is logged, and its delivery comes back when the lease ends, with the same id.
  */
 export class ResultWriter {
   readonly #db: Database;
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #kinds: ReadonlyMap<string, DeliveryKind>;
-  #waiting: Result[] = [];
-  #writing: Promise<void> | undefined;
+  readonly #ramp: Ramp;
+  readonly #closing = new AbortController();
+  #waiting: Waiting[] = [];
+  #unwritten = 0;
+  #isWriting = false;
 
-  constructor(options: { db: Database; log: Log; clock: Clock; kinds: ReadonlyMap<string, DeliveryKind> }) {
+  /** `unwrittenMax`: how many results and quick calls may be under way once the ramp has widened. */
+  constructor(options: { db: Database; log: Log; clock: Clock; kinds: ReadonlyMap<string, DeliveryKind>; unwrittenMax: number }) {
     this.#db = options.db;
     this.#log = options.log;
     this.#clock = options.clock;
     this.#kinds = options.kinds;
+    this.#ramp = new Ramp(options.unwrittenMax);
   }
 
-  /** Resolves when the result is written or given up. */
-  async write(result: Result): Promise<void> {
-    this.#waiting.push(result);
-    // The batch under way was cut before this one came.
-    await this.#writing;
-    await (this.#writing ??= this.#drain());
+  /** How many quick calls may be under way beside the results that wait; below zero where there are too many of these. */
+  get room(): number {
+    return this.#ramp.places - this.#unwritten;
+  }
+
+  /** Resolves when the result is written or given up. `leaseUntil` in milliseconds since the epoch. */
+  write(result: Result, leaseUntil: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#unwritten++;
+    this.#waiting.push({ result, leaseUntil, done: resolve });
+    if (!this.#isWriting) void this.#drain();
+    return promise;
+  }
+
+  /** What cannot be written now is given up from here on. */
+  close(): void {
+    this.#closing.abort();
   }
 
   async #drain(): Promise<void> {
+    this.#isWriting = true;
     // What finishes in the same turn goes along.
     await new Promise((resolve) => setImmediate(resolve));
-    try {
-      while (this.#waiting.length > 0) await this.#writeBatch(this.#waiting.splice(0, BATCH_MAX));
-    } finally {
-      this.#writing = undefined;
+    for (let wait = RETRY_FIRST_MS; this.#waiting.length > 0; ) {
+      const batch = this.#waiting.splice(0, BATCH_MAX);
+      const kept = new Set(await this.#writeBatch(batch));
+      for (const waiting of batch.filter((each) => !kept.has(each))) this.#settle(waiting);
+      if (kept.size === 0) {
+        wait = RETRY_FIRST_MS;
+        continue;
+      }
+      this.#waiting.unshift(...kept);
+      await delay(wait, undefined, { signal: this.#closing.signal }).catch(() => undefined);
+      wait = Math.min(2 * wait, RETRY_LAST_MS);
     }
+    this.#isWriting = false;
   }
 
-  async #writeBatch(batch: readonly Result[]): Promise<void> {
+  #settle({ done }: Waiting): void {
+    this.#unwritten--;
+    done();
+  }
+
+  /** Answers those that should be written again. */
+  async #writeBatch(batch: readonly Waiting[]): Promise<readonly Waiting[]> {
     try {
-      await this.#writeTogether(batch);
+      await this.#writeTogether(batch.map(({ result }) => result));
+      this.#ramp.widen(batch.length);
+      return [];
     } catch (thrown) {
+      this.#ramp.fallBack();
+      if (isAway(thrown)) return this.#keep(batch, thrown);
       // One Application that is being erased must not cost the others their results.
       this.#log.warn('results of deliveries are written one Application at a time', { err: thrown });
-      for (const own of Map.groupBy(batch, ({ delivery }) => delivery.applicationId).values())
-        await this.#writeTogether(own).catch((error: unknown) =>
-          this.#log.error('results of deliveries were not written', { applicationId: own[0]?.delivery.applicationId, err: error }),
-        );
     }
+    const kept: Waiting[] = [];
+    for (const own of Map.groupBy(batch, ({ result }) => result.delivery.applicationId).values()) {
+      try {
+        await this.#writeTogether(own.map(({ result }) => result));
+      } catch (thrown) {
+        if (isAway(thrown)) kept.push(...this.#keep(own, thrown));
+        else this.#giveUp(own, thrown);
+      }
+    }
+    return kept;
+  }
+
+  #keep(batch: readonly Waiting[], reason: unknown): readonly Waiting[] {
+    const now = this.#closing.signal.aborted ? Infinity : this.#clock.now();
+    const { kept = [], late = [] } = Object.groupBy(batch, ({ leaseUntil }) => (leaseUntil > now ? 'kept' : 'late'));
+    if (late.length > 0) this.#giveUp(late, reason);
+    return kept;
+  }
+
+  #giveUp(batch: readonly Waiting[], reason: unknown): void {
+    const applicationIds = [...new Set(batch.map(({ result }) => result.delivery.applicationId))];
+    this.#log.error('results of deliveries were not written', { applicationIds, count: batch.length, err: reason });
   }
 
   async #writeTogether(batch: readonly Result[]): Promise<void> {
@@ -90,6 +157,11 @@ export class ResultWriter {
       this.#log.error('an endpoint was not stopped', { applicationId, endpointId, err: error });
     }
   }
+}
+
+/** Out of reach or busy: the same transaction may well succeed in a moment. */
+function isAway(thrown: unknown): boolean {
+  return thrown instanceof PlatformError && thrown.status === 503;
 }
 
 function hasFailedTooLong(health: EndpointHealth | undefined, now: Date): boolean {
