@@ -187,7 +187,12 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
   // That it was added is an event, and the first thing it is told.
   const deliveries = await meta.call('GET', `${below}/webhooks/${webhook.id}/deliveries`);
   const inboundSecret = `inbound-secret-${randomBytes(18).toString('hex')}`;
-  const inboundWebhook = await meta.call('POST', `${below}/inbound_webhooks`, { service: 'github', secret: inboundSecret });
+  const secondaryInboundSecret = `inbound-secret-${randomBytes(18).toString('hex')}`;
+  const inboundWebhook = await meta.call('POST', `${below}/inbound_webhooks`, {
+    service: 'github',
+    secret: inboundSecret,
+    secondary_secret: secondaryInboundSecret,
+  });
   const received = JSON.stringify({ ref: `${canary} ref` });
   const signature = createHmac('sha256', inboundSecret).update(received).digest('hex');
   await mustBe(
@@ -302,6 +307,7 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       webhook.secret,
       webhook.signing_secret,
       inboundSecret,
+      secondaryInboundSecret,
       upstreamKey,
       unspent.code,
       unspent.verifier,
