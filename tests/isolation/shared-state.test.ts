@@ -34,6 +34,7 @@ const KEPT: Readonly<Record<string, Kept>> = {
     'application id',
     'packages/platform/src/authorization/refused-flows.test.ts',
   ),
+  'packages/platform/src/accounts/account-shape.ts shapes': tenant('a remembered account', 'tests/isolation/recall.test.ts'),
   'packages/platform/src/authorization/upstream-servers.ts #entries': tenant(
     'application id, service, fingerprint of its endpoints',
     'packages/platform/src/authorization/look-alikes.test.ts',

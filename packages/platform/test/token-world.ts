@@ -68,7 +68,7 @@ export class TokenWorld implements AsyncDisposable {
       trustProxy: [],
       open: openContext({
         ...parts,
-        uses: { record: () => undefined },
+        uses: { record: () => undefined, recordOf: () => undefined },
         rates: { take: () => undefined },
         authenticators: {
           metaToken: async () => null,

@@ -40,7 +40,7 @@ export interface IncomingCall {
 
 export interface Answer<Body = unknown> {
   readonly status: number;
-  /** Absent for 204 and redirects. A string is sent as it is (HTML); anything else is parsed by the declared schema and sent as JSON. */
+  /** Absent for 204 and redirects. A string is sent as it is (HTML); anything else is parsed by the declared schema and sent as JSON. A frozen object is the same JSON each time. */
   readonly body?: Body;
   readonly headers?: Readonly<Record<string, string | string[]>>;
 }

@@ -19,9 +19,10 @@ const SECURITY_FIELDS: readonly string[] = Object.entries(SECURITY_HEADERS).flat
 
 /**
  * Writes an answer whole, straight to the connection: `Vary` and, where other origins may call (`isOpen`), the headers of CORS for the
- * origin that asked; the request's id; the headers against misreading; then the answer's own, which win.
+ * origin that asked; the request's id; the headers against misreading; then the answer's own, which win. `known`: the body as JSON, where
+ * it has been written before.
  */
-export function sendAnswer(exchange: Exchange, answer: Answer, isOpen: boolean): void {
+export function sendAnswer(exchange: Exchange, answer: Answer, isOpen: boolean, known?: string): void {
   const { response } = exchange;
   const { body } = answer;
   // Whoever has left hears nothing, and writing to it would be an error.
@@ -30,7 +31,7 @@ export function sendAnswer(exchange: Exchange, answer: Answer, isOpen: boolean):
     sendOther(exchange, answer, isOpen);
     return;
   }
-  const text = JSON.stringify(body);
+  const text = known ?? JSON.stringify(body);
   const fields: string[] = ['vary', 'Origin'];
   if (isOpen) {
     const { origin } = exchange.message.headers;

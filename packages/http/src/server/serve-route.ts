@@ -45,6 +45,25 @@ export function serveRoute<Context>(
   const honoursKey = route.method === 'POST' && route.idempotent !== false;
   const restName = /\{(\w+)\.\.\.\}$/.exec(route.path)?.[1];
   const isOpen = route.cors === true;
+  /** Of bodies that are frozen, and so the same each time. */
+  const texts = new WeakMap<object, { readonly status: number; readonly text: string }>();
+
+  function send(exchange: Exchange, answer: Answer | typeof ALREADY_SENT): void {
+    const body = answer === ALREADY_SENT || typeof answer.body !== 'object' ? null : answer.body;
+    const known = body === null ? undefined : texts.get(body);
+    if (known !== undefined && known.status === (answer as Answer).status) {
+      sendAnswer(exchange, answer as Answer, isOpen, known.text);
+      return;
+    }
+    const fit = shaped(route, answer);
+    if (body === null || !Object.isFrozen(body)) {
+      sendAnswer(exchange, fit, isOpen);
+      return;
+    }
+    const text = JSON.stringify(fit.body);
+    texts.set(body, { status: fit.status, text });
+    sendAnswer(exchange, fit, isOpen, text);
+  }
 
   async function run(context: Context, exchange: Exchange, decoded: unknown): Promise<Answer | typeof ALREADY_SENT> {
     const { params } = exchange;
@@ -83,7 +102,7 @@ export function serveRoute<Context>(
       place = entered instanceof Promise ? await entered : entered;
       if (isStream && hasBody(exchange)) unwatch = watchBody(exchange.message, limits.bodyMs);
       const answer = await answerOf(exchange, stream, place);
-      if (answer !== ALREADY_SENT || !isStream) sendAnswer(exchange, shaped(route, answer), isOpen);
+      if (answer !== ALREADY_SENT || !isStream) send(exchange, answer);
     } catch (thrown) {
       const error = asPlatformError(thrown);
       logError(parts.log, error, { requestId: exchange.requestId, route: route.id });

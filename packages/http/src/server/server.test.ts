@@ -14,7 +14,18 @@ let runs = 0;
 const late = { arrived: Promise.withResolvers<void>(), aborted: Promise.withResolvers<boolean>() };
 const waiting = { since: 0, ended: Promise.resolve() };
 
+const lasting = Object.freeze({ text: 'lasting', secret: 'undeclared' });
+
 const routes: AnyRoute[] = [
+  route({
+    ...base,
+    id: 'lasting.get',
+    method: 'GET',
+    path: '/v1/lasting/{state}',
+    params: z.object({ state: z.enum(['whole', 'odd']) }),
+    answers: { 200: z.object({ text: z.string() }), 201: z.object({}) },
+    handler: async (_context, { params }) => ({ status: params.state === 'whole' ? 200 : 201, body: lasting }),
+  }),
   route({
     ...base,
     id: 'echo.create',
@@ -151,6 +162,16 @@ describe('an answer', () => {
 
   it('holds no field that its schema does not declare', async () => {
     expect(await (await post('/v1/echo/a', '{"text":"b"}')).json()).toEqual({ text: 'a:b', runs: expect.any(Number) });
+  });
+
+  it('a body that is frozen is parsed like any other, once for each status, and is the same bytes after that', async () => {
+    const answers = [];
+    for (const state of ['whole', 'odd', 'whole', 'whole', 'odd']) {
+      const answer = await fetch(`${url}/v1/lasting/${state}`);
+      answers.push([answer.status, await answer.text(), answer.headers.get('content-length')]);
+    }
+    const whole = [200, '{"text":"lasting"}', '18'];
+    expect(answers).toEqual([whole, [201, '{}', '2'], whole, whole, [201, '{}', '2']]);
   });
 
   it('carries the request id in its header and in its error', async () => {

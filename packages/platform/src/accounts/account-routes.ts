@@ -17,7 +17,7 @@ import {
   reconnectAnswer,
   updateBody,
 } from './account-messages.ts';
-import { accountShape, serviceOf, tokensShape } from './account-shape.ts';
+import { accountShape, lastingShape, serviceOf, tokensShape } from './account-shape.ts';
 import { findAccount, listAccounts, recallAccount } from './account-store.ts';
 import { disconnectAccount } from './disconnect-account.ts';
 import { importAccount } from './import-account.ts';
@@ -169,7 +169,7 @@ export function accountRoutes({ db, vault, publicUrl, pushReconnect }: AccountRo
         if (known === null) throw httpErrors('not_found');
         return {
           status: 200,
-          body: accountShape(known.account, known.service, { publicUrl: publicUrl(), full: query.retrieve_full === true }),
+          body: lastingShape(known, { publicUrl: publicUrl(), full: query.retrieve_full === true }),
         };
       },
     }),

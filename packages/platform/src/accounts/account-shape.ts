@@ -43,6 +43,20 @@ export function accountShape(account: Account, service: UpstreamService | null, 
   };
 }
 
+type Recalled = { readonly account: Account; readonly service: UpstreamService | null };
+const shapes = new WeakMap<Recalled, Map<string, ReturnType<typeof accountShape>>>();
+
+/** The same of an account that is remembered (`recallAccount`): frozen, made once for as long as it is. */
+export function lastingShape(recalled: Recalled, options: ShapeOptions): ReturnType<typeof accountShape> {
+  const ofAccount = shapes.get(recalled) ?? new Map<string, ReturnType<typeof accountShape>>();
+  const key = `${options.full} ${options.publicUrl}`;
+  const known = ofAccount.get(key);
+  if (known !== undefined) return known;
+  const shape = Object.freeze(accountShape(recalled.account, recalled.service, options));
+  shapes.set(recalled, ofAccount.set(key, shape));
+  return shape;
+}
+
 /** The upstream credential under Kloudless's names, in clear. */
 export function tokensShape(credential: OpenCredential, expiresAt: Date | null) {
   switch (credential.type) {

@@ -60,7 +60,7 @@ export async function deleteApiKey(tx: Tx, applicationId: ApplicationId, id: str
 
 /** A key that is good, with when its use was last noted. */
 interface GoodKey {
-  readonly apiKeyId: string;
+  readonly principal: ApiKeyPrincipal;
   readonly lastUsedAt: Date | null;
 }
 
@@ -80,9 +80,9 @@ export function apiKeyAuthenticator({ db }: { db: Database }): (key: string, now
       applicationId,
       `api_key ${hash.toString('base64')}`,
       () => goodApiKey(applicationId, hash),
-      readGoodApiKey,
+      ([row]) => (row === undefined ? null : readGoodApiKey(applicationId, row)),
     );
-    return good === null ? null : noted(db, applicationId, good, now);
+    return good === null ? null : noted(db, good, now);
   };
 }
 
@@ -94,18 +94,14 @@ export async function authenticateOwnApiKey(
   return apiKeyCredential.parse(key)?.applicationId === applicationId ? apiKeyAuthenticator({ db })(key, now) : null;
 }
 
-async function noted(
-  db: Database,
-  applicationId: ApplicationId,
-  { apiKeyId: id, lastUsedAt }: GoodKey,
-  now: Date,
-): Promise<ApiKeyPrincipal> {
+async function noted(db: Database, { principal, lastUsedAt }: GoodKey, now: Date): Promise<ApiKeyPrincipal> {
+  const { applicationId, apiKeyId: id } = principal;
   if (lastUsedAt === null || now.getTime() - lastUsedAt.getTime() > NOTED_EVERY_MS)
     await db.tenantQuery(
       applicationId,
       sql`update api_keys set last_used_at = ${now} where application_id = ${applicationId} and api_key_id = ${id}`,
     );
-  return { kind: 'api_key', applicationId, apiKeyId: id };
+  return principal;
 }
 
 function goodApiKey(applicationId: ApplicationId, hash: Buffer): Sql {
@@ -115,8 +111,7 @@ function goodApiKey(applicationId: ApplicationId, hash: Buffer): Sql {
      where k.application_id = ${applicationId} and k.key_hash = ${hash} and a.active and a.deleted_at is null`;
 }
 
-function readGoodApiKey([row]: readonly object[]): GoodKey | null {
-  if (row === undefined) return null;
-  const { api_key_id: id, last_used_at: lastUsedAt } = row as Pick<ApiKeyRow, 'api_key_id' | 'last_used_at'>;
-  return { apiKeyId: id, lastUsedAt };
+function readGoodApiKey(applicationId: ApplicationId, row: object): GoodKey {
+  const { api_key_id: apiKeyId, last_used_at: lastUsedAt } = row as Pick<ApiKeyRow, 'api_key_id' | 'last_used_at'>;
+  return { principal: { kind: 'api_key', applicationId, apiKeyId }, lastUsedAt };
 }

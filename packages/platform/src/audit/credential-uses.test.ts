@@ -66,6 +66,22 @@ describe('S4: uses of credentials', () => {
     });
   });
 
+  it('one that is found by the object of its credential counts like one that is spelt out, also after a quiet minute', async () => {
+    const credential = {};
+    const again = (route = 'account.list') => uses.recordOf(credential, route, '192.0.2.1', () => use({ route }));
+    again();
+    uses.record(use());
+    again('account.get');
+    await uses.flush();
+    const counts = async () => (await written()).map(({ target, detail }) => `${target} ${String(detail['count'])}`).toSorted();
+    expect(await counts()).toEqual(['account.get 1', 'account.list 2']);
+    clock.advance(60_000);
+    await uses.flush();
+    again();
+    await uses.flush();
+    expect(await counts()).toEqual(['account.get 1', 'account.list 1', 'account.list 2']);
+  });
+
   it('one that comes after a quiet minute is written at once again', async () => {
     uses.record(use());
     await uses.flush();

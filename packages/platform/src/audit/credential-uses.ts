@@ -21,6 +21,8 @@ export interface CredentialUse {
 export interface CredentialUses {
   /** Counts a use. Costs no I/O; it is written with the others of its second. */
   record(use: CredentialUse): void;
+  /** The same where one object stands for the credential from one request to the next: its count is found by it. */
+  recordOf(credential: object, route: string, address: string, use: () => CredentialUse): void;
   /** Begins to write, once a second. */
   start(): void;
   /** Writes what is due: new uses at once, repetitions once a minute; with `all`, everything. */
@@ -38,11 +40,14 @@ interface Counted {
   /** When the minute began in which repetitions are summed up; the first use of it was written at once. */
   since: number;
   wasWritten: boolean;
+  isForgotten: boolean;
 }
 
 const EVERY_MS = 1_000;
 const MINUTE_MS = 60_000;
 const ROWS_AT_ONCE = 500;
+/** Routes and addresses that are found again by the object of a credential. */
+const PLACES_OF_ONE_MAX = 16;
 /** Distinct uses of one log that are told apart within a minute; what is beyond is counted together. */
 const LIMITS = { used: { perLog: 2_000, all: 50_000 }, refused: { perLog: 50, all: 10_000 } } as const;
 
@@ -55,9 +60,20 @@ export function credentialUses({ db, clock, log: parentLog }: { db: Database; cl
   const log = parentLog.child({ slice: 'audit' });
   const counted = { used: new Map<string, Counted>(), refused: new Map<string, Counted>() };
   const perLog = { used: new Map<string, number>(), refused: new Map<string, number>() };
+  const found = new WeakMap<object, Map<string, Counted>>();
   let uncounted = 0;
   let timer: NodeJS.Timeout | undefined;
   let flushing: Promise<void> = Promise.resolve();
+
+  function count(place: Counted | null, now: number): void {
+    if (place === null) {
+      uncounted++;
+      return;
+    }
+    if (place.count === 0) place.first = now;
+    place.count++;
+    place.last = now;
+  }
 
   function placeFor(use: CredentialUse, now: number): Counted | null {
     const { log: of, outcome } = use;
@@ -76,13 +92,15 @@ export function credentialUses({ db, clock, log: parentLog }: { db: Database; cl
   }
 
   function add(key: string, owner: string, use: CredentialUse, now: number): Counted {
-    const made: Counted = { use, count: 0, first: now, last: now, since: now, wasWritten: false };
+    const made: Counted = { use, count: 0, first: now, last: now, since: now, wasWritten: false, isForgotten: false };
     counted[use.outcome].set(key, made);
     perLog[use.outcome].set(owner, (perLog[use.outcome].get(owner) ?? 0) + 1);
     return made;
   }
 
-  function forget(key: string, { use: { log: of, outcome } }: Counted): void {
+  function forget(key: string, each: Counted): void {
+    const { log: of, outcome } = each.use;
+    each.isForgotten = true;
     const owner = `${of.kind}|${of.id}`;
     counted[outcome].delete(key);
     const left = perLog[outcome].get(owner)! - 1;
@@ -147,14 +165,19 @@ export function credentialUses({ db, clock, log: parentLog }: { db: Database; cl
   return {
     record(use) {
       const now = clock.now();
-      const place = placeFor(use, now);
-      if (place === null) {
-        uncounted++;
-        return;
+      count(placeFor(use, now), now);
+    },
+    recordOf(credential, route, address, use) {
+      const now = clock.now();
+      let places = found.get(credential);
+      if (places === undefined) found.set(credential, (places = new Map()));
+      const key = `${route}|${address}`;
+      let place = places.get(key) ?? null;
+      if (place === null || place.isForgotten) {
+        place = placeFor(use(), now);
+        if (place !== null && places.size < PLACES_OF_ONE_MAX) places.set(key, place);
       }
-      if (place.count === 0) place.first = now;
-      place.count++;
-      place.last = now;
+      count(place, now);
     },
     start() {
       timer = setInterval(() => void flush(), EVERY_MS).unref();

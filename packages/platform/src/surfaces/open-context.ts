@@ -29,7 +29,7 @@ export interface OpenContextParts {
   readonly log: Log;
   readonly authenticators: Authenticators;
   /** Counts every credential that is brought, good or not, before anything else is asked. */
-  readonly uses: Pick<CredentialUses, 'record'>;
+  readonly uses: Pick<CredentialUses, 'record' | 'recordOf'>;
   /** Counts every request whose caller is known, before anything is done for it. */
   readonly rates: Pick<RequestRates, 'take'>;
 }
@@ -62,7 +62,7 @@ async function recorded(parts: OpenContextParts, call: IncomingCall, route: AnyR
   const { uses } = parts;
   try {
     const principal = await authenticate(parts, call, route, now);
-    if (principal !== null) uses.record(acceptedUse(principal, call, route));
+    if (principal !== null) uses.recordOf(principal, route.id, call.remoteAddress, () => acceptedUse(principal, call, route));
     return principal;
   } catch (thrown) {
     const refused = thrown instanceof PlatformError && thrown.status < 500 ? refusedUse(call, route) : null;

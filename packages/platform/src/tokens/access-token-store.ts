@@ -1,7 +1,7 @@
 import type { ApplicationId } from '@bulkhead/base';
 import type { PassthroughLimits } from '@bulkhead/protocol';
 import { type Database, type Sql, sql, type Tx } from '@bulkhead/postgres';
-import type { PassthroughDetail } from '../access/index.ts';
+import type { BearerPrincipal, PassthroughDetail } from '../access/index.ts';
 import type { AccountsOlderThan } from '../accounts/index.ts';
 
 /** What a token hangs from and dies with. */
@@ -24,8 +24,9 @@ export interface AccessToken {
   readonly expiresAt: Date | null;
 }
 
-/** A token that is good now, with the service of its account. */
+/** A token that is good now, with the service of its account, and who it lets in: one object for as long as it is remembered. */
 export interface LiveAccessToken extends AccessToken {
+  readonly principal: BearerPrincipal;
   readonly service: string;
 }
 
@@ -87,31 +88,31 @@ export async function recallLiveAccessToken(
     applicationId,
     `access_token ${hash.toString('base64')}`,
     () => liveAccessToken(applicationId, hash, now),
-    ([row]) => (row === undefined ? null : readLiveAccessToken(row)),
+    ([row]) => (row === undefined ? null : readLiveAccessToken(applicationId, row)),
   );
   return live === null || (live.expiresAt !== null && live.expiresAt <= now) ? null : live;
 }
 
 /** Reads the row of `liveAccessToken`. */
-function readLiveAccessToken(row: object): LiveAccessToken {
+function readLiveAccessToken(applicationId: ApplicationId, row: object): LiveAccessToken {
   const live = row as LiveRow;
-  return {
+  const token = {
     hash: live.token_hash,
     accountId: live.account_id,
     scope: live.scope,
     authorizationDetails: live.authorization_details,
     endUser: live.end_user,
     dpopJkt: live.dpop_jkt,
-    depth: live.depth,
-    createdAt: live.created_at,
     expiresAt: live.expires_at,
-    service: live.service,
   };
+  const { hash: tokenHash, ...limits } = token;
+  const principal = { kind: 'bearer', applicationId, tokenHash, ...limits } as const;
+  return { ...token, depth: live.depth, createdAt: live.created_at, service: live.service, principal };
 }
 
 export async function findLiveAccessToken(tx: Tx, applicationId: ApplicationId, hash: Buffer, now: Date): Promise<LiveAccessToken | null> {
   const row = await tx.maybe(liveAccessToken(applicationId, hash, now));
-  return row === null ? null : readLiveAccessToken(row);
+  return row === null ? null : readLiveAccessToken(applicationId, row);
 }
 
 /** Deletes the token and all that was exchanged from it; says whose account it was for, or null where there was none. */

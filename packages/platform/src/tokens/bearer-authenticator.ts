@@ -36,16 +36,6 @@ export function bearerAuthenticator(parts: BearerAuthenticatorParts): (presented
     if (live === null) return null;
     if (scheme !== (live.dpopJkt === null ? 'bearer' : 'dpop')) return null;
     if (live.dpopJkt !== null) await proveBoundToken(parts, { applicationId, call, now, accessToken: token, jkt: live.dpopJkt });
-    return {
-      kind: 'bearer',
-      applicationId,
-      accountId: live.accountId,
-      tokenHash: live.hash,
-      scope: live.scope,
-      authorizationDetails: live.authorizationDetails,
-      endUser: live.endUser,
-      dpopJkt: live.dpopJkt,
-      expiresAt: live.expiresAt,
-    };
+    return live.principal;
   };
 }
