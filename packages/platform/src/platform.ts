@@ -38,6 +38,7 @@ import {
   legacyAliases,
   openApiRoutes,
   openContext,
+  partyAtAddress,
   Readiness,
   RequestRates,
 } from './surfaces/index.ts';
@@ -166,7 +167,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     }),
     challenge: challengeFor,
     claimedBy: claimedTenant,
-    partyOf: ({ principal }) => (principal === null ? null : partyOf(principal)),
+    partyOf: ({ principal, call }, route) => (principal === null ? partyAtAddress(call, route) : partyOf(principal)),
     ...(options.tenantShare === undefined ? {} : { admission: { share: options.tenantShare } }),
     close: (context, route) => {
       if (route.audit !== null && !context.audited)

@@ -21,7 +21,7 @@ export interface ServingParts<Context> extends ErrorAnswers {
   /** Authenticates by what the route accepts and makes the handler's context. Throws a PlatformError to refuse. */
   readonly open: (request: IncomingCall, route: AnyRoute) => Promise<Context>;
   /** Of whose places an authenticated request takes one; null where it takes nobody's. Default: nobody's. */
-  readonly partyOf?: (context: Context) => string | null;
+  readonly partyOf?: (context: Context, route: AnyRoute) => string | null;
   /** Who a request claims to come from, told by its head alone; `''` where it claims nothing. They take turns where requests wait. */
   readonly claimedBy?: (request: IncomingCall) => string;
   /** Called once after every answered handler, for checks such as "the declared audit entry was written". */
@@ -85,7 +85,7 @@ export function serveRoute<Context>(
     const decoded = form === null || route.body === undefined ? undefined : decodeBody(bytes, exchange.headers, form);
     if (form === 'form-or-json') exchange.form = (decoded ?? {}) as IncomingCall['form'];
     const context = await parts.open(exchange, route);
-    const party = parts.partyOf?.(context) ?? null;
+    const party = parts.partyOf?.(context, route) ?? null;
     const waiting = party === null ? undefined : place.belongTo(party);
     if (waiting !== undefined) await waiting;
     const key = honoursKey ? idempotencyKey(exchange.headers['idempotency-key']) : null;

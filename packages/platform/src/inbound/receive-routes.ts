@@ -30,7 +30,7 @@ export function receiveRoutes(parts: ReceivingParts & { readonly publicUrl: () =
       summary: 'Receive a webhook of a service: verified by its signature, kept, appended to the event log. A hand-shake is answered',
       credentials: [],
       scope: null,
-      rateClass: 'api',
+      rateClass: 'inbound',
       audit: null,
       bodyForm: 'stream',
       // Services know no such key; what was delivered once is known by itself.
@@ -56,7 +56,7 @@ export function receiveRoutes(parts: ReceivingParts & { readonly publicUrl: () =
       summary: 'Answer the hand-shake by which a service (Dropbox) makes sure of an address: the challenge, as it came',
       credentials: [],
       scope: null,
-      rateClass: 'api',
+      rateClass: 'inbound',
       audit: null,
       params,
       query: z.object({ challenge: z.string().regex(/^[\w.~+/=-]{1,256}$/, 'expected a challenge') }),

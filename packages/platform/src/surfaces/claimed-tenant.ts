@@ -1,5 +1,5 @@
 import { applicationId } from '@bulkhead/base';
-import type { IncomingCall } from '@bulkhead/http';
+import type { AnyRoute, IncomingCall } from '@bulkhead/http';
 
 const IN_CREDENTIAL = /bh[a-z]_([0-9A-Za-z]{22,64})_/;
 const IN_CLIENT_ID = new RegExp(`^${applicationId.prefix}([0-9A-Za-z]{22,64})(?:$|:)`);
@@ -17,4 +17,13 @@ export function claimedTenant({ headers, query, remoteAddress }: IncomingCall): 
   const named =
     IN_CREDENTIAL.exec(credential) ?? IN_CLIENT_ID.exec(credential) ?? IN_CLIENT_ID.exec(typeof clientId === 'string' ? clientId : '');
   return named?.[1] ?? remoteAddress;
+}
+
+/**
+ * Of whose places a message takes one that a service sends: of the Application whose address it came to. It is not proved yet, but who
+ * floods one address takes the places of that one only. Null for any other request without a credential.
+ */
+export function partyAtAddress({ params }: Pick<IncomingCall, 'params'>, { rateClass }: Pick<AnyRoute, 'rateClass'>): string | null {
+  const named = params['application_id'];
+  return rateClass === 'inbound' && named !== undefined && applicationId.is(named) ? named : null;
 }

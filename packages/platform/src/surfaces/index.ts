@@ -1,5 +1,5 @@
 export { challengeFor } from './challenge.ts';
-export { claimedTenant } from './claimed-tenant.ts';
+export { claimedTenant, partyAtAddress } from './claimed-tenant.ts';
 export { healthRoutes } from './health-routes.ts';
 export { Readiness } from './readiness.ts';
 export { legacyAliases } from './legacy-aliases.ts';
