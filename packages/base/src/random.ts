@@ -3,7 +3,23 @@ import { randomBytes } from 'node:crypto';
 /** Source of random bytes. Injected, so that a test can repeat a run. */
 export type Random = (byteCount: number) => Uint8Array;
 
-export const systemRandom: Random = (byteCount) => randomBytes(byteCount);
+const POOL_BYTES = 8_192;
+const FROM_POOL_MAX = 256;
+let pool = Buffer.alloc(0);
+let used = 0;
+
+/** Of the system's generator. Asked for a few bytes it takes many at once, since each question costs more than the bytes; none is kept once it is given out. */
+export const systemRandom: Random = (byteCount) => {
+  if (byteCount > FROM_POOL_MAX) return randomBytes(byteCount);
+  if (used + byteCount > pool.length) {
+    pool = randomBytes(POOL_BYTES);
+    used = 0;
+  }
+  const bytes = Uint8Array.prototype.slice.call(pool, used, used + byteCount);
+  pool.fill(0, used, used + byteCount);
+  used += byteCount;
+  return bytes;
+};
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
