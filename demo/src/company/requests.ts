@@ -8,7 +8,13 @@ const ACCESS_TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
 /** One configuration for all customers. `description` marks what the demo made, so that it can be told from what others made. */
 export function createTemplate(metaToken: HeldCredential, description: string): BulkheadRequest {
-  const json = { name: `${COMPANY} template`, description, environment: 'development', branding: { display_name: COMPANY } };
+  const json = {
+    name: `${COMPANY} template`,
+    description,
+    environment: 'development',
+    events_enabled: true,
+    branding: { display_name: COMPANY },
+  };
   return { method: 'POST', path: '/v1/meta/applications', credential: bearer(metaToken), json };
 }
 
@@ -34,6 +40,11 @@ export function addOAuthKey(metaToken: HeldCredential, applicationId: string, { 
 
 export function addRedirectUri(metaToken: HeldCredential, applicationId: string, url: string): BulkheadRequest {
   return { method: 'POST', path: below(applicationId, 'redirect_uris'), credential: bearer(metaToken), json: { url } };
+}
+
+/** Its answer holds the secret that signs what is sent there. */
+export function addWebhook(metaToken: HeldCredential, applicationId: string, url: string): BulkheadRequest {
+  return { method: 'POST', path: below(applicationId, 'webhooks'), credential: bearer(metaToken), json: { url, events: ['account.*'] } };
 }
 
 /** The whole provisioning of a customer. */

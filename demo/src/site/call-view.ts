@@ -8,7 +8,7 @@ const LINE_END = ' \\\n  ';
 
 /** Bulkhead's credentials in any text, shortened: what came back is shown, but nothing that opens a door. */
 export function masked(text: string): string {
-  return text.replaceAll(/\bbh[a-z]_[\w-]{8,}/g, (found) => `${found.slice(0, 8)}…${found.slice(-4)}`);
+  return text.replaceAll(/\b(?:bh[a-z]_[\w-]{8,}|whsec_[\w+/=]{8,})/g, (found) => `${found.slice(0, 8)}…${found.slice(-4)}`);
 }
 
 /** Only Bearer tokens may be in the browser; Meta token, API keys and the code stay with the server, and are variables here. */

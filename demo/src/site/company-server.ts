@@ -36,7 +36,7 @@ export class CompanyServer {
   }
 
   async clone(lane: Lane, record: Recorder): Promise<Outcome> {
-    const { metaToken } = this.#parts;
+    const { metaToken, receiver } = this.#parts;
     const from = (templateId: string) => requests.cloneTemplate(metaToken, templateId, lane.customer);
     const note = 'The whole provisioning of a customer';
     let answer = await record.ask(note, from(await this.#template.id()));
@@ -48,13 +48,17 @@ export class CompanyServer {
     }
     record.expect(answer, 201);
     const key = heldCredential(`${lane.customer.key.toUpperCase()}_API_KEY`, textAt(answer, 'default_api_key', 'key'));
-    lane.application = { id: textAt(answer, 'id'), key };
+    const id = textAt(answer, 'id');
+    const hook = await record.need('Where Paperboat hears of it', requests.addWebhook(metaToken, id, receiver.hookUrl(id)), 201);
+    receiver.expect(id, lane.customer, textAt(hook, 'signing_secret'));
+    lane.application = { id, key };
     return {
       good: true,
       text: `${lane.customer.name} has an Application of its own.`,
       points: [
         'Copied: services, OAuth key, redirect URI, branding.',
         'Not copied: accounts, tokens, API keys. Its own API key came back once.',
+        'Its webhook leads to Paperboat’s receiver (“Events”, at the top of this page), signed with a secret of its own.',
       ],
     };
   }

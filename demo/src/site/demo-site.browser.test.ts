@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { silentLog } from '@bulkhead/base';
 import { launchBrowser, World } from '@bulkhead/testkit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -14,7 +16,13 @@ let browser: Browser;
 beforeAll(async () => {
   services = await startDemoServices({ log: silentLog });
   world = await World.create({ egressAllow: services.egressAllow });
-  site = await startDemoSite({ bulkheadUrl: world.url, metaToken: world.metaToken, upstream: services.upstream, log: silentLog });
+  site = await startDemoSite({
+    bulkheadUrl: world.url,
+    metaToken: world.metaToken,
+    upstream: services.upstream,
+    receiver: services.receiver,
+    log: silentLog,
+  });
   browser = await launchBrowser();
 });
 afterAll(async () => {
@@ -111,6 +119,41 @@ it('what is broken into lines for the eye is, when it is selected by hand, the c
     expect(selected.replaceAll(' \\\n  ', ' ')).toBe(copied);
   }
   await page.close();
+});
+
+it('what happens shows on the receiver’s page as it arrives, checked by code that is there to copy; a forged call shows as refused', async () => {
+  const context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] });
+  const page = await context.newPage();
+  await page.goto(site.url);
+  await page.locator('#clone-birch-button').click();
+  await page.locator('#clone-birch-result').waitFor();
+  const receiver = await context.newPage();
+  const complaints: string[] = [];
+  receiver.on('console', (message) => complaints.push(message.text()));
+  receiver.on('pageerror', (error) => complaints.push(error.message));
+  await receiver.goto(services.receiver.url);
+  await receiver.locator('#live.on').waitFor();
+  await page.locator('#connect-birch-button').click();
+  await page.getByRole('button', { name: 'Harbour Files' }).click();
+  await page.getByRole('button', { name: 'Allow as Bea Birch' }).click();
+  await page.locator('#connect-birch-result').waitFor();
+  await world.platform.runDueDeliveries();
+  const arrived = receiver.locator('.arrival.good').first();
+  await arrived.waitFor();
+  expect(await arrived.textContent()).toMatch(/account\.connected\s*Birch Clinics[\s\S]*the signature is right/);
+  await receiver.locator('#forge').click();
+  await receiver.locator('.arrival.bad').waitFor();
+  expect(await receiver.locator('.arrival').first().textContent()).toContain('webhook.signature_refused');
+
+  await receiver.locator('.check .copy').click();
+  const copied = String(await receiver.evaluate('navigator.clipboard.readText()'));
+  expect(copied).toBe(await readFile(join(import.meta.dirname, '../receiver/take-webhook.ts'), 'utf8'));
+  expect(complaints).toEqual([]);
+  for (const width of [360, 768, 1400]) {
+    await receiver.setViewportSize({ width, height: 800 });
+    expect(await receiver.evaluate('document.documentElement.scrollWidth')).toBe(width);
+  }
+  await context.close();
 });
 
 it.each([360, 768, 1400])('nothing sticks out at %i pixels', async (width) => {

@@ -22,6 +22,7 @@ beforeAll(async () => {
     bulkheadUrl: world.url,
     metaToken: world.metaToken,
     upstream: services.upstream,
+    receiver: services.receiver,
     log: silentLog,
     fetch: fetchBy,
   });
@@ -148,22 +149,27 @@ describe('the page', () => {
     expect(someone.place.page.match(/<li class="done">/g)).toHaveLength(1);
   });
 
-  it('never sends the Meta token, an API key or the provider’s client secret to the browser', async () => {
+  it('never sends the Meta token, an API key, the secret of a webhook or the provider’s client secret to the browser', async () => {
     const keys: string[] = [];
     through = async (url, init) => {
       const answer = await fetch(url, init);
       const made = (await answer
         .clone()
         .json()
-        .catch(() => ({}))) as { default_api_key?: { key: string } };
+        .catch(() => ({}))) as {
+        default_api_key?: { key: string };
+        secret?: string;
+        signing_secret?: string;
+      };
       if (made.default_api_key !== undefined) keys.push(made.default_api_key.key);
+      if (made.signing_secret !== undefined) keys.push(made.signing_secret, made.secret!);
       return answer;
     };
     const someone = await visitor();
     await someone.bothConnected();
     for (const step of ['call', 'exchange', 'wall']) await someone.press(`/alder/${step}`);
     const { page } = someone.place;
-    expect(keys).toHaveLength(2);
+    expect(keys).toHaveLength(6);
     for (const secret of [world.metaToken, services.upstream.client.client_secret, ...keys]) expect(page).not.toContain(secret);
     expect(page, 'control: Bearer tokens are there, to be copied').toMatch(/data-copy="bha_\w{30,}/);
   });
@@ -219,14 +225,26 @@ describe('the page', () => {
   });
 
   it('deletes at first use what an earlier start left behind, and nothing that others made', async () => {
-    const first = await startDemoSite({ bulkheadUrl: world.url, metaToken: world.metaToken, upstream: services.upstream, log: silentLog });
+    const first = await startDemoSite({
+      bulkheadUrl: world.url,
+      metaToken: world.metaToken,
+      upstream: services.upstream,
+      receiver: services.receiver,
+      log: silentLog,
+    });
     const mine = (await world.meta('POST', '/applications', { name: 'Mine', description: 'Made by me.', environment: 'development' })).json
       .id as string;
     const press = (origin: string, cookie: string) => ask(`${origin}/alder/clone`, { method: 'POST', headers: { origin, cookie } });
     const begin = async (origin: string) => String((await ask(origin)).headers['set-cookie']).split(';')[0] ?? '';
     await press(first.url, await begin(first.url));
     await first.close();
-    const second = await startDemoSite({ bulkheadUrl: world.url, metaToken: world.metaToken, upstream: services.upstream, log: silentLog });
+    const second = await startDemoSite({
+      bulkheadUrl: world.url,
+      metaToken: world.metaToken,
+      upstream: services.upstream,
+      receiver: services.receiver,
+      log: silentLog,
+    });
     await press(second.url, await begin(second.url));
     await second.close();
     const left = (await world.meta('GET', '/applications?page_size=1000')).json.objects as { id: string; description: string }[];

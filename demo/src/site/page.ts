@@ -12,6 +12,8 @@ export interface PageInput {
   readonly visit: Visit;
   /** Of Bulkhead, for curl lines and links. */
   readonly bulkheadUrl: string;
+  /** Of the page that shows webhooks as they arrive. */
+  readonly receiverUrl: string;
   readonly templateCalls: readonly RecordedCall[];
 }
 
@@ -127,7 +129,7 @@ function progress(visit: Visit): Html {
 
 /** The whole page, as it stands for this visit. */
 export function demoPage(input: PageInput): string {
-  const { visit, bulkheadUrl } = input;
+  const { visit, bulkheadUrl, receiverUrl } = input;
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -142,7 +144,7 @@ export function demoPage(input: PageInput): string {
 <body>
 <a class="skip" href="#clone">Skip to the first step</a>
 <header class="top"><div class="wide"><p class="name">${mark}<span>Bulkhead <span class="soft">demo</span></span></p>
-<div class="top-links"><a href="${bulkheadUrl}/v1/docs">API reference</a><form method="post" action="/reset"><button class="quiet" id="reset">Start over</button></form></div></div></header>
+<div class="top-links"><a href="${receiverUrl}">Events</a><a href="${bulkheadUrl}/v1/docs">API reference</a><form method="post" action="/reset"><button class="quiet" id="reset">Start over</button></form></div></div></header>
 <main class="wide">
 <section class="hero"><div>
 <h1>Two customers, one integration, and a wall between them</h1>

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { type Log, PlatformError } from '@bulkhead/base';
 import { bulkheadClient, type Fetch, heldCredential } from '../company/index.ts';
+import type { Receiver } from '../receiver/index.ts';
 import type { DemoUpstream } from '../upstream/index.ts';
 import { asset, plain, readForm, seeOther } from './answers.ts';
 import { CompanyServer } from './company-server.ts';
@@ -19,6 +21,8 @@ export interface DemoSiteOptions {
   readonly bulkheadUrl: string;
   readonly metaToken: string;
   readonly upstream: DemoUpstream;
+  /** Where the webhooks of its Applications lead. */
+  readonly receiver: Receiver;
   readonly log: Log;
   /** 0 or absent: any free one. */
   readonly port?: number;
@@ -38,6 +42,7 @@ export async function startDemoSite({
   bulkheadUrl,
   metaToken,
   upstream,
+  receiver,
   log,
   port = 0,
   fetch = globalThis.fetch,
@@ -47,11 +52,13 @@ export async function startDemoSite({
   await once(server, 'listening');
   const bound = (server.address() as AddressInfo).port;
   const url = `http://${HOST}:${bound}`;
+  receiver.siteUrl = url;
   const client = bulkheadClient(bulkheadUrl, fetch);
   const company = new CompanyServer({
     client,
     metaToken: heldCredential('META_TOKEN', metaToken),
     upstream,
+    receiver,
     redirectUri: `${url}/connected`,
     log,
   });
@@ -59,6 +66,7 @@ export async function startDemoSite({
     company,
     client,
     url,
+    receiverUrl: receiver.url,
     cookie: `bulkhead_demo_${bound}`,
     sources: [new URL(client.baseUrl).origin, upstream.issuer],
   });
@@ -84,6 +92,7 @@ interface SiteParts {
   readonly company: CompanyServer;
   readonly client: ReturnType<typeof bulkheadClient>;
   readonly url: string;
+  readonly receiverUrl: string;
   readonly cookie: string;
   /** Where its forms lead in the end: browsers hold redirects after a form to the page's policy. */
   readonly sources: readonly string[];
@@ -127,9 +136,9 @@ class Site {
       case '/connected':
         return this.#connected(response, found, url.searchParams);
       case '/site.css':
-        return asset(response, 'site.css', 'text/css; charset=utf-8');
+        return asset(response, join(import.meta.dirname, 'assets/site.css'), 'text/css; charset=utf-8');
       case '/site.js':
-        return asset(response, 'site.js', 'text/javascript; charset=utf-8');
+        return asset(response, join(import.meta.dirname, 'assets/site.js'), 'text/javascript; charset=utf-8');
       default:
         return this.#guide(response, url.pathname);
     }
@@ -141,8 +150,8 @@ class Site {
   }
 
   #page(response: ServerResponse, visit: Visit, isNew: boolean): void {
-    const { client, company, cookie, sources } = this.#parts;
-    const text = demoPage({ visit, bulkheadUrl: client.baseUrl, templateCalls: company.templateCalls });
+    const { client, company, cookie, receiverUrl, sources } = this.#parts;
+    const text = demoPage({ visit, bulkheadUrl: client.baseUrl, receiverUrl, templateCalls: company.templateCalls });
     response.writeHead(200, {
       'content-type': 'text/html; charset=utf-8',
       'cache-control': 'no-store',

@@ -1,6 +1,7 @@
 import type { Log } from '@bulkhead/base';
 import { type BulkheadClient, type HeldCredential, textAt, valueAt } from '../company/index.ts';
 import * as requests from '../company/requests.ts';
+import type { Receiver } from '../receiver/index.ts';
 import type { DemoUpstream } from '../upstream/index.ts';
 import { type RecordedCall, Recorder } from './recorder.ts';
 
@@ -10,6 +11,7 @@ export interface CompanyParts {
   readonly client: BulkheadClient;
   readonly metaToken: HeldCredential;
   readonly upstream: DemoUpstream;
+  readonly receiver: Receiver;
   readonly redirectUri: string;
   readonly log: Log;
 }

@@ -126,7 +126,12 @@ describe('the start block', () => {
   });
 
   it('shows the demo first, and where its services are', () => {
-    const demo = { url: 'http://127.0.0.1:8401', harbourUrl: 'http://127.0.0.1:8402', lanternUrl: 'http://127.0.0.1:36111' };
+    const demo = {
+      url: 'http://127.0.0.1:8401',
+      harbourUrl: 'http://127.0.0.1:8402',
+      lanternUrl: 'http://127.0.0.1:36111',
+      receiverUrl: 'http://127.0.0.1:8404',
+    };
     const block = startBlock({ ...facts, demo });
     expect(block).toMatch(/Demo +http:\/\/127\.0\.0\.1:8401[\s\S]*API +http/);
     expect(block).toMatch(/Harbour Files +http:\/\/127\.0\.0\.1:8402 [\s\S]*Lantern Notes +http:\/\/127\.0\.0\.1:36111 /);

@@ -4,8 +4,8 @@ export interface StartFacts {
   readonly version: string;
   /** Null where this process does not serve the API. */
   readonly publicUrl: string | null;
-  /** Its page and its two services, where they are: on other ports than usual where those were taken. */
-  readonly demo: { readonly url: string; readonly harbourUrl: string; readonly lanternUrl: string } | null;
+  /** Its page, its two services and its receiver of webhooks, where they are: on other ports than usual where those were taken. */
+  readonly demo: { readonly url: string; readonly harbourUrl: string; readonly lanternUrl: string; readonly receiverUrl: string } | null;
   /** Null: somebody else's PostgreSQL. */
   readonly dataDir: string | null;
   readonly workingDirectory: string;
@@ -20,7 +20,11 @@ export interface StartFacts {
 export function startBlock(facts: StartFacts): string {
   const rows: [string, string][] = [];
   if (facts.publicUrl !== null) {
-    if (facts.demo !== null) rows.push(['Demo', `${facts.demo.url}  (two customers side by side; start here)`]);
+    if (facts.demo !== null)
+      rows.push(
+        ['Demo', `${facts.demo.url}  (two customers side by side; start here)`],
+        ['Events', `${facts.demo.receiverUrl}  (webhooks of the demo as they arrive)`],
+      );
     rows.push(['API', facts.publicUrl], ['Reference', `${facts.publicUrl}/v1/docs`]);
     if (facts.demo !== null)
       rows.push(

@@ -12,11 +12,17 @@ const HOST = '127.0.0.1';
 const SITE = 1;
 const HARBOUR = 2;
 const LANTERN = 3;
+const RECEIVER = 4;
 
-/** Harbour Files and Lantern Notes: before the platform, which is told that it may reach them. */
+/** Harbour Files, Lantern Notes and the receiver of webhooks: before the platform, which is told that it may reach them. */
 export async function startServicesOfDemo(config: Config, log: Log, closing: Closing): Promise<DemoServices> {
   const { startDemoServices } = await import('@bulkhead/demo');
-  const services = await startDemoServices({ log, port: await portFor(config, HARBOUR), notesPort: await portFor(config, LANTERN) });
+  const services = await startDemoServices({
+    log,
+    port: await portFor(config, HARBOUR),
+    notesPort: await portFor(config, LANTERN),
+    receiverPort: await portFor(config, RECEIVER),
+  });
   closing.push(() => services.close());
   return services;
 }
@@ -37,6 +43,7 @@ export async function startSiteOfDemo({ config, log, bulkhead, services }: SiteP
     bulkheadUrl: bulkhead.publicUrl,
     metaToken: token.secret.reveal(),
     upstream: services.upstream,
+    receiver: services.receiver,
     log,
     port: await portFor(config, SITE),
   });

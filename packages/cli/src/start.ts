@@ -39,7 +39,12 @@ export async function start({ demo = false }: { readonly demo?: boolean } = {}):
           demo:
             site === null || services === null
               ? null
-              : { url: site.url, harbourUrl: services.upstream.issuer, lanternUrl: services.upstream.notesBaseUrl },
+              : {
+                  url: site.url,
+                  harbourUrl: services.upstream.issuer,
+                  lanternUrl: services.upstream.notesBaseUrl,
+                  receiverUrl: services.receiver.url,
+                },
           dataDir: config.databaseUrl === null ? config.dataDir : null,
           workingDirectory,
           roles: [...config.roles],

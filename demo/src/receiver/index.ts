@@ -1,0 +1,1 @@
+export { type Receiver, startReceiver } from './start-receiver.ts';
