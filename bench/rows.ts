@@ -1,6 +1,8 @@
 import type { Row } from './row.ts';
+import { arrive } from './rows/arrive.ts';
 import { clone100k } from './rows/clone-100k.ts';
 import { clone } from './rows/clone.ts';
+import { drain } from './rows/drain.ts';
 import { exchange } from './rows/exchange.ts';
 import { incident } from './rows/incident.ts';
 import { lookup10m } from './rows/lookup-10m.ts';
@@ -9,6 +11,7 @@ import { me32 } from './rows/me-32.ts';
 import { overload } from './rows/overload.ts';
 import { proxy1 } from './rows/proxy-1.ts';
 import { proxy32 } from './rows/proxy-32.ts';
+import { quiet } from './rows/quiet.ts';
 import { refresh100 } from './rows/refresh-100.ts';
 import { rls } from './rows/rls.ts';
 import { start } from './rows/start.ts';
@@ -28,6 +31,9 @@ export const rows: readonly Row[] = [
   lookup10m,
   refresh100,
   overload,
+  quiet,
+  drain,
+  arrive,
   incident,
   start,
 ];

@@ -15,7 +15,12 @@ export interface BulkheadServer extends AsyncDisposable {
 /** The platform as it is served, in a process of its own on the server's core. Several on one database share `secrets`. */
 export async function startBulkhead(
   urls: DatabaseUrls,
-  options: { readonly egressAllow?: readonly string[]; readonly secrets?: BulkheadSecrets; readonly nodeOptions?: readonly string[] } = {},
+  options: {
+    readonly egressAllow?: readonly string[];
+    readonly rateLimits?: BulkheadOptions['rateLimits'];
+    readonly secrets?: BulkheadSecrets;
+    readonly nodeOptions?: readonly string[];
+  } = {},
 ): Promise<BulkheadServer> {
   const { metaToken, rootKey } = options.secrets ?? bulkheadSecrets();
   const given: BulkheadOptions = {
@@ -25,6 +30,7 @@ export async function startBulkhead(
     metaToken,
     rootKey,
     egressAllow: options.egressAllow ?? [],
+    ...(options.rateLimits === undefined ? {} : { rateLimits: options.rateLimits }),
   };
   const profiles = process.env['BENCH_PROFILE'];
   const profiled = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`];

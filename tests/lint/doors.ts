@@ -38,7 +38,8 @@ const doors: readonly Door[] = [
     testsFree: true,
     instead: 'use Database of @bulkhead/postgres',
   },
-  { module: /^undici(\/.+)?$/, insiders: [egress], typesFree: false, testsFree: false, instead: viaEgress },
+  // The benchmarks measure deliveries against the library itself.
+  { module: /^undici(\/.+)?$/, insiders: [egress, 'bench/'], typesFree: false, testsFree: false, instead: viaEgress },
   {
     module: /^(node:)?https?$/,
     insiders: outside,

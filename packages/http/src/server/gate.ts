@@ -30,7 +30,8 @@ interface Waiter {
 export class Gate {
   readonly #places: Places;
   readonly #rules: GateRules;
-  readonly #waiting = new Turns<Waiter>();
+  /** Made when first somebody waits: a gate of one party lives as long as its requests, most of which never do. */
+  #waiting: Turns<Waiter> | null = null;
   #running = 0;
   /** When nobody waited last. */
   #clearAt = 0;
@@ -41,16 +42,16 @@ export class Gate {
   }
 
   get hasLine(): boolean {
-    return this.#waiting.size > 0;
+    return this.#waiting !== null && this.#waiting.size > 0;
   }
 
   get isUnused(): boolean {
-    return this.#running === 0 && this.#waiting.size === 0;
+    return this.#running === 0 && !this.hasLine;
   }
 
   /** Takes a place if one is free and nobody waits for it. */
   tryEnter(): boolean {
-    if (this.#waiting.size > 0 || this.#isFull()) return false;
+    if (this.hasLine || this.#isFull()) return false;
     this.#running++;
     return true;
   }
@@ -58,23 +59,24 @@ export class Gate {
   /** Takes a place as soon as it is the party's turn. Rejects with the refusal where that is not in time. */
   wait(party: string): Promise<void> {
     const { now, refusal } = this.#rules;
-    if (this.#waiting.size >= this.#places.waiting) {
+    const waiting = (this.#waiting ??= new Turns());
+    if (waiting.size >= this.#places.waiting) {
       // Whoever has most in the line makes room for those who have less.
-      const displaced = this.#waiting.takeFromLonger(party);
+      const displaced = waiting.takeFromLonger(party);
       if (displaced === undefined) return Promise.reject(refusal(this.#places));
       displaced.refuse(refusal(this.#places));
     }
-    if (this.#waiting.size === 0) this.#clearAt = now();
-    return new Promise((admit, refuse) => this.#waiting.push(party, { since: now(), admit, refuse }));
+    if (waiting.size === 0) this.#clearAt = now();
+    return new Promise((admit, refuse) => waiting.push(party, { since: now(), admit, refuse }));
   }
 
   leave(): void {
     this.#running--;
-    if (this.#waiting.size > 0) this.#admitNext();
+    this.#admitNext();
   }
 
   look(): void {
-    if (this.#waiting.size === 0) return;
+    if (this.#waiting === null) return;
     this.#admitNext();
     const { now, burstMs, waitMs, refusal } = this.#rules;
     if (now() - this.#clearAt < burstMs) return;
@@ -88,7 +90,7 @@ export class Gate {
   }
 
   #admitNext(): void {
-    while (this.#waiting.size > 0 && !this.#isFull()) {
+    while (this.#waiting !== null && this.#waiting.size > 0 && !this.#isFull()) {
       this.#running++;
       this.#waiting.next()?.admit();
     }

@@ -3,7 +3,7 @@ import { sql } from '@bulkhead/postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type TenantWorld, tenantWorld } from '../../test/tenant-world.ts';
-import { type AnyTask, defineTask, enqueueTask, type TaskKind, taskWorker } from './index.ts';
+import { type AnyTask, defineTask, enqueueTask, enqueueTasks, type TaskKind, taskWorker } from './index.ts';
 import { claimTasks } from './task-store.ts';
 
 const note: TaskKind<{ id: string }> = { name: 'test.note', schema: z.strictObject({ id: z.string() }) };
@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => world[Symbol.asyncDispose]());
 
-function worker(task: AnyTask, options: { attemptsMax?: number; concurrency?: number; leaseMs?: number } = {}) {
+function worker(task: AnyTask, options: { attemptsMax?: number; concurrency?: number; perKind?: number; leaseMs?: number } = {}) {
   return taskWorker({ db: world.database.database, tasks: [task], clock: world.clock, log: silentLog, ...options });
 }
 
@@ -213,12 +213,100 @@ describe('a task', () => {
     const erase = { name: 'test.erase', schema: note.schema };
     await db.withTenant(noisy, (tx) => enqueueTask(tx, noisy, erase, { id: 'late' }, { runAt: new Date(5_000) }));
     await enqueue(quiet, 'late', new Date(6_000));
-    const claim = { names: [note.name, erase.name], now: world.now(), leaseUntil: new Date(world.clock.now() + 60_000), limit: 3 };
+    const claim = {
+      names: [note.name, erase.name],
+      now: world.now(),
+      leaseUntil: new Date(world.clock.now() + 60_000),
+      limit: 3,
+      perKind: 3,
+      busy: [],
+      after: null,
+    };
     const claimed = await db.withSystem('test', (tx) => claimTasks(tx, claim));
     expect(new Set(claimed.map(({ applicationId, name }) => `${applicationId} ${name}`))).toEqual(
       new Set([`${noisy} ${note.name}`, `${noisy} ${erase.name}`, `${quiet} ${note.name}`]),
     );
     await db.withSystem('test', (tx) => tx.execute(sql`delete from tasks where application_id = any(${[noisy, quiet]})`));
+  });
+});
+
+describe('T5: a started worker whose tasks of one Application hang', () => {
+  /** How many of them run, and whether another Application's task has run meanwhile. */
+  async function beside(perKind: number, count: number) {
+    const [noisy, quiet] = [await world.application(), await world.application()];
+    const db = world.database.database;
+    const hanging = Promise.withResolvers<void>();
+    const begun: string[] = [];
+    const running = worker(
+      defineTask(note.name, note.schema, async ({ applicationId }) => {
+        begun.push(applicationId);
+        if (applicationId === noisy) await hanging.promise;
+      }),
+      { concurrency: 8, perKind },
+    );
+    await db.withTenant(noisy, (tx) =>
+      enqueueTasks(
+        tx,
+        noisy,
+        note,
+        Array.from({ length: count }, (_, at) => ({ id: String(at) })),
+      ),
+    );
+    await running.start();
+    const began = (id: ApplicationId) => begun.filter((applicationId) => applicationId === id).length;
+    await expect.poll(() => began(noisy), { timeout: 30_000 }).toBe(perKind);
+    await enqueue(quiet, 'one alone');
+    return {
+      began: () => ({ noisy: began(noisy), quiet: began(quiet) }),
+      end: async () => {
+        hanging.resolve();
+        await expect.poll(() => rows(noisy), { timeout: 30_000 }).toEqual([]);
+        await running.close();
+      },
+    };
+  }
+
+  test('runs those of another beside them; they take a quarter of the places, and end all the same', async () => {
+    const { began, end } = await beside(2, 12);
+    await expect.poll(began, { timeout: 30_000 }).toEqual({ noisy: 2, quiet: 1 });
+    await end();
+    expect(began()).toEqual({ noisy: 12, quiet: 1 });
+  });
+
+  test('runs nothing else where they may take every place (the control)', async () => {
+    const { began, end } = await beside(8, 12);
+    // As long as it takes another worker, which has places, to find the task.
+    const free = worker(defineTask(note.name, note.schema, async () => undefined));
+    expect(await free.runDue()).toBeGreaterThan(0);
+    expect(began()).toEqual({ noisy: 8, quiet: 0 });
+    await end();
+  });
+
+  test('its ten thousand stand before no other, whichever it is: with one place, one of another comes second', async () => {
+    const pair = [await world.application(), await world.application()] as const;
+    for (const [noisy, quiet] of [pair, pair.toReversed() as unknown as typeof pair]) {
+      const order: string[] = [];
+      const isDone = Promise.withResolvers<void>();
+      const running = worker(
+        defineTask(note.name, note.schema, async ({ applicationId, payload }) => {
+          order.push(payload.id);
+          if (applicationId === quiet) await isDone.promise;
+        }),
+        { concurrency: 1 },
+      );
+      await world.database.database.withTenant(noisy, (tx) =>
+        tx.execute(sql`
+          insert into tasks (application_id, task_id, name, payload, run_at)
+          select ${noisy}, 'tsk' || lpad(n::text, 24, '0'), ${note.name}, '{"id":"one of many"}'::jsonb, ${new Date(0)} from generate_series(1, 10000) n`),
+      );
+      await enqueue(quiet, 'one alone', new Date(1));
+      await running.start();
+      await expect.poll(() => order.includes('one alone'), { timeout: 30_000 }).toBe(true);
+      expect(order.indexOf('one alone')).toBeLessThanOrEqual(1);
+      await world.database.database.withSystem('test', (tx) => tx.execute(sql`delete from tasks where application_id = ${noisy}`));
+      isDone.resolve();
+      await running.close();
+    }
   });
 });
 

@@ -1,7 +1,7 @@
 import type { Clock, Log } from '@bulkhead/base';
 import type { Database, Listening } from '@bulkhead/postgres';
 import type { AnyTask } from './task.ts';
-import { type ClaimedTask, claimTasks, finishTask, postponeTask, TASKS_CHANNEL } from './task-store.ts';
+import { type BusyKind, type ClaimedTask, claimTasks, finishTask, postponeTask, TASKS_CHANNEL } from './task-store.ts';
 
 export interface TaskWorkerOptions {
   readonly db: Database;
@@ -10,6 +10,8 @@ export interface TaskWorkerOptions {
   readonly log: Log;
   /** Tasks that run at the same moment in this process. Default 8. */
   readonly concurrency?: number;
+  /** Of those, tasks of one kind of one Application. Default: a quarter. */
+  readonly perKind?: number;
   /** How long one attempt may take before another worker may take it over. Default 60,000. */
   readonly leaseMs?: number;
   /** Attempts before a task is given up and removed. Default 12: about four hours. */
@@ -39,25 +41,55 @@ export function taskWorker(options: TaskWorkerOptions): TaskWorker {
   const { db, clock } = options;
   const log = options.log.child({ slice: 'tasks' });
   const concurrency = options.concurrency ?? 8;
+  const perKind = options.perKind ?? Math.max(1, Math.floor(concurrency / 4));
   const leaseMs = options.leaseMs ?? 60_000;
   const attemptsMax = options.attemptsMax ?? 12;
   const byName = new Map(options.tasks.map((task) => [task.name, task]));
   const names = [...byName.keys()];
   const running = new Set<Promise<void>>();
+  const busy = new Map<string, BusyKind>();
+  /** Whose turn was last. */
+  let turn: ClaimedTask | null = null;
   let listening: Listening | undefined;
   let timer: NodeJS.Timeout | undefined;
   let isOpen = false;
   let looking: Promise<void> | undefined;
   let lookAgain = false;
 
-  const claim = (limit: number): Promise<ClaimedTask[]> => {
+  async function claim(limit: number): Promise<ClaimedTask[]> {
     const now = clock.now();
-    return db.withSystem('claim due tasks', (tx) =>
-      claimTasks(tx, { names, now: new Date(now), leaseUntil: new Date(now + leaseMs), limit }),
+    const claimed = await db.withSystem('claim due tasks', (tx) =>
+      claimTasks(tx, {
+        names,
+        now: new Date(now),
+        leaseUntil: new Date(now + leaseMs),
+        limit,
+        perKind,
+        busy: [...busy.values()],
+        after: turn,
+      }),
     );
-  };
+    turn = claimed.at(-1) ?? turn;
+    return claimed;
+  }
+
+  function count({ applicationId, name }: ClaimedTask, more: number): void {
+    const kind = `${applicationId} ${name}`;
+    const count = (busy.get(kind)?.running ?? 0) + more;
+    if (count === 0) busy.delete(kind);
+    else busy.set(kind, { applicationId, name, running: count });
+  }
 
   async function run(task: ClaimedTask): Promise<void> {
+    count(task, 1);
+    try {
+      await attempt(task);
+    } finally {
+      count(task, -1);
+    }
+  }
+
+  async function attempt(task: ClaimedTask): Promise<void> {
     const isLastAttempt = task.attempts >= attemptsMax;
     const lease = new AbortController();
     const expiry = setTimeout(() => lease.abort(), leaseMs);
@@ -107,11 +139,11 @@ export function taskWorker(options: TaskWorkerOptions): TaskWorker {
       if (!isOpen || free <= 0) return;
       const claimed = await claim(free);
       for (const task of claimed) {
-        const attempt = run(task).finally(() => {
-          running.delete(attempt);
+        const ending = run(task).finally(() => {
+          running.delete(ending);
           look();
         });
-        running.add(attempt);
+        running.add(ending);
       }
     } while (lookAgain);
   }
