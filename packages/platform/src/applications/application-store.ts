@@ -252,25 +252,28 @@ export async function eraseApplication(tx: Tx, applicationId: ApplicationId): Pr
   await tx.execute(sql`delete from applications where application_id = ${applicationId} and deleted_at is not null`);
 }
 
-/**
- * Copies what `source` keeps in its own row, branding and event settings into a new Application. Runs as the system role,
- * the only one that sees two Applications; the source row is locked, so the copy is of one moment.
- */
-export async function cloneApplication(
-  tx: Tx,
-  fields: { from: ApplicationId; to: ApplicationId; organizationId: string; now: Date },
-): Promise<boolean> {
-  const { from, to, organizationId, now } = fields;
+/** Locks an Application that is to be copied, so that the copy is of one moment. False where this organization has none of that id. */
+export async function lockCloneSource(tx: Tx, from: ApplicationId, organizationId: string): Promise<boolean> {
   const source = await tx.maybe(sql`
     select 1 from applications
      where application_id = ${from} and organization_id = ${organizationId} and deleted_at is null for share`);
-  if (source === null) return false;
+  return source !== null;
+}
+
+/**
+ * Copies what `source` keeps in its own row, branding and event settings into a new Application. Runs as the system role,
+ * the only one that sees two Applications.
+ */
+export async function cloneApplication(
+  tx: Tx,
+  { from, to, name, now }: { from: ApplicationId; to: ApplicationId; name: string; now: Date },
+): Promise<void> {
   await Promise.all([
     tx.execute(sql`
     insert into applications (application_id, organization_id, name, description, logo_url, environment, active, implicit_grant_enabled,
                               pkce_required, recent_enabled, events_enabled, end_customer, enabled_services,
                               source_application_id, source_revision, created_at, modified_at)
-    select ${to}, organization_id, name, description, logo_url, environment, active, implicit_grant_enabled,
+    select ${to}, organization_id, ${name}, description, logo_url, environment, active, implicit_grant_enabled,
            pkce_required, recent_enabled, events_enabled, null, enabled_services, application_id, revision, ${now}, ${now}
       from applications where application_id = ${from}`),
     tx.execute(sql`
@@ -281,7 +284,6 @@ export async function cloneApplication(
     insert into event_settings (application_id, retention_hours, types)
     select ${to}, retention_hours, types from event_settings where application_id = ${from}`),
   ]);
-  return true;
 }
 
 function assignments(

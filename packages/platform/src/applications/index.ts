@@ -7,6 +7,7 @@ export { applicationRoutes } from './application-routes.ts';
 export { applicationChanges, applicationShape, brandingChanges, eventSettingsChanges } from './application-shape.ts';
 export {
   cloneApplication,
+  lockCloneSource,
   eraseApplication,
   findDeletion,
   findSource,

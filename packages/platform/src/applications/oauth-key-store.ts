@@ -1,7 +1,7 @@
 import { type ApplicationId, Secret } from '@bulkhead/base';
 import type { Page } from '@bulkhead/http';
 import { isUniqueViolation, sql, type Tx } from '@bulkhead/postgres';
-import { defineSealedColumn, type Place, type Vault } from '../vault/index.ts';
+import { defineSealedColumn, type Place, type Sealer, type Vault } from '../vault/index.ts';
 import { oauthKeyId } from './application.ts';
 import { applicationErrors } from './application-errors.ts';
 
@@ -137,12 +137,18 @@ export async function openOAuthKey(
 export async function cloneOAuthKeys(
   tx: Tx,
   vault: Vault,
-  { from, to, now, except }: { from: ApplicationId; to: ApplicationId; now: Date; except: readonly string[] },
+  {
+    from,
+    to,
+    now,
+    except,
+    sealing,
+  }: { from: ApplicationId; to: ApplicationId; now: Date; except: readonly string[]; sealing: Promise<Sealer> },
 ): Promise<void> {
   const rows = await tx.query<OAuthKeyRow>(sql`
     select * from oauth_keys where application_id = ${from} and service <> all(${[...except]}::text[]) order by oauth_key_id`);
   if (rows.length === 0) return;
-  const seal = await vault.sealer(tx, to);
+  const seal = await sealing;
   const ids = rows.map(() => oauthKeyId.generate());
   const sealed: Buffer[] = [];
   for (const [at, row] of rows.entries())

@@ -20,6 +20,7 @@ import {
   getApplicationSettings,
   insertApplication,
   issueApiKey,
+  lockCloneSource,
   requireOAuthService,
   updateApplication,
   updateBranding,
@@ -68,7 +69,7 @@ export async function createApplication(
         source: null,
         now: context.now,
       });
-      await parts.vault.createDataKey(tx, to);
+      await (await parts.vault.createFirstDataKey(tx, to)).written;
     } else {
       await copyConfiguration(parts, tx, context, { from: body.source as ApplicationId, to, body });
     }
@@ -96,18 +97,21 @@ async function copyConfiguration(
   { from, to, body }: { from: ApplicationId; to: ApplicationId; body: Body },
 ): Promise<void> {
   const { organizationId } = context.principal;
+  if (!(await lockCloneSource(tx, from, organizationId))) throw applicationErrors('application.unknown_source', { field: 'source' });
   const copy = { from, to, now: context.now };
-  if (!(await cloneApplication(tx, { ...copy, organizationId })))
-    throw applicationErrors('application.unknown_source', { field: 'source' });
-  await vault.createDataKey(tx, to);
-  // They need nothing of each other, so they leave together.
+  // Sent one behind the other without waiting for answers: what refers to the Application comes after it.
   const nothing = Promise.resolve();
+  const copied = cloneApplication(tx, { ...copy, name: body.name });
+  const key = vault.createFirstDataKey(tx, to);
+  const sealing = key.then(({ seal }) => seal);
   await Promise.all([
+    copied,
+    key.then(({ written }) => written),
     cloneCustomServices(tx, copy),
-    cloneOAuthKeys(tx, vault, { ...copy, except: (body.oauth_keys ?? []).map((key) => key.service) }),
+    cloneOAuthKeys(tx, vault, { ...copy, sealing, except: (body.oauth_keys ?? []).map(({ service }) => service) }),
     body.redirect_uris === undefined ? cloneRedirectUris(tx, copy) : nothing,
     body.trusted_domains === undefined ? cloneTrustedDomains(tx, copy) : nothing,
-    body.webhooks === undefined ? cloneWebhooks(tx, vault, copy) : nothing,
+    body.webhooks === undefined ? cloneWebhooks(tx, { ...copy, sealing }) : nothing,
   ]);
 }
 
@@ -119,7 +123,9 @@ async function applyOverrides(
   body: Body,
 ): Promise<void> {
   const { now } = context;
-  if (body.source !== undefined) await updateApplication(tx, to, applicationChanges(body), now);
+  const { name: _, ...changes } = applicationChanges(body);
+  if (body.source !== undefined && Object.values(changes).some((value) => value !== undefined))
+    await updateApplication(tx, to, changes, now);
   if (body.branding) await updateBranding(tx, to, brandingChanges(body.branding));
   if (body.event_settings) await updateEventSettings(tx, to, eventSettingsChanges(body.event_settings), now);
   for (const url of body.redirect_uris ?? []) await addRedirectUri(tx, to, url, now);

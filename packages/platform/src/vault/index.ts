@@ -40,4 +40,4 @@ export { revocation, revokeAllLater, revokeCredentialTask, revokeLater } from '.
 export { type DefinedSealedColumn, defineSealedColumn } from './sealed-column.ts';
 export { singleStatements } from './single-statements.ts';
 export type { ResolveService } from './upstream-client.ts';
-export { controlHeader, type Place, sealedHeader, Vault } from './vault.ts';
+export { controlHeader, type Place, sealedHeader, type Sealer, Vault } from './vault.ts';

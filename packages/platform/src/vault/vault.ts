@@ -55,6 +55,9 @@ export function controlHeader(rootKeyId: string): Buffer {
  * (AES-256-GCM). Sealed form: data key version (4 bytes, big endian), then what `base.seal` makes. Bound to tenant, table,
  * column, row, value version and key version. Without the Application's key nothing of it opens again (crypto-shredding).
  */
+/** Seals a secret for a place of one Application. */
+export type Sealer = (place: Place, secret: Secret) => Buffer;
+
 export class Vault {
   readonly keys: KeyService;
   readonly #clock: Clock;
@@ -78,6 +81,21 @@ export class Vault {
     const aloneUnder = older.flatMap((row) => [...row.alone_under, ...(row.application_key_id === null ? [row.root_key_id] : [])]);
     const wrapped = await this.wrapDataKey({ applicationId, version, rootKeyId }, this.#random(DATA_KEY_BYTES));
     return insertDataKey(tx, { ...wrapped, alone_under: [...new Set(aloneUnder)].sort() });
+  }
+
+  /**
+   * The first data key of an Application that this very transaction makes, and of which nobody else can know. `written` says when it is
+   * there; what is sealed under it meanwhile may follow in the same flight.
+   */
+  async createFirstDataKey(tx: Tx, applicationId: ApplicationId): Promise<{ readonly seal: Sealer; readonly written: Promise<void> }> {
+    const version = 1;
+    const rootKeyId = await lockRootKeyId(tx);
+    const bytes = this.#random(DATA_KEY_BYTES);
+    const wrapped = await this.wrapDataKey({ applicationId, version, rootKeyId }, bytes);
+    const written = insertDataKey(tx, { ...wrapped, alone_under: [] }).then((isFirst) => {
+      if (!isFirst) throw new TypeError('this Application has a data key already');
+    });
+    return { seal: this.#sealerUnder(cipherKey(bytes), version, applicationId), written };
   }
 
   /** A data key under the root key and, where there is a place for one, the Application's own key. */
@@ -125,9 +143,12 @@ export class Vault {
    * `seal` for many secrets of one Application: its newest data key is looked for once, and held until the transaction ends. Throws a
    * TypeError for a place of another Application.
    */
-  async sealer(tx: Tx, applicationId: ApplicationId): Promise<(place: Place, secret: Secret) => Buffer> {
+  async sealer(tx: Tx, applicationId: ApplicationId): Promise<Sealer> {
     const version = await newestVersion(tx, applicationId);
-    const key = await this.#keyOf(tx, applicationId, version);
+    return this.#sealerUnder(await this.#keyOf(tx, applicationId, version), version, applicationId);
+  }
+
+  #sealerUnder(key: KeyObject, version: number, applicationId: ApplicationId): Sealer {
     return (place, secret) => {
       if (place.applicationId !== applicationId) throw new TypeError('a secret is sealed under the data key of its own Application');
       return this.#sealUnder(key, version, place, secret);

@@ -2,7 +2,7 @@ import { type ApplicationId, defineId, defineTenantCredential, type Secret } fro
 import type { Page } from '@bulkhead/http';
 import { sql, type Tx } from '@bulkhead/postgres';
 import { clearEndpoint, deleteDeliveries, deleteEndpoint, hurryDeliveries, replayDeliveries } from '../deliveries/index.ts';
-import { defineSealedColumn, type Place, type Vault } from '../vault/index.ts';
+import { defineSealedColumn, type Place, type Sealer, type Vault } from '../vault/index.ts';
 import { webhookErrors } from './webhook-errors.ts';
 
 const webhookId = defineId('whk');
@@ -210,12 +210,11 @@ const MISSED_BEFORE_MS = 30 * 60 * 60_000;
 /** Copies URL, format and events; every copy gets a secret of its own, never the source's. */
 export async function cloneWebhooks(
   tx: Tx,
-  vault: Vault,
-  { from, to, now }: { from: ApplicationId; to: ApplicationId; now: Date },
+  { from, to, now, sealing }: { from: ApplicationId; to: ApplicationId; now: Date; sealing: Promise<Sealer> },
 ): Promise<void> {
   const rows = await tx.query<WebhookRow>(sql`select * from webhooks where application_id = ${from} order by created_at, webhook_id`);
   if (rows.length === 0) return;
-  const seal = await vault.sealer(tx, to);
+  const seal = await sealing;
   const ids = rows.map(() => webhookId.generate());
   const sealed = ids.map((id) => seal(place(to, id), webhookSecret.issue(to).secret));
   await tx.execute(sql`
