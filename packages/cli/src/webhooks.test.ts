@@ -62,7 +62,13 @@ describe('bulkhead webhooks', () => {
     const shown = await webhooks('deliveries', hook, '--json');
     expect([shown.exitCode, shown.stderr]).toEqual([0, '']);
     const listed = JSON.parse(shown.stdout) as { id: string; event: string }[];
-    expect(listed.map(({ event }) => event)).toEqual(['account.connected', 'account.connected', 'application.updated']);
+    expect(listed.map(({ event }) => event)).toEqual([
+      // The secret was rotated.
+      'application.updated',
+      'account.connected',
+      'account.connected',
+      'application.updated',
+    ]);
     const one = await webhooks('replay', hook, listed[0]!.id);
     expect([one.exitCode, one.stdout]).toEqual([0, `Sending again: ${listed[0]!.id}\n`]);
     const span = await webhooks('replay', hook, '--since', '2020-01-01T00:00:00Z');
@@ -74,7 +80,7 @@ describe('bulkhead events tail', () => {
   it('prints every event once, in order, and goes on from a cursor', async () => {
     // A transaction that is open anywhere on the server holds the log's readers back.
     const tail = () => bulkhead('events', 'tail', '--from', 'start', '--once', '--json', '--application', app);
-    await expect.poll(async () => (await tail()).stdout.trim().split('\n').length).toBe(3);
+    await expect.poll(async () => (await tail()).stdout.trim().split('\n').length).toBe(4);
     const all = await tail();
     expect(all.exitCode, all.stderr).toBe(0);
     const lines = all.stdout.trim().split('\n');
@@ -82,6 +88,7 @@ describe('bulkhead events tail', () => {
       'application.updated',
       'account.connected',
       'account.connected',
+      'application.updated',
     ]);
     const cursor = /^cursor (\S+)$/m.exec(all.stderr)![1]!;
     expect((await bulkhead('events', 'tail', '--from', cursor, '--once')).stdout).toBe('');

@@ -1,5 +1,6 @@
 import { objectList } from '@bulkhead/http';
 import { z } from 'zod';
+import { type EventType, eventTypes } from '../events/index.ts';
 import { serviceIdSchema } from '../services/index.ts';
 
 const text = (max: number) => z.string().trim().min(1).max(max);
@@ -9,6 +10,8 @@ const colour = z.string().regex(/^#[0-9a-fA-F]{6}$/, 'expected a colour as #rrgg
 const locale = z.string().regex(/^[a-z]{2}(-[A-Z]{2})?$/, 'expected a language such as "en" or "de-CH"');
 const scopeList = z.array(z.string().min(1).max(255)).max(100);
 const iso = z.iso.datetime();
+const knownEventTypes = Object.keys(eventTypes) as EventType[];
+const knownEventType = z.enum(knownEventTypes, `expected a type of event: ${knownEventTypes.join(', ')}`);
 
 /** Kloudless's Python client writes booleans as `True`. */
 export const flag = z.union([z.boolean(), z.enum(['true', 'True', 'false', 'False']).transform((word) => word.toLowerCase() === 'true')]);
@@ -40,7 +43,7 @@ export const brandingAnswer = z.object({
 export const eventSettingsBody = z.strictObject({
   enabled: flag.optional(),
   retention_hours: z.int().min(1).max(720).optional(),
-  types: z.array(z.string().min(1).max(100)).max(100).nullable().optional(),
+  types: z.array(knownEventType).max(100).nullable().optional().meta({ description: 'Null: every type.' }),
 });
 export const eventSettingsAnswer = z.object({ enabled: z.boolean(), retention_hours: z.int(), types: z.array(z.string()).nullable() });
 

@@ -145,3 +145,41 @@ describe('the Meta API', () => {
     expect((await world.meta('DELETE', `/applications/${doomed.id}`)).status).toBe(404);
   });
 });
+
+describe('types of events that are kept', () => {
+  it.each([['account.conected'], ['account.*'], ['inbound'], ['']])('%j is in no catalogue, and the refusal says what is', async (type) => {
+    const bodies: [method: string, path: string, body: Record<string, unknown>][] = [
+      ['PATCH', `/applications/${id}/event_settings`, { types: ['account.connected', type] }],
+      ['PATCH', `/applications/${id}`, { event_settings: { types: [type] } }],
+      ['POST', '/applications', { name: 'New', event_settings: { types: [type] } }],
+    ];
+    for (const [method, path, body] of bodies) {
+      const refused = await world.meta(method, path, body);
+      expect(refused.status, path).toBe(400);
+      expect(refused.text).toMatch(/types\.\d.*expected a type of event: account\.connected, .*webhook\.disabled/);
+    }
+  });
+
+  it('control: one of the catalogue is taken, and so are none and null', async () => {
+    for (const types of [['account.connected', 'webhook.disabled'], [], null]) {
+      const taken = await world.meta('PATCH', `/applications/${id}/event_settings`, { types });
+      expect([taken.status, taken.json.types]).toEqual([200, types]);
+    }
+  });
+});
+
+it('a webhook that is changed or gets a new secret is a change of the Application, as is one that is added or removed', async () => {
+  const made = await world.application({ name: 'Told', events_enabled: true });
+  const path = `/applications/${made.id}/webhooks`;
+  const { id: hook } = (await world.meta('POST', path, { url: 'https://hooks.example/in' })).json;
+  await world.meta('PATCH', `${path}/${hook}`, { events: ['account.*'] });
+  await world.meta('POST', `${path}/${hook}/rotate_secret`);
+  await world.meta('DELETE', `${path}/${hook}`);
+  // The control: a refused change is none.
+  expect((await world.meta('PATCH', `${path}/${hook}`, { events: [] })).status).toBe(404);
+  const updates = async () => {
+    const { objects } = (await world.call('GET', '/v1/events', { headers: { authorization: `APIKey ${made.apiKey}` } })).json;
+    return (objects as { type: string; data: { fields: string[] } }[]).filter(({ data }) => data.fields?.[0] === 'webhooks').length;
+  };
+  await expect.poll(updates).toBe(4);
+});

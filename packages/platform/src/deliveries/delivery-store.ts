@@ -40,8 +40,8 @@ interface ClaimedRow {
 /**
  * Takes due deliveries and moves their `run_at` to the end of the lease. The lanes are found by stepping from one to the next in the
  * index, so a lane of a hundred thousand costs what one of one does. An endpoint that is stopped or whose breaker is open is passed
- * over; one that has just failed gets one call at a time. No second delivery of an Application is taken before every other one has
- * had its first. More are looked at than taken, because another worker may be holding the first.
+ * over; one that has just failed gets one call at a time. An Application's turn comes after as many as it has calls under way: nobody
+ * gets a second before every other one has its first. More are looked at than taken, because another worker may be holding the first.
  */
 export async function claimDeliveries(tx: Tx, claim: Claim): Promise<ClaimedDelivery[]> {
   const rows = await tx.query<ClaimedRow>(sql`
@@ -62,14 +62,14 @@ export async function claimDeliveries(tx: Tx, claim: Claim): Promise<ClaimedDeli
     ), ready as (
       select lanes.application_id, lanes.endpoint_id,
              case when e.consecutive_failures > 0 then 1 else ${claim.perEndpoint}::int end - coalesce(busy.calls, 0) as room,
-             ${claim.perTenant}::int - coalesce(busy_tenants.calls, 0) as tenant_room
+             ${claim.perTenant}::int - coalesce(busy_tenants.calls, 0) as tenant_room, coalesce(busy_tenants.calls, 0) as running
         from lanes
         left join busy using (application_id, endpoint_id)
         left join busy_tenants using (application_id)
         left join delivery_endpoints e using (application_id, endpoint_id)
        where lanes.run_at <= ${claim.now} and e.stopped_at is null and (e.open_until is null or e.open_until <= ${claim.now})
     ), due as (
-      select oldest.*, ready.room, ready.tenant_room,
+      select oldest.*, ready.room, ready.tenant_room, ready.running,
              row_number() over (partition by oldest.application_id, oldest.endpoint_id order by oldest.run_at, oldest.delivery_id) as lane_turn
         from ready cross join lateral (
           select d.application_id, d.endpoint_id, d.delivery_id, d.run_at from deliveries d
@@ -77,11 +77,11 @@ export async function claimDeliveries(tx: Tx, claim: Claim): Promise<ClaimedDeli
              and d.run_at is not null and d.run_at <= ${claim.now}
            order by d.run_at limit greatest(ready.room, 0) * 2) as oldest
     ), turns as (
-      select *, row_number() over (partition by application_id order by lane_turn, run_at, delivery_id) as turn from due
+      select *, running + row_number() over (partition by application_id order by lane_turn, run_at, delivery_id) as turn from due
     ), locked as materialized (
       select t.application_id, t.delivery_id, t.endpoint_id, turns.turn, turns.run_at, turns.room, turns.tenant_room
         from deliveries t join turns using (application_id, delivery_id)
-       where t.run_at <= ${claim.now} and t.kind = any(${claim.kinds}) and turns.turn <= turns.tenant_room * 2
+       where t.run_at <= ${claim.now} and t.kind = any(${claim.kinds}) and turns.turn <= turns.running + turns.tenant_room * 2
        order by turns.turn, turns.run_at limit ${claim.limit * 2} for update of t skip locked
     ), ranked as (
       select *, row_number() over (partition by application_id, endpoint_id order by turn) as in_lane,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type DeliveryWorld, deliveryWorld } from '../../test/delivery-world.ts';
 import { accept, type Answer } from '../../test/receiver.ts';
+import { type BusyLane, claimDeliveries } from './delivery-store.ts';
 
 let world: DeliveryWorld;
 beforeAll(async () => {
@@ -11,11 +12,30 @@ beforeEach(() => world.reset());
 
 const second = 1_000;
 
+/** Endpoints of what a worker would take now. */
+async function claimed(claim: { limit: number; busy?: readonly BusyLane[] }): Promise<string[]> {
+  const now = world.tenants.now();
+  const leaseUntil = new Date(now.getTime() + 30_000);
+  const caps = { kinds: ['test'], perEndpoint: 16, perTenant: 64, busy: [], ...claim };
+  const taken = await world.tenants.database.database.withSystem('claim due deliveries', (tx) =>
+    claimDeliveries(tx, { now, leaseUntil, ...caps }),
+  );
+  return taken.map(({ endpointId }) => endpointId).toSorted();
+}
+
 describe('W3: turns', () => {
-  test('a quiet Application is among the first although another has thousands waiting', async () => {
+  test('an Application with one delivery is next, although another has 100,000 waiting', async () => {
     const [noisy, quiet] = [await world.tenants.application(), await world.tenants.application()];
-    await world.write(noisy, 'noisy', 3_000);
+    await world.write(noisy, 'noisy', 100_000);
     world.tenants.clock.advance(second);
+    await world.write(quiet, 'quiet', 3);
+    expect(await claimed({ limit: 2 })).toEqual(['noisy', 'quiet']);
+    expect(await claimed({ limit: 6 })).toEqual(['noisy', 'noisy', 'noisy', 'noisy', 'quiet', 'quiet']);
+    // One place at a time: whoever has calls under way comes after who has none. The control: with none, the oldest is the first.
+    await world.write(quiet, 'quiet');
+    expect(await claimed({ limit: 1 })).toEqual(['noisy']);
+    expect(await claimed({ limit: 1, busy: [{ applicationId: noisy, endpointId: 'noisy', running: 1 }] })).toEqual(['quiet']);
+
     await world.write(quiet, 'quiet');
     const sending = world.worker({ concurrency: 8, pollMs: 3_600_000 });
     const arrived = Promise.withResolvers<number>();
@@ -24,7 +44,7 @@ describe('W3: turns', () => {
       accept(request, response, raw);
     };
     await sending.start();
-    // Its own transaction and connection may take a moment, in which the other goes on; without turns it comes behind all 3,000.
+    // The first place, until it has widened, then a transaction of its own, in which the other goes on.
     expect(await arrived.promise).toBeLessThan(1_500);
     await sending.close();
   });

@@ -3,7 +3,7 @@ import { type AnyRoute, type Egress, httpErrors } from '@bulkhead/http';
 import type { Database } from '@bulkhead/postgres';
 import { z } from 'zod';
 import { route } from '../access/index.ts';
-import { childRoutes, flag } from '../applications/index.ts';
+import { appendUpdated, childRoutes, flag } from '../applications/index.ts';
 import { audit } from '../audit/index.ts';
 import type { Vault } from '../vault/index.ts';
 import { findShownWebhook, listShownWebhooks, type ShownWebhook, webhookAnswer, webhookShape } from './webhook-shape.ts';
@@ -98,6 +98,7 @@ export function webhookRoutes({
           const changed = await changeWebhook(tx, context.applicationId, params.id, body, context.now);
           if (changed === null) throw httpErrors('not_found');
           await audit(tx, context, { target: changed.webhookId, detail: { fields: Object.keys(body) } });
+          await appendUpdated(tx, context, ['webhooks']);
           if (body.active === true || body.url !== undefined) await resumeWebhook(tx, context.applicationId, params.id, context.now);
           return (await findShownWebhook(tx, context.applicationId, params.id)) ?? changed;
         });
@@ -127,6 +128,7 @@ export function webhookRoutes({
           });
           if (done === null) throw httpErrors('not_found');
           await audit(tx, context, { target: params.id });
+          await appendUpdated(tx, context, ['webhooks']);
           return { ...((await findShownWebhook(tx, applicationId, params.id)) ?? done.webhook), secret: done.secret };
         });
         return { status: 200, body: shape(rotated, applicationId) };
