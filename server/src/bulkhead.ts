@@ -58,6 +58,7 @@ export async function startBulkhead({ config, log, clock = systemClock, egressAl
       trustProxy: config.trustProxy,
       rateLimits: config.rateLimits,
       tenantShare: config.tenantShare,
+      accountsMax: config.accountsMax,
     });
     closing.push(() => platform.close(grace));
     await auditTrailOf(db);

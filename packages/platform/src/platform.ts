@@ -65,6 +65,8 @@ export interface PlatformOptions {
   readonly rateLimits: RateLimits;
   /** The part of the places of each class that one Application, or organization, may hold at the same moment. Default 0.25. */
   readonly tenantShare?: number;
+  /** Most accounts that one Application may hold. Default 100,000. */
+  readonly accountsMax?: number;
   /** Longest duration of one call to a service while an account is connected. Default 15,000. */
   readonly connectTimeoutMs?: number;
 }
@@ -115,7 +117,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     log,
     clock,
   });
-  const parts = { db, vault, egress, clock, log, publicUrl };
+  const parts = { db, vault, egress, clock, log, publicUrl, accountsMax: options.accountsMax };
   const authenticateApiKey = apiKeyAuthenticator(parts);
   const resolve = resolveService(vault);
   const refresher = new CredentialRefresher({ ...parts, ...credentialHooks(), resolve });

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { World } from '@bulkhead/testkit';
+import { World, type WorldOptions } from '@bulkhead/testkit';
 import { FakeUpstream } from './fake-upstream.ts';
 import { type PageAnswer, Visitor } from './visitor.ts';
 
@@ -30,9 +30,9 @@ export class ConnectWorld implements AsyncDisposable {
   }
 
   /** `others`: addresses (host:port) of further upstreams. */
-  static async create(others: readonly string[] = []): Promise<ConnectWorld> {
+  static async create(others: readonly string[] = [], options: Pick<WorldOptions, 'accountsMax'> = {}): Promise<ConnectWorld> {
     const upstream = await FakeUpstream.start();
-    return new ConnectWorld(await World.create({ egressAllow: [upstream.address, ...others] }), upstream);
+    return new ConnectWorld(await World.create({ egressAllow: [upstream.address, ...others], ...options }), upstream);
   }
 
   get url(): string {

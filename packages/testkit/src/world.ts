@@ -20,6 +20,8 @@ export interface WorldOptions {
   readonly connectTimeoutMs?: number;
   /** Requests per second, by class. Default: more than a test makes, since the clock of a world stands still. */
   readonly rateLimits?: Partial<RateLimits>;
+  /** As the platform's `accountsMax`. */
+  readonly accountsMax?: number;
   /** As the platform's `tenantShare`. */
   readonly tenantShare?: number;
   /** The keys outside the database. Default: a root key of this world's own, and no key folder. */
@@ -87,6 +89,7 @@ export class World implements AsyncDisposable {
       egressAllow: options.egressAllow ?? [],
       trustProxy: [],
       rateLimits: { api: 100_000, passthrough: 100_000, oauth: 100_000, meta: 100_000, ...options.rateLimits },
+      ...(options.accountsMax === undefined ? {} : { accountsMax: options.accountsMax }),
       ...(options.tenantShare === undefined ? {} : { tenantShare: options.tenantShare }),
       ...(options.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: options.connectTimeoutMs }),
     };

@@ -13,6 +13,12 @@ export const accountErrors = defineErrors({
     oauth: 'invalid_grant',
     text: 'The connection was not confirmed in time, or the account was removed since. Connect the account again.',
   },
+  'account.limit': {
+    status: 400,
+    wire: 'request_failed',
+    oauth: 'access_denied',
+    text: 'This Application holds {limit} accounts, the most it may. Delete those that are no longer used; who runs this server can raise BULKHEAD_ACCOUNTS_MAX.',
+  },
   'account.unknown_service': { status: 400, wire: 'invalid_parameters', text: 'This Application has no service "{service}".' },
   'account.exists': {
     status: 409,

@@ -27,6 +27,8 @@ export interface AccountRoutesOptions {
   readonly db: Database;
   readonly vault: Vault;
   readonly publicUrl: () => string;
+  /** Most accounts of an Application. Default 100,000. */
+  readonly accountsMax?: number | undefined;
   /** Handed in by the authorization slice: a link that connects this very account anew. `expiresIn` in seconds. */
   readonly pushReconnect: (
     tx: Tx,
@@ -64,7 +66,7 @@ function invalidTokenAtPicker(call: IncomingCall): 'token.invalid' | 'token.inva
   return call.query['active'] === 'True' || path.endsWith('/accounts/me/') ? 'token.invalid_at_picker' : 'token.invalid';
 }
 
-export function accountRoutes({ db, vault, publicUrl, pushReconnect }: AccountRoutesOptions): AnyRoute[] {
+export function accountRoutes({ db, vault, publicUrl, pushReconnect, accountsMax }: AccountRoutesOptions): AnyRoute[] {
   async function shape(
     tx: Tx,
     context: AccountContext,
@@ -141,7 +143,7 @@ export function accountRoutes({ db, vault, publicUrl, pushReconnect }: AccountRo
       answers: { 201: accountAnswer },
       handler: async (context, { body }) =>
         db.withTenant(context.applicationId, async (tx) => {
-          const account = await importAccount(tx, vault, context, body);
+          const account = await importAccount(tx, { vault, accountsMax }, context, body);
           return { status: 201, body: await shape(tx, context, account, {}) };
         }),
     }),

@@ -3,6 +3,7 @@ import type { Page } from '@bulkhead/http';
 import { type Database, sql, type Tx } from '@bulkhead/postgres';
 import { findCatalogueEntry, type ServiceDefinition, type UpstreamService, upstreamService } from '../services/index.ts';
 import type { Account, AccountKey, AccountsOlderThan } from './account.ts';
+import { accountErrors } from './account-errors.ts';
 import { randomAccountId } from './account-id.ts';
 
 export interface AccountRow {
@@ -153,13 +154,23 @@ export interface KnownIdentity {
   readonly provisional: boolean;
 }
 
+/** How many accounts an Application may hold where nothing else is set. */
+const ACCOUNTS_MAX = 100_000;
+
 /**
  * The account of an upstream identity: the one there is, else a new provisional one. Locked until the transaction ends, so that
- * two flows of one person at the same moment see each other.
+ * two flows of one person at the same moment see each other. Throws `account.limit` where a new one would be too many.
  */
 export async function claimIdentity(
   tx: Tx,
-  input: { applicationId: ApplicationId; service: string; identity: { id: string; name: string }; effectiveScope: string; now: Date },
+  input: {
+    applicationId: ApplicationId;
+    service: string;
+    identity: { id: string; name: string };
+    effectiveScope: string;
+    accountsMax?: number | undefined;
+    now: Date;
+  },
 ): Promise<KnownIdentity> {
   const { applicationId, service, identity, effectiveScope, now } = input;
   for (;;) {
@@ -167,13 +178,21 @@ export async function claimIdentity(
       insert into accounts (application_id, account_id, service, account, identity_id, provisional, effective_scope, created_at, modified_at)
       values (${applicationId}, ${randomAccountId()}, ${service}, ${identity.name}, ${identity.id}, true, ${effectiveScope}, ${now}, ${now})
       on conflict do nothing returning account_id`);
-    if (inserted !== null) return { accountId: inserted.account_id, provisional: true };
+    if (inserted !== null) {
+      await assertRoom(tx, applicationId, input.accountsMax ?? ACCOUNTS_MAX);
+      return { accountId: inserted.account_id, provisional: true };
+    }
     const known = await tx.maybe<{ account_id: number; provisional: boolean }>(sql`
       select account_id, provisional from accounts
        where application_id = ${applicationId} and service = ${service} and identity_id = ${identity.id} for update`);
     if (known !== null) return { accountId: known.account_id, provisional: known.provisional };
     // Neither: the number was taken by another identity, or the row went in between.
   }
+}
+
+async function assertRoom(tx: Tx, applicationId: ApplicationId, limit: number): Promise<void> {
+  const tooMany = await tx.maybe(sql`select from accounts where application_id = ${applicationId} offset ${limit} limit 1`);
+  if (tooMany !== null) throw accountErrors('account.limit', { params: { limit } });
 }
 
 export interface Connection {

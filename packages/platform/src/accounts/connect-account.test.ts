@@ -108,6 +108,14 @@ describe('a connection', () => {
     expect(Math.min(...steps)).toBeGreaterThan(1_000);
   });
 
+  test('is refused where its account would be one too many; one that is there is connected anew all the same', async () => {
+    const ann = await connected('ann', { accountsMax: 1 });
+    expect(await code(connected('ben', { accountsMax: 1 }))).toBe('account.limit');
+    expect((await connected('ann', { accountsMax: 1 })).accountId).toBe(ann.accountId);
+    // Control: with room for one more.
+    expect(await code(connected('ben', { accountsMax: 2 }))).toBe('no error');
+  });
+
   test('is confirmed once', async () => {
     const pending = await connected('ann');
     const ends = await Promise.all(Array.from({ length: 5 }, () => code(confirm(pending))));

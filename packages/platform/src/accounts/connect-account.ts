@@ -22,13 +22,15 @@ export interface ConnectAccountInput {
   readonly customProperties: Readonly<Record<string, unknown>> | null;
   /** The account that was to be connected anew; null for whichever comes. */
   readonly reconnectAccountId: number | null;
+  /** Most accounts of the Application. Default 100,000. */
+  readonly accountsMax?: number | undefined;
   readonly now: Date;
 }
 
 /**
  * What the end of a connect flow calls. Writes a connection that waits for `confirmAccount`: beside a new provisional account,
  * or beside the live one of this upstream identity, which is not touched before. Throws `account.identity_mismatch` where an
- * account was to be reconnected and another person signed in.
+ * account was to be reconnected and another person signed in, `account.limit` where a new account would be too many.
  */
 export async function connectAccount(tx: Tx, input: ConnectAccountInput): Promise<{ accountId: number }> {
   const { applicationId, credentialId, reconnectAccountId, now } = input;

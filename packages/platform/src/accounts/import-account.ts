@@ -16,7 +16,12 @@ import { credentialFrom, opensTheSame } from './given-credential.ts';
  * name alone is no identity, so an account of that name is replaced only by a credential that shows it is the same one, else the import
  * is refused with `account.exists` (C4). Nothing is asked of the upstream: a token that does not work shows with the first call.
  */
-export async function importAccount(tx: Tx, vault: Vault, context: RequestContext, body: ImportBody): Promise<Account> {
+export async function importAccount(
+  tx: Tx,
+  { vault, accountsMax }: { readonly vault: Vault; readonly accountsMax?: number | undefined },
+  context: RequestContext,
+  body: ImportBody,
+): Promise<Account> {
   const { applicationId, now } = context;
   const [found, settings] = [await findService(tx, applicationId, body.service), await getApplicationSettings(tx, applicationId)];
   const isEnabled = settings?.enabledServices === null || settings?.enabledServices?.includes(body.service) === true;
@@ -27,7 +32,7 @@ export async function importAccount(tx: Tx, vault: Vault, context: RequestContex
   const identity = { id: body.identity_id ?? body.account, name: body.account };
 
   const credentialId = await storeCredential(tx, vault, { applicationId, service, tokens, now });
-  const { accountId, provisional } = await claimIdentity(tx, { applicationId, service, identity, effectiveScope: scope, now });
+  const { accountId, provisional } = await claimIdentity(tx, { applicationId, service, identity, effectiveScope: scope, accountsMax, now });
   const key = { applicationId, accountId };
   if (!provisional && body.identity_id === undefined) await assertSameByName(tx, vault, key, tokens);
   const connection = {

@@ -31,5 +31,9 @@ export const applicationErrors = defineErrors({
   },
   'custom_service.exists': { status: 409, wire: 'naming_conflict', text: 'There is a service with the id "{service}" already.' },
   'custom_service.in_use': { status: 409, wire: 'conflict', text: 'Accounts are connected to this service. Delete them first.' },
-  'limit.reached': { status: 400, wire: 'request_failed', text: 'An Application holds at most {limit} {things}.' },
+  'limit.reached': {
+    status: 400,
+    wire: 'request_failed',
+    text: 'An Application holds at most {limit} {things}. Delete those that are no longer used.',
+  },
 });

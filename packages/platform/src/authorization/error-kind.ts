@@ -11,6 +11,7 @@ const KINDS: Readonly<Record<string, ErrorKind>> = {
   'authorization.prefetch': 'other',
   'authorization.service_changed': 'service',
   'account.identity_mismatch': 'mismatch',
+  'account.limit': 'setup',
   'upstream.access_denied': 'refused',
   'upstream.unavailable': 'silent',
   'upstream.timeout': 'silent',

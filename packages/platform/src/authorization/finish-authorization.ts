@@ -46,6 +46,7 @@ async function write(
     endUser,
     customProperties: request.customProperties,
     reconnectAccountId: request.reconnectAccountId,
+    accountsMax: options.accountsMax,
     now,
   });
   await appendAudit(tx, {

@@ -21,6 +21,8 @@ export interface AuthorizationOptions {
   readonly publicUrl: () => string;
   /** Longest duration of one call to a service, answer included. */
   readonly upstreamTimeoutMs: number;
+  /** Most accounts of an Application. Default 100,000. */
+  readonly accountsMax?: number | undefined;
 }
 
 /** The same with what the routes keep between requests. */

@@ -45,6 +45,7 @@ describe('an environment without settings', () => {
       trustProxy: [],
       rateLimits: { api: 1_000, passthrough: 1_000, oauth: 500, meta: 200 },
       tenantShare: 0.25,
+      accountsMax: 100_000,
       stopGraceMs: 5_000,
       logLevel: 'warn',
     });
@@ -96,6 +97,7 @@ describe('a value that can be used', () => {
     ['BULKHEAD_RATE_LIMITS', 'api=5, meta=off', { rateLimits: { api: 5, passthrough: 1_000, oauth: 500, meta: null } }],
     ['BULKHEAD_RATE_LIMITS', 'off', { rateLimits: { api: null, passthrough: null, oauth: null, meta: null } }],
     ['BULKHEAD_TENANT_SHARE', '100', { tenantShare: 1 }],
+    ['BULKHEAD_ACCOUNTS_MAX', '1', { accountsMax: 1 }],
     ['BULKHEAD_STOP_GRACE', '0', { stopGraceMs: 0 }],
     ['BULKHEAD_STOP_GRACE', '60', { stopGraceMs: 60_000 }],
     ['BULKHEAD_LOG_LEVEL', 'silent', { logLevel: 'silent' }],
@@ -129,6 +131,7 @@ describe('a value that cannot be used is refused by the name of its variable', (
     ['BULKHEAD_EGRESS_ALLOW', ['everything', '10.0.0.0/33', '10.0.0.0/8/8', '300.0.0.1', 'host', 'host:99999', '::1/129', '10.0.0.0/']],
     ['BULKHEAD_TRUST_PROXY', ['true', 'proxy:80', '10.0.0.0/x', '10.0.0/8']],
     ['BULKHEAD_RATE_LIMITS', ['api', 'api=-1', 'api=0', 'api=1.5', 'health=5', '1000', 'api=1;meta=2', 'api=12345678', 'constructor=1']],
+    ['BULKHEAD_ACCOUNTS_MAX', ['0', '-1', '1e3', 'many', '1234567890']],
     ['BULKHEAD_TENANT_SHARE', ['0', '101', '25%', 'a quarter', '0.25']],
     ['BULKHEAD_STOP_GRACE', ['61', '-1', '1.5', '5s', '999', ' 5']],
     ['BULKHEAD_LOG_LEVEL', ['verbose', 'WARN', 'trace']],

@@ -31,6 +31,7 @@ export interface Config {
   readonly rateLimits: RateLimits;
   /** From 0.01 to 1: the part of the places for requests that one tenant may hold. */
   readonly tenantShare: number;
+  readonly accountsMax: number;
   /** Milliseconds. */
   readonly stopGraceMs: number;
   readonly logLevel: LogLevel;
@@ -91,6 +92,7 @@ export function configFrom(env: Environment, workingDirectory: string): Config {
     trustProxy: judged(() => list(env.trustProxy).map((entry) => cidr('BULKHEAD_TRUST_PROXY', entry))),
     rateLimits: judged(() => rateLimits(env.rateLimits ?? '')),
     tenantShare: judged(() => tenantShare(env.tenantShare ?? '25')),
+    accountsMax: judged(() => accountsMax(env.accountsMax ?? '100000')),
     stopGraceMs: judged(() => stopGrace(env.stopGrace ?? '5')),
     logLevel: judged(() => logLevel(env.logLevel ?? 'warn')),
   };
@@ -192,6 +194,10 @@ function tenantShare(text: string): number {
   return /^\d{1,3}$/.test(text) && percent >= 1 && percent <= 100
     ? percent / 100
     : fail('BULKHEAD_TENANT_SHARE', 'whole percent from 1 to 100');
+}
+
+function accountsMax(text: string): number {
+  return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : fail('BULKHEAD_ACCOUNTS_MAX', 'a whole number from 1 to 999999999');
 }
 
 function stopGrace(text: string): number {

@@ -15,6 +15,7 @@ export interface Environment {
   readonly trustProxy: string | undefined;
   readonly rateLimits: string | undefined;
   readonly tenantShare: string | undefined;
+  readonly accountsMax: string | undefined;
   readonly stopGrace: string | undefined;
   readonly logLevel: string | undefined;
 }
@@ -37,6 +38,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     trustProxy: value('BULKHEAD_TRUST_PROXY'),
     rateLimits: value('BULKHEAD_RATE_LIMITS'),
     tenantShare: value('BULKHEAD_TENANT_SHARE'),
+    accountsMax: value('BULKHEAD_ACCOUNTS_MAX'),
     stopGrace: value('BULKHEAD_STOP_GRACE'),
     logLevel: value('BULKHEAD_LOG_LEVEL'),
   };

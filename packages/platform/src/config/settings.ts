@@ -113,6 +113,13 @@ export const SETTINGS: Readonly<Record<keyof Environment, Setting>> = {
       'Percent (1 to 100) of the requests which a process runs at the same moment, class by class, that may be those of one Application, or of one organization at the `meta` API. More wait for its own to end, and are answered 429 if that takes too long.',
     example: '50',
   },
+  accountsMax: {
+    variable: 'BULKHEAD_ACCOUNTS_MAX',
+    default: '100000',
+    meaning:
+      'How many accounts one Application may hold. One more is refused (`account.limit`); those that are there are connected anew all the same.',
+    example: '500',
+  },
   stopGrace: {
     variable: 'BULKHEAD_STOP_GRACE',
     default: '5',

@@ -1,7 +1,11 @@
 import { defineErrors } from '@bulkhead/base';
 
 export const webhookErrors = defineErrors({
-  'webhook.limit': { status: 400, wire: 'request_failed', text: 'An Application holds at most {limit} webhooks.' },
+  'webhook.limit': {
+    status: 400,
+    wire: 'request_failed',
+    text: 'An Application holds at most {limit} webhooks. Delete those that are no longer used.',
+  },
   'webhook.inactive': {
     status: 400,
     wire: 'request_failed',
