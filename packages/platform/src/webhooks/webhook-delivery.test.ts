@@ -107,6 +107,32 @@ describe('W1: an account is connected', () => {
   });
 });
 
+describe('a webhook', () => {
+  test.each<[string, Record<string, unknown>, readonly string[]]>([
+    ['that names no types gets every event', { events: null }, ['account.connected', 'application.updated']],
+    ['that names a kind with a star gets that kind', { events: ['account.*'] }, ['account.connected']],
+    ['that names one type gets that type', { events: ['application.updated'] }, ['application.updated']],
+    ['that names others gets nothing', { events: ['webhook.disabled'] }, []],
+    ['of Kloudless’s format gets what concerns an account', { events: null, format: 'kloudless' }, ['account.connected']],
+    ['that is switched off gets nothing', { events: null, active: false }, []],
+  ])('%s', async (_, { active, ...fields }, types) => {
+    const { id, path, connect, deliveries } = await withWebhook(fields);
+    if (active === false) expect((await world.meta('PATCH', path, { active })).status).toBe(200);
+    const other = await withWebhook({ events: null });
+    // What is owed already: setting up webhooks is a change of the Application.
+    await world.platform.runDueDeliveries();
+    world.clock.advance(1_000);
+    const seen = { own: (await deliveries()).length, other: (await other.deliveries()).length };
+    await connect();
+    expect((await world.meta('PATCH', `/applications/${id}`, { description: 'changed' })).status).toBe(200);
+    const owed: { event: string }[] = (await deliveries()).slice(0, (await deliveries()).length - seen.own);
+    expect(owed.map(({ event }) => event).toSorted()).toEqual(types);
+    // Control: another Application's webhook for everything gets nothing of it.
+    expect((await other.deliveries()).length).toBe(seen.other);
+    await world.platform.runDueDeliveries();
+  });
+});
+
 describe('W4: a rotation', () => {
   test('leaves the secret before signing for a day, and not a moment longer', async () => {
     const { webhook, path, connect } = await withWebhook();
