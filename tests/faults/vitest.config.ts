@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 import { LedgerReporter } from './ledger-reporter.ts';
 
 const root = join(import.meta.dirname, '../..');
+const isCrash = process.env['TEST_CRASH'] === '1';
 
 /** The crash, race and network cases on real server processes: `npm run test:faults`. Not part of `npm test`. */
 export default defineConfig({
@@ -10,7 +11,7 @@ export default defineConfig({
   test: {
     include: ['tests/faults/**/*.faults.ts'],
     // By itself (`npm run test:crash`), because CI runs it too.
-    exclude: process.env['TEST_CRASH'] === '1' ? [] : ['tests/faults/deliveries.faults.ts'],
+    exclude: isCrash ? [] : ['tests/faults/deliveries.faults.ts'],
     pool: 'forks',
     // One world of processes at a time: what one file kills and starves, another would feel.
     fileParallelism: false,
@@ -19,6 +20,6 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     expect: { poll: { timeout: 60_000, interval: 100 } },
-    reporters: [new LedgerReporter(), 'default', ['json', { outputFile: join(root, 'test-results/faults.json') }]],
+    reporters: [new LedgerReporter(), 'default', ['json', { outputFile: join(root, `test-results/${isCrash ? 'crash' : 'faults'}.json`) }]],
   },
 });
