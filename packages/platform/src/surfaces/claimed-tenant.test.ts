@@ -9,8 +9,8 @@ const key = defineTenantCredential('bhk').issue(id).secret.reveal();
 const token = defineTenantCredential('bha').issue(id).secret.reveal();
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
 
-const claim = (authorization: string | undefined, query: Record<string, string | string[]> = {}) =>
-  claimedTenant({ headers: { authorization }, query, remoteAddress: '192.0.2.7' } as unknown as IncomingCall);
+const claim = (authorization: string | undefined, query: Record<string, string | string[]> = {}, params: Record<string, string> = {}) =>
+  claimedTenant({ headers: { authorization }, query, params, remoteAddress: '192.0.2.7' } as unknown as IncomingCall);
 
 describe('T5: in a line, a request counts as of the tenant that it names', () => {
   it.each([
@@ -25,6 +25,12 @@ describe('T5: in a line, a request counts as of the tenant that it names', () =>
 
   it('a client_id of the query', () => {
     expect(claim(undefined, { client_id: id })).toBe(bare);
+  });
+
+  it('a path, where a service calls that brings no credential; not beside a Meta token, which may name any', () => {
+    expect(claim(undefined, {}, { application_id: id })).toBe(bare);
+    const meta = `Bearer ${issueControlCredential('bhm').secret.reveal()}`;
+    expect(claim(meta, {}, { application_id: id })).toBe('192.0.2.7');
   });
 
   it.each([
