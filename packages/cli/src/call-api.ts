@@ -12,6 +12,16 @@ const TIMEOUT_MS = 30_000;
 /** A call that came to nothing, as a sentence with a way out; exit code 1. */
 export class CallError extends Error {
   override readonly name = 'CallError';
+  /** Whether the same call may succeed after a while. */
+  readonly mayPass: boolean;
+  /** Milliseconds that the server asks for; 0: it names none. */
+  readonly retryAfterMs: number;
+
+  constructor(message: string, { mayPass = false, retryAfterMs = 0 }: { mayPass?: boolean; retryAfterMs?: number } = {}) {
+    super(message);
+    this.mayPass = mayPass;
+    this.retryAfterMs = retryAfterMs;
+  }
 }
 
 /** Calls a running server with a credential of the environment: never of an option, which every process of the machine could read. */
@@ -50,7 +60,9 @@ export class ApiCaller {
       });
       text = await answer.text();
     } catch {
-      throw new CallError(`No answer from ${this.#url}. Is the server up? Another address: --url, or API in the environment.`);
+      throw new CallError(`No answer from ${this.#url}. Is the server up? Another address: --url, or API in the environment.`, {
+        mayPass: true,
+      });
     }
     const said = parsed(text) as T & { message?: string; id?: string };
     if (answer.ok && said !== null) return said;
@@ -58,7 +70,14 @@ export class ApiCaller {
       throw new CallError(`${this.#url} does not take the credential in ${this.#variable}: it is unknown or ended.`);
     if (answer.status === 404)
       throw new CallError('There is no such Application, webhook, delivery, account or cursor for this credential.');
-    throw new CallError(`${this.#url} answered ${answer.status}: ${said?.message ?? 'no reason given'} (request ${said?.id ?? 'unknown'})`);
+    const seconds = Number(answer.headers.get('retry-after') ?? 0);
+    throw new CallError(
+      `${this.#url} answered ${answer.status}: ${said?.message ?? 'no reason given'} (request ${said?.id ?? 'unknown'}).`,
+      {
+        mayPass: answer.status === 429 || answer.status >= 500,
+        retryAfterMs: seconds > 0 ? Math.min(seconds, 3_600) * 1_000 : 0,
+      },
+    );
   }
 }
 

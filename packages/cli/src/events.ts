@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiCaller, type AtServer } from './call-api.ts';
+import { keepAsking } from './keep-asking.ts';
 import { untilStopped } from './until-stopped.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -18,7 +19,7 @@ interface EventPage {
 
 const EVERY_MS = 1_000;
 
-/** Prints events in their order, each once, until Ctrl-C (or the end of what there is, with `once`). */
+/** Prints events in their order, each once, until Ctrl-C, also past a server that is away for a while (or to the end of what there is, with `once`). */
 export async function tailEvents({ application, account, from, once, json, ...at }: TailOptions): Promise<void> {
   if (account !== undefined && !/^\d{1,16}$/.test(account)) throw new UsageError('--account: expected the number of an account.');
   // A key names its Application, so that a mistake is seen before anything is printed.
@@ -32,7 +33,9 @@ export async function tailEvents({ application, account, from, once, json, ...at
   await untilStopped(async (stopped) => {
     while (!stopped.aborted) {
       const query = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-      const page: EventPage = await api.call('GET', `${path}?page_size=1000${query}`);
+      const ask = () => api.call<EventPage>('GET', `${path}?page_size=1000${query}`);
+      const page: EventPage | null = await (once ? ask() : keepAsking(ask, stopped));
+      if (page === null) break;
       for (const event of page.objects) {
         const line = json
           ? JSON.stringify(event)

@@ -42,7 +42,7 @@ Examples:
     .addHelpText('after', '\nExample:\n  $ npx bulkhead webhooks deliveries whk… --application app… --status failed')
     .action(async (id: string, options: DeliveriesOptions) => (await import('./webhooks.ts')).listDeliveries(id, options));
   ofApplication(group.command('tail').argument('<webhook>', 'its id (whk…)'))
-    .description('print each attempt at a delivery as it is made, until Ctrl-C')
+    .description('print each attempt at one of the newest 1,000 deliveries as it is made, until Ctrl-C')
     .addHelpText('after', '\nExample:\n  $ npx bulkhead webhooks tail whk… --application app…')
     .action(async (id: string, options: OfApplication) => (await import('./webhooks.ts')).tailDeliveries(id, options));
   ofApplication(group.command('replay').argument('<webhook>', 'its id (whk…)').argument('[delivery]', 'the id of one delivery'))

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiCaller, type AtServer } from './call-api.ts';
 import { parseDuration } from './duration.ts';
+import { keepAsking } from './keep-asking.ts';
 import { printJson } from './print.ts';
 import { table } from './table.ts';
 import { untilStopped } from './until-stopped.ts';
@@ -95,17 +96,29 @@ export async function listDeliveries(id: string, options: DeliveriesOptions): Pr
   );
 }
 
-/** Prints every attempt that is made from now on at one of the newest 100 deliveries. */
+interface Made {
+  readonly delivery: Delivery;
+  readonly attempt: Attempt;
+}
+
+const keyOf = ({ delivery, attempt }: Made): string => `${delivery.id} ${attempt.at}`;
+const attemptsOf = (deliveries: readonly Delivery[]): Made[] =>
+  deliveries.flatMap((delivery) => delivery.log.map((attempt) => ({ delivery, attempt })));
+
+/** Prints every attempt that is made from now on at one of the newest 1,000 deliveries, also past a server that is away for a while. */
 export async function tailDeliveries(id: string, options: OfApplication): Promise<void> {
   const { api, path } = opened(options, id);
-  let known: Set<string> | null = null;
+  const look = () => api.call<List<Delivery>>('GET', `${path}/deliveries?page_size=1000`);
+  // What was there before; a server that cannot be reached now is no tail.
+  let known = new Set(attemptsOf((await look()).objects).map(keyOf));
   await untilStopped(async (stopped) => {
     while (!stopped.aborted) {
-      const { objects } = await api.call<List<Delivery>>('GET', `${path}/deliveries?page_size=100`);
-      const made = objects.flatMap((delivery) => delivery.log.map((attempt) => ({ delivery, attempt })));
-      const keyOf = ({ delivery, attempt }: (typeof made)[number]) => `${delivery.id} ${attempt.at}`;
-      for (const each of known === null ? [] : made.toSorted((a, b) => a.attempt.at.localeCompare(b.attempt.at))) {
-        if (known?.has(keyOf(each))) continue;
+      await sleep(EVERY_MS, undefined, { signal: stopped }).catch(() => undefined);
+      const answer = await keepAsking(look, stopped);
+      if (answer === null) break;
+      const made = attemptsOf(answer.objects);
+      for (const each of made.toSorted((a, b) => a.attempt.at.localeCompare(b.attempt.at))) {
+        if (known.has(keyOf(each))) continue;
         const { delivery, attempt } = each;
         process.stdout.write(
           options.json
@@ -114,7 +127,6 @@ export async function tailDeliveries(id: string, options: OfApplication): Promis
         );
       }
       known = new Set(made.map(keyOf));
-      await sleep(EVERY_MS, undefined, { signal: stopped }).catch(() => undefined);
     }
   });
 }
@@ -130,10 +142,14 @@ export async function replayDeliveries(id: string, delivery: string | undefined,
     return options.json ? printJson(said) : void process.stdout.write(`Sending again: ${said.id}\n`);
   }
   let replayed = 0;
-  for (;;) {
-    const said = await api.call<{ replayed: number; remaining: boolean }>('POST', `${path}/replay`, { since, ...(until && { until }) });
+  // Each call goes on where the one before ended: what fails once more meanwhile is not sent again and again.
+  for (let next: string | null | undefined = since; next != null; ) {
+    const said: { replayed: number; next_since: string | null } = await api.call('POST', `${path}/replay`, {
+      since: next,
+      ...(until && { until }),
+    });
     replayed += said.replayed;
-    if (!said.remaining) break;
+    next = said.next_since;
   }
   if (options.json) printJson({ replayed });
   else process.stdout.write(`Sending again: ${replayed}\n`);

@@ -1,3 +1,4 @@
+export { type EventPage, eventPage, latestEventCursor } from './events/event-page.ts';
 export {
   type AuthorizationDestination,
   authorizationDestination,

@@ -200,7 +200,7 @@ export async function replayDelivery(
   return row ?? null;
 }
 
-/** Those of an endpoint that were written in [since, until) and stand at `status`, the oldest first, at most `limit`. Answers how many. */
+/** Those of an endpoint that were written in [since, until) and stand at `status`, the oldest first, at most `limit`. Answers how many, and when the last was written. */
 export async function replayDeliveries(
   tx: Tx,
   range: {
@@ -212,7 +212,7 @@ export async function replayDeliveries(
     limit: number;
     now: Date;
   },
-): Promise<number> {
+): Promise<{ readonly replayed: number; readonly last: Date | null }> {
   const rows = await rearm(
     tx,
     range.applicationId,
@@ -223,7 +223,8 @@ export async function replayDeliveries(
        order by created_at limit ${range.limit})`,
     range.now,
   );
-  return rows.length;
+  const last = rows.reduce<Date | null>((latest, { createdAt }) => (latest === null || createdAt > latest ? createdAt : latest), null);
+  return { replayed: rows.length, last };
 }
 
 /** Whatever of an endpoint still waits comes due at once. */

@@ -2,6 +2,7 @@ import { sql } from '@bulkhead/postgres';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type DeliveryWorld, deliveryWorld } from '../../test/delivery-world.ts';
 import { accept, type Answer, withStatus } from '../../test/receiver.ts';
+import { replayDeliveries } from './index.ts';
 
 let world: DeliveryWorld;
 beforeAll(async () => {
@@ -218,4 +219,31 @@ test('a started worker is woken by the commit of an event and stops with nothing
   await arrived.promise;
   await sending.close();
   expect(await world.deliveries(id)).toMatchObject([{ status: 'delivered' }]);
+});
+
+test('a span of time is sent again in steps, each from where the one before ended', async () => {
+  const id = await world.tenants.application();
+  const times: Date[] = [];
+  for (let n = 0; n < 3; n++) {
+    times.push(world.tenants.now());
+    await world.write(id);
+    world.tenants.clock.advance(second);
+  }
+  await world.worker().runDue();
+  const replay = (since: Date) =>
+    world.tenants.database.database.withTenant(id, (tx) =>
+      replayDeliveries(tx, {
+        applicationId: id,
+        endpointId: 'hook',
+        since,
+        until: world.tenants.now(),
+        statuses: ['delivered'],
+        limit: 2,
+        now: world.tenants.now(),
+      }),
+    );
+  expect(await replay(times[0]!)).toEqual({ replayed: 2, last: times[1] });
+  expect(await replay(times[1]!)).toEqual({ replayed: 1, last: times[2] });
+  await world.worker().runDue();
+  expect(world.receiver.received).toHaveLength(6);
 });

@@ -1,3 +1,4 @@
+import type { EventPage } from '@bulkhead/protocol';
 import { z } from 'zod';
 import type { StoredEvent } from './event.ts';
 
@@ -18,29 +19,8 @@ export const eventQuery = z.object({
   page_size: z.coerce.number().int().min(1).max(1000).default(100).meta({ description: 'Objects per page, 1 to 1000.' }),
 });
 
-const eventAnswer = z.object({
-  id: z.string(),
-  type: z.string().meta({ description: 'See docs/reference/events.md.' }),
-  account: z.int().nullable().meta({ description: 'Null: it concerns the whole Application.' }),
-  created: z.iso.datetime(),
-  modified: z.iso.datetime(),
-  data: z.record(z.string(), z.unknown()),
-  api: z.literal('events'),
-});
-
-export const eventPage = z.object({
-  count: z.int(),
-  cursor: z.string().meta({ description: 'Ask with it for what comes after. Where `objects` is empty it is the one you gave.' }),
-  remaining: z.int().meta({ description: 'Events after this page; 10,000 stands for that many or more.' }),
-  objects: z.array(eventAnswer),
-  type: z.literal('object_list'),
-  api: z.literal('events'),
-});
-
-export const latestAnswer = z.object({ cursor: z.string() });
-
 /** An event as everybody outside sees it. */
-export function eventShape(event: StoredEvent): z.input<typeof eventAnswer> {
+export function eventShape(event: StoredEvent): EventPage['objects'][number] {
   const at = event.at.toISOString();
   return {
     id: event.eventId,

@@ -1,11 +1,12 @@
 import type { ApplicationId } from '@bulkhead/base';
 import { type AnyRoute, httpErrors } from '@bulkhead/http';
 import type { Database, Sql, Tx } from '@bulkhead/postgres';
+import { eventPage, latestEventCursor } from '@bulkhead/protocol';
 import type { z } from 'zod';
 import { type ApiKeyPrincipal, type BearerPrincipal, type RequestContext, route } from '../access/index.ts';
 import { BEGINNING, cursorOf, positionOf } from './event-cursor.ts';
 import { eventErrors } from './event-errors.ts';
-import { eventPage, eventQuery, eventShape, latestAnswer } from './event-messages.ts';
+import { eventQuery, eventShape } from './event-messages.ts';
 import type { EventScope } from './event.ts';
 import { countEvents, type EventRange, findEvents, findLatest } from './event-store.ts';
 
@@ -83,7 +84,7 @@ export function eventRoutes({ db, accountIdOf, hasAccount, retentionHours, accou
       path: '/v1/accounts/{account_id}/events/latest',
       summary: 'The cursor after the newest event of an account',
       params: accountParams,
-      answers: { 200: latestAnswer },
+      answers: { 200: latestEventCursor },
       handler: async (context, { params }) =>
         db.withTenant(context.applicationId, async (tx) => {
           const scope = await accountScope(tx, context, params.account_id);
@@ -110,7 +111,7 @@ export function eventRoutes({ db, accountIdOf, hasAccount, retentionHours, accou
       id: 'event.latest',
       path: '/v1/events/latest',
       summary: 'The cursor after the newest event of the Application',
-      answers: { 200: latestAnswer },
+      answers: { 200: latestEventCursor },
       handler: async (context) =>
         db.withTenant(context.applicationId, async (tx) => {
           const scope = { applicationId: context.applicationId, accountId: null };

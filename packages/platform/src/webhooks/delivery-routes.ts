@@ -40,7 +40,8 @@ const deliveryAnswer = z.object({
 const testAnswer = z.object({ delivered: z.boolean(), attempt: attemptAnswer, type: z.literal('webhook_test'), api: z.literal('meta') });
 const replayAnswer = z.object({
   replayed: z.number(),
-  remaining: z.boolean().meta({ description: 'True: there are more; call again.' }),
+  remaining: z.boolean().meta({ description: 'True: there are more; call again with `next_since`.' }),
+  next_since: z.iso.datetime().nullable().meta({ description: 'The `since` of the next call; null: nothing is left.' }),
   type: z.literal('replay'),
   api: z.literal('meta'),
 });
@@ -174,9 +175,9 @@ export function webhookDeliveryRoutes({
         const { applicationId, now } = context;
         const since = new Date(body.since);
         const until = body.until === undefined ? now : new Date(body.until);
-        const replayed = await db.withTenant(applicationId, async (tx) => {
+        const { replayed, last } = await db.withTenant(applicationId, async (tx) => {
           await requireActive(tx, applicationId, id);
-          const count = await replayDeliveries(tx, {
+          const done = await replayDeliveries(tx, {
             applicationId,
             endpointId: id,
             since,
@@ -185,10 +186,17 @@ export function webhookDeliveryRoutes({
             limit: REPLAYED_MAX,
             now,
           });
-          await audit(tx, context, { target: id, detail: { since: since.toISOString(), until: until.toISOString(), replayed: count } });
-          return count;
+          await audit(tx, context, {
+            target: id,
+            detail: { since: since.toISOString(), until: until.toISOString(), replayed: done.replayed },
+          });
+          return done;
         });
-        return { status: 202, body: { replayed, remaining: replayed === REPLAYED_MAX, type: 'replay', api: 'meta' } };
+        const remaining = replayed === REPLAYED_MAX;
+        return {
+          status: 202,
+          body: { replayed, remaining, next_since: remaining ? (last?.toISOString() ?? null) : null, type: 'replay', api: 'meta' },
+        };
       },
     }),
   ];
