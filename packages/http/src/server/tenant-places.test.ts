@@ -1,11 +1,14 @@
 import { silentLog } from '@bulkhead/base';
 import { afterEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { type Admission, admission, type AdmissionOptions, type Place } from './admission.ts';
+import { routeFor } from './route.ts';
+import { createServer } from './server.ts';
 
 const LONG_MS = 60_000;
 
-let gate: Admission;
-afterEach(() => gate.close());
+let gate: Admission | undefined;
+afterEach(() => gate?.close());
 
 function open(options: Partial<AdmissionOptions>): void {
   gate = admission({ waitMs: LONG_MS, lagMs: () => 0, log: silentLog, ...options });
@@ -32,7 +35,7 @@ class Requests {
   async #send(name: string, proven: boolean): Promise<void> {
     let place: Place | undefined;
     try {
-      place = await gate.enter('api', () => name[0]!);
+      place = await gate!.enter('api', () => name[0]!);
       if (proven) await place.belongTo(name[0]!);
       this.#places.set(name, place);
       this.running.push(name);
@@ -58,7 +61,7 @@ describe('T5: places for requests', () => {
     await requests.end('a1');
     expect(requests.running).toEqual(['a2', 'b1', 'c1', 'a3']);
     // Control: without shares it takes them all.
-    gate.close();
+    gate?.close();
     open({ places: { api: { running: 4, waiting: 16 } }, share: 1 });
     const unfair = new Requests();
     await unfair.send('a1 a2 a3 a4 a5 a6 b1');
@@ -114,12 +117,12 @@ describe('T5: places for requests', () => {
 
   it('shares are of each class by itself', async () => {
     open({ places: { api: { running: 4, waiting: 8 }, oauth: { running: 4, waiting: 8 } }, share: 0.25 });
-    const place = (await gate.enter('api')) as Place;
+    const place = (await gate!.enter('api')) as Place;
     expect(place.belongTo('a')).toBe(undefined);
-    const other = (await gate.enter('oauth')) as Place;
+    const other = (await gate!.enter('oauth')) as Place;
     expect(other.belongTo('a')).toBe(undefined);
     // Control: a second one of the same class waits.
-    expect(((await gate.enter('api')) as Place).belongTo('a')).toBeInstanceOf(Promise);
+    expect(((await gate!.enter('api')) as Place).belongTo('a')).toBeInstanceOf(Promise);
   });
 });
 
@@ -133,11 +136,11 @@ describe('T5: a line before the places', () => {
     await requests.end('a2');
     expect(requests.running).toEqual(['b1']);
     // Control: where all claim to be one, it comes last.
-    gate.close();
+    gate?.close();
     open({ places: { api: { running: 1, waiting: 100 } }, share: 1 });
     const order: string[] = [];
     for (const name of ['a1', 'a2', 'a3', 'b1'])
-      void Promise.resolve(gate.enter('api', () => 'one and the same')).then((place) => {
+      void Promise.resolve(gate!.enter('api', () => 'one and the same')).then((place) => {
         order.push(name);
         place.leave();
       });
@@ -154,5 +157,68 @@ describe('T5: a line before the places', () => {
     expect(requests.refused).toHaveProperty('a6');
     for (const name of ['a1', 'a2', 'b1', 'c1', 'a3']) await requests.end(name);
     expect(requests.running).toEqual([]);
+  });
+});
+
+describe('T5: a server that is told whose a request is', () => {
+  it('asks who it claims to come from when it has to wait, and whose it is when that is known', async () => {
+    const running: { readonly name: string; readonly end: () => void }[] = [];
+    const claims: string[] = [];
+    const route = routeFor<{ readonly party: string }, string>();
+    const server = await createServer<{ readonly party: string }>({
+      routes: [
+        route({
+          id: 'a.get',
+          method: 'GET',
+          path: '/{name}',
+          summary: 'x',
+          credentials: [],
+          scope: null,
+          rateClass: 'api',
+          audit: null,
+          params: z.object({ name: z.string() }),
+          answers: { 200: z.object({}) },
+          handler: async (_context, { params }) => {
+            await new Promise<void>((end) => running.push({ name: params.name, end }));
+            return { status: 200, body: {} };
+          },
+        }),
+      ],
+      log: silentLog,
+      bodyBytesMax: 1_000,
+      admission: { places: { api: { running: 2, waiting: 8 } }, share: 0.5, waitMs: LONG_MS, burstMs: LONG_MS, lagMs: () => 0 },
+      open: async ({ params }) => ({ party: params['name']![0]! }),
+      partyOf: ({ party }) => party,
+      claimedBy: ({ params }) => {
+        claims.push(params['name']!);
+        return params['name']![0]!;
+      },
+      close: () => undefined,
+      idempotency: { claim: async () => ({ kind: 'first' }), complete: async () => undefined, release: async () => undefined },
+      errorPage: async () => ({ status: 500, body: '' }),
+      trustProxy: [],
+    });
+    const url = `http://127.0.0.1:${await server.listen(0, '127.0.0.1')}`;
+    const ask = async (name: string) => (await fetch(`${url}/${name}`)).status;
+    const names = () => running.map(({ name }) => name);
+    // Two places, one for each of two; the third finds none, and the second of a party waits for its own even though one is free.
+    const calls = [ask('a1')];
+    await expect.poll(names).toEqual(['a1']);
+    calls.push(ask('a2'), ask('b1'));
+    await expect.poll(names).toEqual(['a1', 'b1']);
+    for (const name of ['c1', 'c2', 'd1']) {
+      calls.push(ask(name));
+      await expect.poll(() => claims.includes(name)).toBe(true);
+    }
+    running[1]!.end();
+    await expect.poll(names).toEqual(['a1', 'b1', 'c1']);
+    running[2]!.end();
+    await expect.poll(names).toEqual(['a1', 'b1', 'c1', 'd1']);
+    for (let ended = 0; ended < 6; ) {
+      for (; ended < running.length; ended++) running[ended]!.end();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await Promise.all(calls)).toEqual([200, 200, 200, 200, 200, 200]);
+    await server.close();
   });
 });
