@@ -81,7 +81,7 @@ it('a visitor clicks through all five steps for both customers and meets the 404
   expect((await world.call('GET', url, { headers: { authorization: `Bearer ${token}` } })).status).toBe(404);
   expect(complaints).toEqual([]);
   await context.close();
-});
+}, 90_000);
 
 it('the result is read out, and the focus stays at the button that was pressed', async () => {
   const page = await browser.newPage();
@@ -154,7 +154,7 @@ it('what happens shows on the receiver’s page as it arrives, checked by code t
     expect(await receiver.evaluate('document.documentElement.scrollWidth')).toBe(width);
   }
   await context.close();
-});
+}, 90_000);
 
 it.each([360, 768, 1400])('nothing sticks out at %i pixels', async (width) => {
   const page = await browser.newPage({ viewport: { width, height: 800 } });

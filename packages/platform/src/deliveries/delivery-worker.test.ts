@@ -124,17 +124,23 @@ describe('W2: an endpoint that does not accept', () => {
       await world.write(id);
       await sending.runDue();
     };
+    await fail();
     for (let day = 0; day < 5; day++) {
-      await fail();
       world.tenants.clock.advance(23.9 * hour);
+      const asked = world.receiver.received.length;
+      await fail();
+      expect(world.receiver.received.length, 'it does fail once more').toBeGreaterThan(asked);
     }
+    // After 119.5 of 120 hours.
     expect(world.stops).toEqual([]);
+    world.tenants.clock.advance(0.4 * hour);
     world.receiver.answer = accept;
     await sending.runDue();
     world.tenants.clock.advance(24 * hour);
     await fail();
     expect(world.stops).toEqual([]);
-    for (let day = 0; day < 6; day++) {
+    for (let day = 0; day < 5; day++) {
+      expect(world.stops).toEqual([]);
       world.tenants.clock.advance(24 * hour);
       await fail();
     }
