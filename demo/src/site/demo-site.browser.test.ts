@@ -138,12 +138,13 @@ it('what happens shows on the receiver’s page as it arrives, checked by code t
   await page.getByRole('button', { name: 'Allow as Bea Birch' }).click();
   await page.locator('#connect-birch-result').waitFor();
   await world.platform.runDueDeliveries();
-  const arrived = receiver.locator('.arrival.good').first();
+  // What earlier tests caused arrives as well, in any order.
+  const arrived = receiver.locator('.arrival.good', { hasText: 'account.connected' }).filter({ hasText: 'Birch Clinics' }).first();
   await arrived.waitFor();
   expect(await arrived.textContent()).toMatch(/account\.connected\s*Birch Clinics[\s\S]*the signature is right/);
   await receiver.locator('#forge').click();
   await receiver.locator('.arrival.bad').waitFor();
-  expect(await receiver.locator('.arrival').first().textContent()).toContain('webhook.signature_refused');
+  expect(await receiver.locator('.arrival.bad').textContent()).toContain('webhook.signature_refused');
 
   await receiver.locator('.check .copy').click();
   const copied = String(await receiver.evaluate('navigator.clipboard.readText()'));
