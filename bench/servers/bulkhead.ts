@@ -10,6 +10,8 @@ export interface BulkheadOptions {
   readonly systemUrl: string;
   readonly metaToken: string;
   readonly rootKey: string;
+  /** Whether what was read is remembered (`Database.recall`). Default: as in service, yes. */
+  readonly recalls?: boolean;
   readonly egressAllow: readonly string[];
   /** Other rates than what nobody reaches. */
   readonly rateLimits?: Partial<RateLimits>;
@@ -26,6 +28,7 @@ const db = openDatabase({
   controlUrl: new Secret(options.controlUrl),
   systemUrl: new Secret(options.systemUrl),
   log,
+  ...(options.recalls === undefined ? {} : { recalls: options.recalls }),
 });
 const keys = new EnvironmentKeys([Buffer.from(options.rootKey, 'base64')]);
 if ((await claimKeys(db, keys, new Date())) !== null) throw new Error('another root key');

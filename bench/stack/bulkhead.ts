@@ -18,6 +18,7 @@ export async function startBulkhead(
   options: {
     readonly egressAllow?: readonly string[];
     readonly rateLimits?: BulkheadOptions['rateLimits'];
+    readonly recalls?: boolean;
     readonly secrets?: BulkheadSecrets;
     readonly nodeOptions?: readonly string[];
   } = {},
@@ -30,6 +31,7 @@ export async function startBulkhead(
     metaToken,
     rootKey,
     egressAllow: options.egressAllow ?? [],
+    ...(options.recalls === undefined ? {} : { recalls: options.recalls }),
     ...(options.rateLimits === undefined ? {} : { rateLimits: options.rateLimits }),
   };
   const profiles = process.env['BENCH_PROFILE'];

@@ -25,6 +25,8 @@ const served = await ServerProcess.spawn('behind-a-pooler', {
   BULKHEAD_DATABASE_POOLER_URL: as(cluster.appUrl),
   BULKHEAD_META_TOKEN: metaToken,
   BULKHEAD_EGRESS_ALLOW: '127.0.0.0/8',
+  // Those of an operator who has said nothing; the process of the fault suite has none.
+  BULKHEAD_RATE_LIMITS: 'api=1000,passthrough=1000,oauth=500,meta=200',
 });
 await served.ready();
 process.env['BULKHEAD_URL'] = served.url;
