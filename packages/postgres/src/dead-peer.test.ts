@@ -41,6 +41,14 @@ async function behindProxy(options: Partial<DatabaseOptions> = {}): Promise<Data
 const tenant = applicationId.generate();
 const one = sql`select 1 as one`;
 const read = () => database.withControl('test', (tx) => tx.query(one));
+/** So many connections of the pool exist, and nobody uses them. */
+async function fill(count: number): Promise<void> {
+  const gate = Promise.withResolvers<void>();
+  const taken = Array.from({ length: count }, () => database.withTenant(tenant, (tx) => tx.query(one).then(() => gate.promise)));
+  await expect.poll(() => proxy.connections.length).toBeGreaterThanOrEqual(count);
+  gate.resolve();
+  await Promise.all(taken);
+}
 const unavailable = { code: 'database.unavailable', status: 503 };
 // Without the guard a caller of these waits for half an hour; with it, for less than the test may take.
 const patient = { statementTimeoutMs: 1_800_000, silenceMs: 200 };
@@ -65,12 +73,7 @@ describe('a server that has gone without a word', () => {
 
   test('takes along no connection that came into use just before it was noticed', async () => {
     await behindProxy({ ...patient, poolSize: 4 });
-    const gate = Promise.withResolvers<void>();
-    // All four connections exist.
-    const four = Array.from({ length: 4 }, () => database.withTenant(tenant, (tx) => tx.query(one).then(() => gate.promise)));
-    await expect.poll(() => proxy.connections.length).toBeGreaterThanOrEqual(4);
-    gate.resolve();
-    await Promise.all(four);
+    await fill(4);
     proxy.set(HELD);
     const reads = [database.tenantQuery(tenant, one)];
     // One more each second: some of them have been silent for less than the watch waits when it learns that nobody is there.
@@ -85,11 +88,7 @@ describe('a server that has gone without a word', () => {
 
   test('takes along no connection that comes into use only when others are answered again', async () => {
     await behindProxy({ ...patient, poolSize: 4 });
-    const gate = Promise.withResolvers<void>();
-    const four = Array.from({ length: 4 }, () => database.withTenant(tenant, (tx) => tx.query(one).then(() => gate.promise)));
-    await expect.poll(() => proxy.connections.length).toBeGreaterThanOrEqual(4);
-    gate.resolve();
-    await Promise.all(four);
+    await fill(4);
     proxy.set(HELD);
     proxy.setNew({});
     // Nobody is told of a loss, and whoever asks by a new connection is answered.
