@@ -101,9 +101,14 @@ function refuses(run: () => unknown): boolean {
   }
 }
 
+/** Escapes of unreserved characters undone: the two spellings are one path to every server (RFC 3986 §6.2.2.2), decoding or not. */
+function spelledPlainly(path: string): string {
+  return path.replaceAll(/%[0-9a-f]{2}/gi, (escape) => (/^[\w.~-]$/.test(decoded(escape)) ? decoded(escape) : escape));
+}
+
 /** What the laxest server makes of a path: decoded `times`, backslashes turned, parameters dropped, empty segments joined, dots resolved. */
 function asLaxServer(path: string, times: number): string {
-  let text = path;
+  let text = spelledPlainly(path);
   for (let round = 0; round < times; round++) text = decoded(text);
   const plain = text
     .replaceAll('\\', '/')
@@ -156,7 +161,7 @@ describe('a path is read as the model reads it (P1)', () => {
           return high === low || high.startsWith(`${low}/`) || high === `${low}/`;
         });
       }),
-      RUNS,
+      { ...RUNS, examples: [[['/files', '/%66iles']], [['/~x', '/%7Ex/y']]] },
     );
     expect(within).toBeGreaterThan(100);
   });
