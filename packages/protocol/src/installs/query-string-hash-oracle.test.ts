@@ -45,7 +45,7 @@ function isDecodable(text: string): boolean {
 }
 
 /** Everything in which the oracle and we may differ, and who is right. What is not here must be equal, character by character. */
-const differences: readonly (readonly [why: string, applies: (sent: Sent) => boolean, in: 'node' | 'express' | 'both'])[] = [
+const differences: readonly (readonly [why: string, applies: (sent: Sent) => boolean, where: 'node' | 'express' | 'both'])[] = [
   [
     'the base path is cut off in the middle of a segment: a mistake of the library',
     (sent) => sent.basePath !== '/' && pathOf(sent).startsWith(sent.basePath) && !/^($|\/)/.test(pathOf(sent).slice(sent.basePath.length)),
