@@ -11,6 +11,7 @@ export {
   signConnectJwt,
   type SigningKey,
   type UnverifiedJwt,
+  type VerifiedJwt,
   verifyConnectJwt,
 } from './installs/connect-jwt.ts';
 export {

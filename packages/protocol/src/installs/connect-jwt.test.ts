@@ -52,10 +52,12 @@ const header = { typ: 'JWT', alg: 'HS256' };
 describe('a token of Connect', () => {
   test("ours is read by Atlassian's library, and theirs by ours, in both algorithms", () => {
     expect(decodeSymmetric(signConnectJwt({ algorithm: 'HS256', key }, claims), secret, SymmetricAlgorithm.HS256)).toEqual(claims);
-    expect(verified(encodeSymmetric(claims, secret), request)).toEqual(claims);
+    expect(verified(encodeSymmetric(claims, secret), request)).toEqual({ claims });
     const ours = signConnectJwt({ algorithm: 'RS256', key: rsa.privateKey, kid: 'k-1' }, install);
     expect(decodeAsymmetric(ours, pem, AsymmetricAlgorithm.RS256)).toEqual(install);
-    expect(verified(encodeAsymmetric(install, privatePem, AsymmetricAlgorithm.RS256, { kid: 'k-1' }), lifecycle)).toEqual(install);
+    expect(verified(encodeAsymmetric(install, privatePem, AsymmetricAlgorithm.RS256, { kid: 'k-1' }), lifecycle)).toEqual({
+      claims: install,
+    });
   });
 
   test.each<[string, string, Record<string, unknown>]>([
@@ -74,7 +76,7 @@ describe('a token of Connect', () => {
     ['type', 'typ in lower case', { typ: 'jwt' }],
   ])('refused as %s: %s', (problem, _, changed) => {
     expect(verified(raw({ ...header, ...changed }, claims), request)).toEqual({ refused: problem });
-    expect(verified(raw(header, claims), request)).toEqual(claims);
+    expect(verified(raw(header, claims), request)).toEqual({ claims });
   });
 
   test.each<[string, string, Record<string, unknown>]>([
@@ -109,7 +111,7 @@ describe('a token of Connect', () => {
     ['a life of 900 s', { exp: now + 900 }],
     ['our aud as text', { aud: 'https://app.example' }],
   ])('within the bounds: %s', (_, changed) => {
-    expect(verified(raw(header, { ...claims, ...changed }), request)).toMatchObject({ iss: 'tenant' });
+    expect(verified(raw(header, { ...claims, ...changed }), request)).toMatchObject({ claims: { iss: 'tenant' } });
   });
 
   const good = raw(header, claims);
@@ -133,7 +135,7 @@ describe('a token of Connect', () => {
     ['signature', 'the public key as a secret', raw(header, claims, pem)],
   ])('refused as %s: %s', (problem, _, token) => {
     expect(verified(token, request)).toEqual({ refused: problem });
-    expect(verified(good, request)).toEqual(claims);
+    expect(verified(good, request)).toEqual({ claims });
   });
 
   test('the algorithm is the verifier’s, and a key of the other kind is a mistake of the program', () => {
@@ -148,6 +150,10 @@ describe('a token of Connect', () => {
     expect(() => verified(good, { ...request, leewaySeconds: 31 })).toThrow(RangeError);
   });
 
+  test('a claim does not look like a refusal', () => {
+    expect(verified(raw(header, { ...claims, refused: 'signature' }), request)).toEqual({ claims: { ...claims, refused: 'signature' } });
+  });
+
   test('RS256 without kid is refused; so is an install token without aud', () => {
     const anonymous = encodeAsymmetric(install, privatePem, AsymmetricAlgorithm.RS256);
     expect(verified(anonymous, lifecycle)).toEqual({ refused: 'key_id' });
@@ -159,7 +165,7 @@ describe('a token of Connect', () => {
     const session = signConnectJwt({ algorithm: 'HS256', key, type: 'app-session+jwt' }, claims);
     expect(verified(session, request)).toEqual({ refused: 'type' });
     expect(verified(good, { ...request, type: 'app-session+jwt' })).toEqual({ refused: 'type' });
-    expect(verified(session, { ...request, type: 'app-session+jwt' })).toEqual(claims);
+    expect(verified(session, { ...request, type: 'app-session+jwt' })).toEqual({ claims });
   });
 
   test('I4: the digest is that of what was signed', () => {

@@ -31,6 +31,11 @@ export interface UnverifiedJwt {
   readonly signature: Buffer;
 }
 
+/** Beside its claims nothing, so that no claim can look like a refusal. */
+export interface VerifiedJwt {
+  readonly claims: ConnectClaims;
+}
+
 export interface ConnectJwtRules {
   readonly algorithm: ConnectAlgorithm;
   /** A secret key for HS256, an RSA public key of at least 2048 bits for RS256; another one is a `TypeError`. */
@@ -63,7 +68,7 @@ export function readConnectJwt(token: string): UnverifiedJwt | JwtRefusal {
  * The claims of a token that was read, if it is signed with `key` by exactly that algorithm, is of now, short-lived and meant for us.
  * RS256 needs a `kid`, HS256 has none. Who it is from (`iss`) and what it was made for (`qsh`) is for the caller to compare.
  */
-export function verifyConnectJwt(token: UnverifiedJwt, rules: ConnectJwtRules): ConnectClaims | JwtRefusal {
+export function verifyConnectJwt(token: UnverifiedJwt, rules: ConnectJwtRules): VerifiedJwt | JwtRefusal {
   const { leewaySeconds = CONNECT_LEEWAY_SECONDS_MAX, lifetimeSecondsMax, now, key, algorithm, audience, type } = rules;
   if (leewaySeconds < 0 || leewaySeconds > CONNECT_LEEWAY_SECONDS_MAX) throw new RangeError('a leeway is 0 to 30 seconds');
   assertKey(algorithm, key, 'public');
@@ -77,7 +82,7 @@ export function verifyConnectJwt(token: UnverifiedJwt, rules: ConnectJwtRules): 
   if (claims.exp + leewaySeconds <= now) return { refused: 'expired' };
   if (claims.exp <= claims.iat || claims.exp - claims.iat > lifetimeSecondsMax) return { refused: 'lifetime' };
   if (!isMeantFor(claims.aud, audience)) return { refused: 'audience' };
-  return claims;
+  return { claims };
 }
 
 /** `kid` stands in the header of RS256 and must be given for it. `type` is `typ`, default `JWT`. */
