@@ -59,8 +59,10 @@ describe('an install', () => {
     const key = await world.call('GET', `/keys/${read.header.kid}`);
     expect(key.headers.get('content-type')).toMatch(/^text\/plain/);
     const rules = { algorithm: 'RS256', key: createPublicKey(key.text), now: world.clock.now() / 1_000, lifetimeSecondsMax: 180 } as const;
-    const claims = verifyConnectJwt(read, { ...rules, audience: { is: [app.url] } });
-    expect(claims).toMatchObject({ iss: answer.json.client_key, qsh: queryStringHash({ method: 'POST', target: '/installed' }) });
+    const verified = verifyConnectJwt(read, { ...rules, audience: { is: [app.url] } });
+    expect(verified).toMatchObject({
+      claims: { iss: answer.json.client_key, qsh: queryStringHash({ method: 'POST', target: '/installed' }) },
+    });
     expect(answer.text).not.toContain(call!.body.sharedSecret);
   });
 
@@ -157,7 +159,7 @@ describe('what follows an install', () => {
       const key = sharedSecretKey(new Secret(sharedSecret));
       const rules = { algorithm: 'HS256', key, now: world.clock.now() / 1_000, lifetimeSecondsMax: 180 } as const;
       expect(verifyConnectJwt(read, { ...rules, audience: { absentOr: [app.url] } })).toMatchObject({
-        qsh: queryStringHash({ method: 'POST', target: call.path }),
+        claims: { qsh: queryStringHash({ method: 'POST', target: call.path }) },
       });
     }
     expect((await world.meta('DELETE', `${installs()}/notes`)).status).toBe(204);

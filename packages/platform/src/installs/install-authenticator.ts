@@ -34,15 +34,15 @@ export function installAuthenticator({
     const { install, secrets } = opened;
     const expected = queryStringHash({ method: call.method, target: call.target, basePath });
     for (const secret of secrets) {
-      const claims = verifyConnectJwt(read, {
+      const verified = verifyConnectJwt(read, {
         algorithm: 'HS256',
         key: sharedSecretKey(secret),
         now: Math.floor(now.getTime() / 1_000),
         lifetimeSecondsMax: LIFETIME_SECONDS_MAX,
         audience: { absentOr: [install.clientKey] },
       });
-      if ('refused' in claims) continue;
-      if (claims.qsh !== expected) return null;
+      if ('refused' in verified) continue;
+      if (verified.claims.qsh !== expected) return null;
       if (install.status === 'disabled') throw installErrors('install.disabled');
       return { kind: 'install', applicationId, clientKey: install.clientKey, appKey, scopes: install.scopes };
     }
