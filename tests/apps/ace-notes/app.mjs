@@ -39,6 +39,6 @@ server.post('/call-host', (request, response) => {
 });
 
 server.listen(Number(process.env.PORT), '127.0.0.1', () => {
-  console.log(`listening ${process.env.PORT}`);
+  process.stdout.write(`listening ${process.env.PORT}\n`);
   if (process.env.SELF_REGISTER === 'yes') void addon.register();
 });
