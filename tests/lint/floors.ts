@@ -10,6 +10,7 @@ const floors: Readonly<Record<string, number>> = {
   sandbox: 2,
   platform: 3,
   sdk: 3,
+  'app-kit': 3,
   demo: 4,
   testkit: 5,
   server: 5,

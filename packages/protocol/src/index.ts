@@ -1,4 +1,33 @@
 export { type EventPage, eventPage, latestEventCursor } from './events/event-page.ts';
+export { canonicalRequest, queryValues, type SignedRequest } from './installs/canonical-request.ts';
+export {
+  CONNECT_LEEWAY_SECONDS_MAX,
+  type ConnectAlgorithm,
+  type ConnectClaims,
+  type ConnectJwtRules,
+  jwtDigest,
+  readConnectJwt,
+  sharedSecretKey,
+  signConnectJwt,
+  type SigningKey,
+  type UnverifiedJwt,
+  type VerifiedJwt,
+  verifyConnectJwt,
+} from './installs/connect-jwt.ts';
+export {
+  type AppDescriptor,
+  appDescriptor,
+  appKey,
+  type AppScope,
+  appScope,
+  appTarget,
+  effectiveScopes,
+  type LifecycleEventType,
+  unknownFields,
+} from './installs/descriptor.ts';
+export type { JwtProblem, JwtRefusal } from './installs/jwt-parts.ts';
+export { type LifecycleEvent } from './installs/lifecycle-event.ts';
+export { CONTEXT_QSH, queryStringHash } from './installs/query-string-hash.ts';
 export {
   type AuthorizationDestination,
   authorizationDestination,

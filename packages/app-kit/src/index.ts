@@ -1,0 +1,24 @@
+export { PlatformError, Secret } from '@bulkhead/base';
+export { answerNode, requestOf } from './adapter/node-http.ts';
+export { type AppAnswer, type AppKit, createAppKit, type CreateAppKitOptions } from './app-kit.ts';
+export type { AppRequest } from './app-request.ts';
+export {
+  type AppCondition,
+  type AppDescriptor,
+  type AppModules,
+  type AppPage,
+  type AppScope,
+  type AppWebhook,
+  defineDescriptor,
+  type DefineDescriptor,
+} from './descriptor.ts';
+export { atlassianCloud, bulkhead, type Issuer } from './issuer.ts';
+export type { BaseUrlChange } from './kit-settings.ts';
+export type { LifecycleEvent, TenantDetails } from './lifecycle-call.ts';
+export type { Fetch } from './outbound.ts';
+export type { LifecycleListener } from './receive-lifecycle.ts';
+export type { AppRefusal } from './refusals.ts';
+export { memoryTenantStore } from './store/memory-tenant-store.ts';
+export type { JsonValue, TenantRecordEntry, TenantRecords, TenantStore } from './store/tenant-store.ts';
+export type { TenantRecord, TenantSecret } from './tenant-record.ts';
+export type { RequestRules, VerifiedToken } from './token/verify-tenant-token.ts';

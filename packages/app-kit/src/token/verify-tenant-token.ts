@@ -1,0 +1,117 @@
+import type { KeyObject } from 'node:crypto';
+import type { Secret } from '@bulkhead/base';
+import {
+  CONNECT_LEEWAY_SECONDS_MAX,
+  type ConnectClaims,
+  jwtDigest,
+  queryStringHash,
+  CONTEXT_QSH,
+  sharedSecretKey,
+  type UnverifiedJwt,
+  verifyConnectJwt,
+} from '@bulkhead/protocol';
+import type { AppRequest } from '../app-request.ts';
+import type { KitSettings } from '../kit-settings.ts';
+import { appRefusals } from '../refusals.ts';
+import { liveSecrets, type TenantRecord, withConfirmed } from '../tenant-record.ts';
+import { findJwt, unauthorized } from './find-token.ts';
+
+/** A host gives a request three minutes. */
+const REQUEST_LIFETIME_SECONDS_MAX = 300;
+const CONTEXT_LIFETIME_SECONDS_MAX = 900;
+
+/** Who called. The tenant comes out of the verified token and from nowhere else. */
+export interface VerifiedToken {
+  readonly kind: 'request' | 'context' | 'session';
+  readonly tenant: TenantRecord;
+  /** The user at the host, where there is one. */
+  readonly accountId: string | null;
+  readonly claims: ConnectClaims;
+}
+
+export interface RequestRules {
+  /**
+   * The same token may come again until it ends: for pages that a browser loads again. Default: once. A request that changes something
+   * should never be repeatable.
+   */
+  readonly repeatable?: boolean;
+}
+
+/**
+ * A request that the host signed: HS256 with the tenant's secret, `qsh` of exactly this request, in the Authorization header (`JWT …`) or
+ * `?jwt=`. Counts once. Throws `app_kit.unauthorized`.
+ */
+export async function verifyRequest(
+  kit: KitSettings,
+  request: AppRequest,
+  { repeatable = false }: RequestRules = {},
+): Promise<VerifiedToken> {
+  const token = findJwt(request, { scheme: 'JWT', inQuery: true });
+  const tenant = await tenantThatSigned(kit, token, REQUEST_LIFETIME_SECONDS_MAX);
+  if (token.claims.qsh !== requestHash(kit, request)) throw unauthorized('signed for another request');
+  if (!repeatable) await spendToken(kit, token);
+  return { kind: 'request', tenant, accountId: token.claims.sub ?? null, claims: token.claims };
+}
+
+/**
+ * A token that the App's own page got from the host (`AP.context.getToken`): HS256 with the tenant's secret, bound to no request
+ * (`qsh` is `context-qsh`), in the Authorization header only. May come again until it ends. Throws `app_kit.unauthorized`.
+ */
+export async function verifyContext(kit: KitSettings, request: AppRequest): Promise<VerifiedToken> {
+  const token = findJwt(request, { scheme: 'JWT', inQuery: false });
+  const tenant = await tenantThatSigned(kit, token, CONTEXT_LIFETIME_SECONDS_MAX);
+  if (token.claims.qsh !== CONTEXT_QSH) throw unauthorized('no context token');
+  return { kind: 'context', tenant, accountId: token.claims.sub ?? null, claims: token.claims };
+}
+
+export function requestHash(kit: KitSettings, { method, rawTarget }: AppRequest): string {
+  return queryStringHash({ method, target: rawTarget, basePath: kit.basePath });
+}
+
+/** I4: refuses what was shown before, under whichever spelling. */
+export async function spendToken(kit: KitSettings, token: UnverifiedJwt): Promise<void> {
+  const until = (token.claims.exp + CONNECT_LEEWAY_SECONDS_MAX + 1) * 1000;
+  const outcome = await kit.store.spendToken(token.claims.iss, jwtDigest(token), until, kit.clock.now());
+  if (outcome === 'full') throw appRefusals('app_kit.busy', { retryAfterSeconds: REQUEST_LIFETIME_SECONDS_MAX });
+  if (outcome === 'used') throw unauthorized('used before');
+}
+
+async function tenantThatSigned(kit: KitSettings, token: UnverifiedJwt, lifetimeSecondsMax: number): Promise<TenantRecord> {
+  const { iss } = token.claims;
+  // I2: what this App signed itself, for its host or for its own pages, is no credential here.
+  if (iss === kit.key) throw unauthorized('signed by this App');
+  const tenant = await kit.store.find(iss);
+  if (tenant === null || tenant.state !== 'installed') throw unauthorized('no such tenant');
+  const nowMs = kit.clock.now();
+  let problem = 'no secret';
+  for (const { sharedSecret, confirmedAt } of liveSecrets(tenant, nowMs)) {
+    const verified = verifyConnectJwt(token, {
+      algorithm: 'HS256',
+      key: keyOf(sharedSecret),
+      now: Math.floor(nowMs / 1000),
+      lifetimeSecondsMax,
+      audience: { absentOr: kit.audiences },
+    });
+    if (!('refused' in verified)) return confirmedAt === null ? confirm(kit, tenant, sharedSecret) : tenant;
+    problem = verified.refused;
+    if (problem !== 'signature') break;
+  }
+  throw unauthorized(problem);
+}
+
+/** Later: a host may use the new secret before it has our answer to `installed`, and lose it all the same. */
+async function confirm(kit: KitSettings, tenant: TenantRecord, used: Secret): Promise<TenantRecord> {
+  const changed = await kit.store.change(tenant.clientKey, (current) =>
+    current === null ? null : withConfirmed(current, used, kit.clock.now(), kit.secretGraceMs),
+  );
+  if (changed === null || changed.state !== 'installed') throw unauthorized('uninstalled meanwhile');
+  return changed;
+}
+
+const keys = new WeakMap<Secret, KeyObject>();
+
+function keyOf(sharedSecret: Secret): KeyObject {
+  let key = keys.get(sharedSecret);
+  if (key === undefined) keys.set(sharedSecret, (key = sharedSecretKey(sharedSecret)));
+  return key;
+}
