@@ -2,7 +2,7 @@ import { type AuditLogId, verifyAuditLog } from '@bulkhead/platform';
 import { sql } from '@bulkhead/postgres';
 import { createTwins, startFakeUpstream, type Twins, World } from '@bulkhead/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { valid, worthless } from './credentials.ts';
+import { headersOf, valid, worthless } from './credentials.ts';
 import { requestOf } from './requests.ts';
 import { rowsOf } from './rows.ts';
 
@@ -67,7 +67,7 @@ describe('S4: every change and every use is recorded', () => {
       const [shown] = kind === undefined ? [{ headers: row.browser ? { cookie: victim.cookie } : {} }] : valid(kind, victim);
       const request = requestOf(route, row, victim.names);
       const answer = await world.call(request.method, request.path, {
-        headers: { ...request.headers, ...shown!.headers },
+        headers: headersOf(request, shown!),
         ...(request.body === undefined ? {} : { body: request.body }),
       });
       if (kind !== undefined) used.add(route.id);
@@ -93,7 +93,7 @@ describe('S4: every change and every use is recorded', () => {
       const request = requestOf(route, row, sibling.names);
       const shown = worthless(route, sibling).find(({ title }) => title === 'a revoked API key')!;
       await world.call(request.method, request.path, {
-        headers: { ...request.headers, ...shown.headers },
+        headers: headersOf(request, shown),
         ...(request.body === undefined ? {} : { body: request.body }),
       });
     }

@@ -5,6 +5,16 @@ import type { Twin } from '@bulkhead/testkit';
 export interface Shown {
   readonly title: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** What is made for one request. */
+  readonly sign?: (request: { readonly method: string; readonly path: string }) => string;
+}
+
+/** The headers of a request with this credential. */
+export function headersOf(
+  request: { readonly method: string; readonly path: string; readonly headers: Readonly<Record<string, string>> },
+  { headers, sign }: Pick<Shown, 'headers' | 'sign'>,
+): Record<string, string> {
+  return { ...request.headers, ...headers, ...(sign === undefined ? {} : { authorization: sign(request) }) };
 }
 
 const bearer = (title: string, token: string): Shown => ({ title, headers: { authorization: `Bearer ${token}` } });
@@ -28,6 +38,8 @@ export function valid(kind: string, twin: Twin): readonly Shown[] {
       return [bearer(`${twin.title}'s access token`, twin.names.access_token)];
     case 'client':
       return [apiKey(`${twin.title} as client`, twin.apiKey), basic(`${twin.title} as client by Basic`, twin.applicationId, twin.apiKey)];
+    case 'install':
+      return [{ title: `${twin.title}'s App`, headers: {}, sign: (request) => twin.app.authorization(request) }];
     default:
       throw new Error(`nobody told the matrix what a ${kind} looks like`);
   }
@@ -60,7 +72,34 @@ export function worthless(route: AnyRoute, twin: Twin): readonly Shown[] {
     ...(taken.has('bearer')
       ? []
       : [bearer('an access token', names.access_token), basic('an access token by Basic', applicationId, names.access_token)]),
+    ...(taken.has('install')
+      ? worthlessTokens(twin)
+      : [{ title: "an App's token", headers: {}, sign: (request: Signed) => twin.app.authorization(request) }]),
     ...(taken.has('api_key') || taken.has('client') ? [] : [apiKey('an API key', twin.apiKey)]),
   ];
   return [...noise, ...others];
+}
+
+type Signed = { readonly method: string; readonly path: string };
+
+/** Tokens of the right App that are not made for this request, not by its secret, or not of now. */
+function worthlessTokens({ app, applicationId }: Twin): readonly Shown[] {
+  const shown = (title: string, sign: (request: Signed) => string): Shown => ({ title, headers: {}, sign });
+  const elsewhere = `/t/${applicationId}/rest/atlassian-connect/1/addons`;
+  return [
+    shown('a token for another address', ({ method }) => app.authorization({ method, path: elsewhere })),
+    shown('a token for another method', ({ method, path }) => app.authorization({ method: method === 'GET' ? 'POST' : 'GET', path })),
+    shown('a context token', (request) => app.authorization(request, { qsh: 'context-qsh' })),
+    shown('a token without qsh', (request) => app.authorization(request, { qsh: undefined })),
+    shown('a token that is over', (request) => app.authorization(request, { iat: 1_000, exp: 1_180 })),
+    shown('a token for a year', (request) => app.authorization(request, { exp: Math.floor(Date.now() / 1_000) + 31_536_000 })),
+    shown('a token for another host', (request) => app.authorization(request, { aud: ['another-client-key'] })),
+    shown("a token in the host's own name", (request) => app.authorization(request, { iss: app.clientKey })),
+    shown('a token as Bearer', (request) => app.authorization(request).replace('JWT ', 'Bearer ')),
+    shown('a token without its signature', (request) => app.authorization(request).replace(/\.[^.]*$/, '.')),
+    shown('a token of an unsigned kind', (request) => {
+      const [, claims] = app.authorization(request).split('.');
+      return `JWT ${Buffer.from('{"typ":"JWT","alg":"none"}').toString('base64url')}.${claims}.`;
+    }),
+  ];
 }

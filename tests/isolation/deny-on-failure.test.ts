@@ -2,7 +2,7 @@ import type { Database } from '@bulkhead/postgres';
 import { createTwins, type HttpAnswer, startFakeUpstream, type Twins, World } from '@bulkhead/testkit';
 import type { AnyRoute } from '@bulkhead/http';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { valid } from './credentials.ts';
+import { headersOf, valid } from './credentials.ts';
 import { requestOf } from './requests.ts';
 import { type Row, rowsOf } from './rows.ts';
 
@@ -48,15 +48,16 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-async function ask(route: AnyRoute, row: Row): Promise<HttpAnswer> {
+const ask = (route: AnyRoute, row: Row): Promise<HttpAnswer> => made(route, row)();
+
+/** The request with its credential, which something that breaks later cannot break any more. */
+function made(route: AnyRoute, row: Row): () => Promise<HttpAnswer> {
   const { victim } = twins;
   const [kind] = route.credentials;
   const [shown] = kind === undefined ? [{ headers: row.browser ? { cookie: victim.cookie } : {} }] : valid(kind, victim);
   const request = requestOf(route, row, victim.names);
-  return world.call(request.method, request.path, {
-    headers: { ...request.headers, ...shown!.headers },
-    ...(request.body === undefined ? {} : { body: request.body }),
-  });
+  const headers = headersOf(request, shown!);
+  return () => world.call(request.method, request.path, { headers, ...(request.body === undefined ? {} : { body: request.body }) });
 }
 
 /** Requests that end nothing, so that they can be asked again and again; of the aliases one of each is enough elsewhere. */
@@ -111,10 +112,11 @@ describe('S3: what throws inside a step of authentication or isolation denies', 
   test('the clock', { timeout: 120_000 }, async () => {
     const wrong: string[] = [];
     for (const { route, row } of requests()) {
+      const send = made(route, row);
       const broken = vi.spyOn(world.clock, 'now').mockImplementation(() => {
         throw new Error(SECRET_TEXT);
       });
-      const answer = await ask(route, row);
+      const answer = await send();
       broken.mockRestore();
       wrong.push(...problems(route, answer));
     }

@@ -96,7 +96,7 @@ function* spelt(route: AnyRoute, row: Row, { stranger, sibling, victim }: Twins)
         victim: victim.names,
         missing,
         // A place that is no place, a method that is none, a form that is none: all say nothing of the victim.
-        statuses: [400, 404, 405, 415, 422],
+        statuses: kind === 'install' ? [400, 401, 404, 405, 415, 422] : [400, 404, 405, 415, 422],
         challenged: false,
         bend,
       };

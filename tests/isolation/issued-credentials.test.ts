@@ -1,6 +1,6 @@
 import { createTwins, startFakeUpstream, type Twins, World } from '@bulkhead/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { valid } from './credentials.ts';
+import { headersOf, valid } from './credentials.ts';
 import { requestOf } from './requests.ts';
 import { rowsOf } from './rows.ts';
 
@@ -23,9 +23,9 @@ async function everythingRead(): Promise<{ route: string; asked: string; text: s
   for (const route of world.platform.routes.filter(({ method }) => method === 'GET')) {
     for (const row of (rowsOf(route.id) ?? []).filter(({ late }) => late === undefined)) {
       const shown = route.credentials.flatMap((kind) => valid(kind, victim));
-      for (const { headers } of shown.length > 0 ? shown : [{ headers: { cookie: victim.cookie } }]) {
+      for (const each of shown.length > 0 ? shown : [{ headers: { cookie: victim.cookie } }]) {
         const request = requestOf(route, row, victim.names);
-        const answer = await world.call(request.method, request.path, { headers: { ...request.headers, ...headers } });
+        const answer = await world.call(request.method, request.path, { headers: headersOf(request, each) });
         const location = answer.headers.get('location') ?? '';
         answers.push({ route: route.id, asked: request.path, text: `${answer.text} ${location}` });
       }

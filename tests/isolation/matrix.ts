@@ -1,6 +1,6 @@
 import type { AnyRoute } from '@bulkhead/http';
 import { type HttpAnswer, type Name, type Names, neverExisted, type Twin, type Twins, type World } from '@bulkhead/testkit';
-import { type Shown, valid, worthless } from './credentials.ts';
+import { headersOf, type Shown, valid, worthless } from './credentials.ts';
 import { namesIn, type Request, requestOf } from './requests.ts';
 import { type Row, rowsOf } from './rows.ts';
 
@@ -40,7 +40,7 @@ function comparable(answer: HttpAnswer, brought: readonly Name[], names: Names):
 
 function send(world: World, request: Request, shown: Shown): Promise<HttpAnswer> {
   return world.call(request.method, request.path, {
-    headers: { ...request.headers, ...shown.headers },
+    headers: headersOf(request, shown),
     ...(request.body === undefined ? {} : { body: request.body }),
   });
 }
@@ -68,7 +68,8 @@ export async function judgeAll(world: World, cells: readonly Cell[], canaries: r
 function reach(kind: string, twin: Twin, victim: Twin): (name: Name) => boolean {
   const sameOrganization = twin.organizationId === victim.organizationId;
   // A Meta token reaches all Applications of its organization, by their id; but nothing of one by way of another.
-  if (kind === 'meta_token' && sameOrganization) return (name) => name !== 'application' && name !== 'clone' && name !== 'canary';
+  if (kind === 'meta_token' && sameOrganization)
+    return (name) => name !== 'application' && name !== 'app' && name !== 'clone' && name !== 'canary';
   return () => true;
 }
 
@@ -135,7 +136,7 @@ function* worthlessCells(route: AnyRoute, row: Row, { victim }: Twins): Generato
     yield { route, row, shown, title: shown.title, victim: victim.names, missing, statuses, challenged: !statuses.includes(400) };
   }
   const [good] = valid(route.credentials[0]!, victim);
-  const inUrl = `${good!.headers['authorization']}`.split(' ')[1]!;
+  const inUrl = `${headersOf({ method: 'GET', path: '/', headers: {} }, good!)['authorization']}`.split(' ')[1]!;
   const elsewhere = { ...row, query: { ...row.query, access_token: inUrl } };
   yield {
     route,

@@ -42,6 +42,10 @@ const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const REFUSED = [400] as const;
 const NOT_THIS_BROWSER = [400, 403] as const;
 
+const ownApp = { ...below, version: '1', app_key: ref('app') };
+/** 401 at another's address, where its secret proves nothing; 404 for another App at one's own. */
+const NOT_THIS_APP = [401, 404] as const;
+
 /** The four routes of a collection below an Application. */
 function collection(noun: string, id: Name, body: Part, late: number): Record<string, Row> {
   return {
@@ -128,6 +132,31 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   'inbound.challenge': { path: { ...below, service: 'dropbox' }, query: { challenge: 'of-the-matrix' }, own: 200, foreign: [200] },
   'inbound_message.list': { own: 200 },
   'inbound_message.get': { path: { message_id: ref('inbound_message') }, own: 200 },
+
+  // Another's App is unknown, to whom it is not registered.
+  'app.register': {
+    body: { descriptor: { key: 'matrix-app', baseUrl: 'https://matrix.example', authentication: { type: 'none' } } },
+    own: 201,
+  },
+  'app.list': { own: 200 },
+  'app.get': { path: { app_key: ref('app') }, own: 200 },
+  'install.create': { path: below, body: { app_key: ref('app') }, own: 200, foreign: [400, 404], late: 300 },
+  'install.list': { path: below, own: 200 },
+  'install.get': { path: { ...below, app_key: ref('app') }, own: 200 },
+  'install.enable': { path: { ...below, app_key: ref('app') }, own: 200, late: 302 },
+  'install.disable': { path: { ...below, app_key: ref('app') }, own: 200, late: 301 },
+  'install.delete': { path: { ...below, app_key: ref('app') }, own: 204, late: 310 },
+  // The public half of a key of this host, the same for everybody.
+  'install_key.get': { path: { kid: ref('install_key') }, own: 200, open: ['install_key'] },
+  'app_property.list': { path: ownApp, own: 200, foreign: NOT_THIS_APP },
+  'app_property.get': { path: { ...ownApp, property_key: ref('app_property') }, own: 200, foreign: NOT_THIS_APP },
+  'app_property.put': {
+    path: { ...ownApp, property_key: 'of-the-matrix' },
+    body: { written: 'by the matrix' },
+    own: 201,
+    foreign: NOT_THIS_APP,
+  },
+  'app_property.delete': { path: { ...ownApp, property_key: ref('app_property') }, own: 204, foreign: NOT_THIS_APP, late: 205 },
 
   'account.list': [
     { own: 200 },

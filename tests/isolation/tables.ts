@@ -13,6 +13,10 @@ export const controlTables = [
   'audit_sealing',
   // The id of the key that the keys of all tenants are sealed under: one row.
   'root_key_claims',
+  // Which Apps an organization may install: descriptors that vendors publish.
+  'apps',
+  // The keys of this host that sign installs; the private halves are sealed.
+  'install_keys',
   // How far a rotation of keys has come; of deleted Applications, ids only: their rows are gone.
   'key_rotations',
   'deletions_awaiting_root_key',

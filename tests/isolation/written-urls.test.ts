@@ -12,6 +12,7 @@ const OURS = 'names a request that was pushed to us (RFC 9126)';
  * again when it is connected to. Otherwise: why it is never called.
  */
 const FIELDS: Readonly<Record<string, string>> = {
+  'app.register: descriptor_url': 'called',
   'application.create: branding.logo_url': SHOWN,
   'application.create: branding.privacy_url': SHOWN,
   'application.create: branding.support_url': SHOWN,
@@ -73,6 +74,7 @@ const service = (at: 'api' | 'auth' | 'identity', field: string, url: string): P
 
 /** How each of the called ones is written. */
 const WRITE: Readonly<Record<string, (url: string) => Promise<HttpAnswer>>> = {
+  'app.register: descriptor_url': (url) => world.meta('POST', '/apps', { descriptor_url: url }),
   'application.create: webhooks.url': (url) => world.meta('POST', '/applications', { name: 'With a webhook', webhooks: [{ url }] }),
   'service.create: api.base_url': (url) => service('api', 'base_url', url),
   'service.create: auth.authorization_endpoint': (url) => service('auth', 'authorization_endpoint', url),
@@ -91,6 +93,20 @@ describe('P4: every address that a tenant can write', () => {
     const found = urlFields((await world.call('GET', '/v1/openapi.json')).json).map((field) => field.replace('.legacy:', ':'));
     expect([...new Set(found)].sort()).toEqual(Object.keys(FIELDS).sort());
     expect(Object.keys(WRITE).sort()).toEqual([...called].sort());
+  });
+
+  test('the address of an App, in a descriptor that is given, is judged like one that is fetched', async () => {
+    const register = (baseUrl: string) =>
+      world.meta('POST', '/apps', { descriptor: { key: 'addressed', baseUrl, authentication: { type: 'none' } } });
+    for (const url of [
+      'https://127.0.0.1',
+      'https://169.254.169.254/latest',
+      'https://[::ffff:10.0.0.1]',
+      'http://public.example',
+      world.url,
+    ])
+      expect((await register(url)).json, url).toMatchObject({ status_code: 400, field: 'descriptor.baseUrl' });
+    expect((await register('https://public.example/app')).status).toBe(201);
   });
 
   test('the control: a field that nobody has thought of is found, however deep', () => {
@@ -125,8 +141,9 @@ describe('P4: every address that a tenant can write', () => {
     }
     const refused = await write('https://10.0.0.1/');
     expect(refused.json).toMatchObject({ code: 'egress.refused', field: expect.stringContaining(field.split(': ')[1]!.split('.')[0]!) });
-    // The control: a public one is taken.
+    // The control: a public one is taken, or called at once, which nobody answers here.
     const taken = await write('https://public.example/x');
-    expect([200, 201], taken.text).toContain(taken.status);
+    expect(field === 'app.register: descriptor_url' ? [400, 502] : [200, 201], taken.text).toContain(taken.status);
+    expect(taken.json.field).toBeUndefined();
   });
 });

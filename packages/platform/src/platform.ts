@@ -27,6 +27,15 @@ import { deliveryWorker } from './deliveries/index.ts';
 import { ensureFirstOrganization, META_SCOPES, metaTokenAuthenticator, registerMetaToken } from './developers/index.ts';
 import { eventRoutes, keepPartitions } from './events/index.ts';
 import { forgetPastInbound, inboundMessageRoutes, inboundWebhookRoutes, receiveRoutes } from './inbound/index.ts';
+import {
+  appPropertyRoutes,
+  appRoutes,
+  installAuthenticator,
+  installKeyRoutes,
+  InstallKeys,
+  installRoutes,
+  lifecycleDeliveries,
+} from './installs/index.ts';
 import { passthroughRoutes } from './passthrough/index.ts';
 import { eraseApplicationTask, lineageRoutes, provisioningRoutes } from './provisioning/index.ts';
 import {
@@ -122,6 +131,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
   const resolve = resolveService(vault);
   const refresher = new CredentialRefresher({ ...parts, ...credentialHooks(), resolve });
 
+  const installKeys = new InstallKeys(parts);
   const readiness = new Readiness(parts);
   const declared: AnyRoute[] = [
     ...healthRoutes({ readiness }),
@@ -142,6 +152,10 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...inboundWebhookRoutes(parts),
     ...receiveRoutes(parts),
     ...inboundMessageRoutes(parts),
+    ...appRoutes(parts),
+    ...installRoutes({ ...parts, installKeys }),
+    ...installKeyRoutes({ installKeys }),
+    ...appPropertyRoutes(parts),
     ...passthroughRoutes({ ...parts, refresher }),
     ...tokenRoutes(parts),
     ...authorizationRoutes({ ...parts, upstreamTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS }),
@@ -165,6 +179,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
         apiKey: authenticateApiKey,
         bearer: bearerAuthenticator(parts),
         client: clientAuthenticator({ ...parts, authenticateApiKey }),
+        install: installAuthenticator(parts),
       },
     }),
     challenge: challengeFor,
@@ -188,7 +203,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     log,
   });
 
-  const deliveries = deliveryWorker({ ...parts, kinds: [webhookDeliveries(parts)] });
+  const deliveries = deliveryWorker({ ...parts, kinds: [webhookDeliveries(parts), lifecycleDeliveries({ ...parts, installKeys })] });
 
   const sealer = auditSealer(parts);
   let forgetting: NodeJS.Timeout | undefined;

@@ -75,6 +75,7 @@ export class TokenWorld implements AsyncDisposable {
           apiKey: parts.authenticateApiKey,
           bearer: bearerAuthenticator(parts),
           client: clientAuthenticator(parts),
+          install: async () => null,
         },
       }),
       challenge: challengeFor,

@@ -14,7 +14,19 @@ export {
   type VerifiedJwt,
   verifyConnectJwt,
 } from './installs/connect-jwt.ts';
+export {
+  type AppDescriptor,
+  appDescriptor,
+  appKey,
+  type AppScope,
+  appScope,
+  appTarget,
+  effectiveScopes,
+  type LifecycleEventType,
+  unknownFields,
+} from './installs/descriptor.ts';
 export type { JwtProblem, JwtRefusal } from './installs/jwt-parts.ts';
+export { type LifecycleEvent } from './installs/lifecycle-event.ts';
 export { CONTEXT_QSH, queryStringHash } from './installs/query-string-hash.ts';
 export {
   type AuthorizationDestination,

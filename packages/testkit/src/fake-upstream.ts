@@ -103,6 +103,8 @@ export async function startFakeUpstream(): Promise<FakeUpstream> {
       if (request.path === '/authorize') return authorize(request.query, response);
       if (request.path === '/token') return token(new URLSearchParams(request.body), response);
       if (request.path === '/revoke') return json(response, 200, {});
+      // The App of a twin: it accepts whatever it is told.
+      if (request.path.startsWith('/app/')) return json(response, 200, {});
       if (request.path.startsWith('/api')) return api(request, access.get(bearerOf(message)), response);
       if (request.path.startsWith('/keyed')) return api(request, personOfKey(message), response);
       json(response, 404, { error: 'not_found' });

@@ -1,6 +1,7 @@
 export { browserHere, launchBrowser } from './browser.ts';
 export { testCluster, testDatabase, type TestDatabase } from './database.ts';
 export { FaultProxy, type FaultProxyOptions, type Flows, HELD, type ProxiedConnection } from './fault-proxy.ts';
+export { type AppAnswer, appToken, type FakeApp, type LifecycleCall, startFakeApp } from './fake-app.ts';
 export { type FakeUpstream, startFakeUpstream, type UpstreamRequest } from './fake-upstream.ts';
 export { formWith, HttpBrowser, type Visit } from './http-browser.ts';
 export {
@@ -17,6 +18,7 @@ export {
   pushed,
   redeemed,
   type Twin,
+  type TwinApp,
   type Twins,
 } from './twins.ts';
 export { type HttpAnswer, World, type WorldOptions } from './world.ts';

@@ -2,7 +2,9 @@ import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { type ApplicationId, applicationId as applicationIds, defineTenantCredential } from '@bulkhead/base';
 import { issueMetaToken } from '@bulkhead/platform';
 import { sql } from '@bulkhead/postgres';
+import { readConnectJwt } from '@bulkhead/protocol';
 import { dpopProof } from './dpop-proof.ts';
+import { appToken } from './fake-app.ts';
 import type { FakeUpstream } from './fake-upstream.ts';
 import { formWith, HttpBrowser, type Visit } from './http-browser.ts';
 import type { World } from './world.ts';
@@ -20,6 +22,9 @@ export type Name =
   | 'delivery'
   | 'inbound_webhook'
   | 'inbound_message'
+  | 'app'
+  | 'app_property'
+  | 'install_key'
   | 'callback'
   | 'redirect_url'
   | 'account'
@@ -61,8 +66,19 @@ export interface Twin {
   readonly revokedBearer: string;
   /** The Cookie header of the browser in which the open flow began. */
   readonly cookie: string;
+  /** Its installed App. */
+  readonly app: TwinApp;
   /** Every secret ever shown to this tenant or typed by it. */
   readonly secrets: readonly string[];
+}
+
+/** An App that a twin has installed. The secret is the one it was told last. */
+export interface TwinApp {
+  readonly appKey: string;
+  readonly clientKey: string;
+  readonly sharedSecret: string;
+  /** `Authorization` of a call by this App. */
+  authorization(request: { readonly method: string; readonly path: string }, claims?: Readonly<Record<string, unknown>>): string;
 }
 
 /** Two Applications of one organization and one of another, each filled alike. */
@@ -249,6 +265,7 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       }),
     }),
   );
+  const app = await installedApp(world, upstream, meta, { applicationId, appKey: `${canary}-app`, canary });
   const flow = await openFlow(world, tenant, oauthService, keyService);
   const events = await world.call('GET', '/v1/events', { headers: { authorization: `APIKey ${apiKey}` } });
   const accountEvents = await world.call('GET', `/v1/accounts/${grant.account_id}/events`, {
@@ -264,6 +281,7 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
     revokedApiKey: revoked.key,
     revokedBearer: spent.access_token,
     cookie: flow.cookie,
+    app,
     names: {
       application: applicationId,
       apikey: created.default_api_key.id,
@@ -276,6 +294,9 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       delivery: deliveries.objects[0].id,
       inbound_webhook: inboundWebhook.id,
       inbound_message: messages.json.objects[0].id,
+      app: app.appKey,
+      app_property: `${canary}-note`,
+      install_key: app.kid,
       callback: service.callback_url.split('/').at(-1),
       redirect_url: redirectUrl,
       account: String(grant.account_id),
@@ -308,6 +329,7 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       webhook.signing_secret,
       inboundSecret,
       secondaryInboundSecret,
+      app.sharedSecret,
       upstreamKey,
       unspent.code,
       unspent.verifier,
@@ -317,6 +339,41 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       ...[grant, secondGrant, spent].flatMap((tokens) => [tokens.access_token, tokens.refresh_token]),
     ],
   };
+}
+
+/** Registers an App of the twin, installs it, and has it keep a property. The upstream plays the App. */
+async function installedApp(
+  world: World,
+  upstream: FakeUpstream,
+  meta: Meta,
+  { applicationId, appKey, canary }: { applicationId: ApplicationId; appKey: string; canary: string },
+): Promise<TwinApp & { readonly kid: string }> {
+  const descriptor = {
+    key: appKey,
+    name: `${canary} App`,
+    baseUrl: `${upstream.url}/app/${appKey}`,
+    authentication: { type: 'jwt' },
+    lifecycle: { installed: '/installed', enabled: '/enabled', uninstalled: '/uninstalled' },
+  };
+  await meta.call('POST', '/apps', { descriptor });
+  const installed = await meta.call('POST', `/applications/${applicationId}/installs`, { app_key: appKey });
+  const told = () => upstream.requests.findLast(({ path }) => path === `/app/${appKey}/installed`)!;
+  const secret = (): string => JSON.parse(told().body).sharedSecret;
+  const signature = readConnectJwt(String(told().headers.authorization).replace(/^JWT /, ''));
+  const app = {
+    appKey,
+    clientKey: installed.client_key as string,
+    kid: 'refused' in signature ? '' : (signature.header.kid ?? ''),
+    get sharedSecret() {
+      return secret();
+    },
+    authorization: (request: { method: string; path: string }, claims = {}) =>
+      `JWT ${appToken({ appKey, sharedSecret: secret() }, { ...request, now: world.clock.now() }, claims)}`,
+  };
+  const path = `/t/${applicationId}/rest/atlassian-connect/1/addons/${appKey}/properties/${canary}-note`;
+  const kept = { headers: { authorization: app.authorization({ method: 'PUT', path }) }, body: { text: `${canary} note` } };
+  await mustBe(201, await world.call('PUT', path, kept));
+  return app;
 }
 
 export interface ConnectingTenant {

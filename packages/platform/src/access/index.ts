@@ -5,6 +5,7 @@ export {
   type BearerPrincipal,
   type ClientPrincipal,
   type CredentialKind,
+  type InstallPrincipal,
   isNamedOnly,
   type MetaTokenPrincipal,
   partyOf,

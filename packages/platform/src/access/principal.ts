@@ -1,7 +1,8 @@
 import type { ApplicationId } from '@bulkhead/base';
+import type { AppScope } from '@bulkhead/protocol';
 
 /** The kinds of credential a route may accept. `client` is an OAuth client: an Application, authenticated by an API key or public. */
-export type CredentialKind = 'meta_token' | 'api_key' | 'bearer' | 'client';
+export type CredentialKind = 'meta_token' | 'api_key' | 'bearer' | 'client' | 'install';
 
 export interface MetaTokenPrincipal {
   readonly kind: 'meta_token';
@@ -45,7 +46,17 @@ export interface ClientPrincipal {
   readonly apiKeyId: string | null;
 }
 
-export type Principal = MetaTokenPrincipal | ApiKeyPrincipal | BearerPrincipal | ClientPrincipal;
+/** An App that calls the host of one of its installs, by a token signed with their shared secret. */
+export interface InstallPrincipal {
+  readonly kind: 'install';
+  readonly applicationId: ApplicationId;
+  readonly clientKey: string;
+  readonly appKey: string;
+  /** As granted; what they hold beside that is for whoever compares. */
+  readonly scopes: readonly AppScope[];
+}
+
+export type Principal = MetaTokenPrincipal | ApiKeyPrincipal | BearerPrincipal | ClientPrincipal | InstallPrincipal;
 
 export type PrincipalOf<Kind extends CredentialKind> = Extract<Principal, { kind: Kind }>;
 
@@ -79,6 +90,8 @@ export function actorOf(principal: Principal | null): Actor {
       return { kind: 'bearer', id: String(principal.accountId) };
     case 'client':
       return { kind: 'client', ...(principal.apiKeyId === null ? {} : { id: principal.apiKeyId }) };
+    case 'install':
+      return { kind: 'install', id: principal.clientKey };
     case undefined:
       return { kind: 'anonymous' };
   }

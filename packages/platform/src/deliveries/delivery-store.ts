@@ -1,6 +1,6 @@
-import type { ApplicationId } from '@bulkhead/base';
+import { type ApplicationId, defineId } from '@bulkhead/base';
 import { type Sql, sql, type Tx } from '@bulkhead/postgres';
-import type { Attempt, ClaimedDelivery, Delivery, DeliveryStatus } from './delivery.ts';
+import type { Attempt, ClaimedDelivery, Delivery, DeliveryStatus, Message } from './delivery.ts';
 
 /** Told when deliveries are written, once per statement that writes some. The name stands in the migration too. */
 export const DELIVERIES_CHANNEL = 'bulkhead_deliveries';
@@ -233,6 +233,28 @@ export async function hurryDeliveries(tx: Tx, applicationId: ApplicationId, endp
     update deliveries set run_at = ${now}, attempts = 0, fence = fence + 1
      where application_id = ${applicationId} and endpoint_id = ${endpointId} and run_at is not null`);
   await tx.execute(sql`select pg_notify(${DELIVERIES_CHANNEL}, '')`);
+}
+
+const deliveryId = defineId('dlv');
+
+/** Writes a delivery that is due at `runAt`, in the transaction of the change it tells of. For kinds that no trigger writes. */
+export async function insertDelivery(
+  tx: Tx,
+  delivery: { applicationId: ApplicationId; kind: string; endpointId: string; message: Message; runAt: Date; now: Date },
+): Promise<void> {
+  const { applicationId, kind, endpointId, message, runAt, now } = delivery;
+  await tx.execute(sql`
+    insert into deliveries (application_id, delivery_id, kind, endpoint_id, message_id, subject, content_type, body, run_at, created_at)
+    values (${applicationId}, ${deliveryId.generate()}, ${kind}, ${endpointId}, ${message.messageId}, ${message.subject},
+            ${message.contentType}, ${message.body}, ${runAt}, ${now})`);
+  await tx.execute(sql`select pg_notify(${DELIVERIES_CHANNEL}, '')`);
+}
+
+/** Whatever of an endpoint still waits is not sent any more. A worker that has it at the moment changes nothing of that. */
+export async function cancelDeliveries(tx: Tx, applicationId: ApplicationId, endpointId: string, now: Date): Promise<void> {
+  await tx.execute(sql`
+    update deliveries set status = 'cancelled', run_at = null, fence = fence + 1, finished_at = ${now}
+     where application_id = ${applicationId} and endpoint_id = ${endpointId} and run_at is not null`);
 }
 
 /** Forgets what was sent to an endpoint, or still should be. */

@@ -1,6 +1,7 @@
 import { PlatformError } from '@bulkhead/base';
 import type { Database } from '@bulkhead/postgres';
 import { resealAuditKeys } from '../audit/index.ts';
+import { resealInstallKeys } from '../installs/index.ts';
 import { resealControlAnswers } from '../surfaces/index.ts';
 import {
   controlHeader,
@@ -60,6 +61,7 @@ export async function rotateRootKey(
     await report('answers', { done: rewrapped, total });
   }
   await db.withSystem('seal the audit keys anew', (tx) => resealAuditKeys(tx, vault, controlHeader(to)));
+  await db.withSystem('seal the install keys anew', (tx) => resealInstallKeys(tx, vault, to));
   const left = await db.withSystem('look for what the old root key still wraps', (tx) => countDataKeysOfOthers(tx, to));
   if (left > 0) return { from, to, rewrapped, unreadable, retired: null, completedDeletions: 0 };
   await report('retiring', { done: rewrapped, total });

@@ -1,6 +1,7 @@
 import { oauthClientSecrets } from '../applications/index.ts';
 import { codeVerifiers } from '../authorization/index.ts';
 import { inboundPayloads, inboundSecrets, secondaryInboundSecrets } from '../inbound/index.ts';
+import { appPropertyValues, pendingSharedSecrets, sharedSecrets } from '../installs/index.ts';
 import { organizationAnswers, tenantAnswers } from '../surfaces/index.ts';
 import { credentialSecrets, type DefinedSealedColumn } from '../vault/index.ts';
 import { previousWebhookSecrets, webhookSecrets } from '../webhooks/index.ts';
@@ -16,6 +17,9 @@ export const SEALED_COLUMNS: readonly DefinedSealedColumn[] = [
   inboundSecrets,
   secondaryInboundSecrets,
   inboundPayloads,
+  sharedSecrets,
+  pendingSharedSecrets,
+  appPropertyValues,
   credentialSecrets,
   codeVerifiers,
   tenantAnswers,

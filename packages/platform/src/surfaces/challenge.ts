@@ -8,8 +8,9 @@ const SCHEMES: Readonly<Record<CredentialKind, readonly string[]>> = {
   meta_token: ['Bearer'],
   bearer: ['Bearer', 'DPoP'],
   api_key: ['APIKey'],
+  install: ['JWT'],
 };
-const ORDER: readonly CredentialKind[] = ['client', 'meta_token', 'bearer', 'api_key'];
+const ORDER: readonly CredentialKind[] = ['client', 'meta_token', 'bearer', 'api_key', 'install'];
 
 /**
  * `WWW-Authenticate` for an error of a route: each scheme that the route takes (RFC 9110 §11.6.1), and with the one that was used what was

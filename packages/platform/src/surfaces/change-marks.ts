@@ -95,5 +95,7 @@ export function principalName(principal: Exclude<Principal, { kind: 'meta_token'
       return `bearer:${principal.tokenHash.toString('hex')}`;
     case 'client':
       return `client:${principal.apiKeyId ?? 'public'}`;
+    case 'install':
+      return `install:${principal.clientKey}`;
   }
 }

@@ -6,14 +6,14 @@ const IN_CLIENT_ID = new RegExp(`^${applicationId.prefix}([0-9A-Za-z]{22,64})(?:
 
 /**
  * Which tenant a request says it comes from, before anything of it is checked: the Application that its credential or its `client_id`
- * names, or its path where it brings no credential (a service's own webhook), else the network address it came from. Good enough to take turns by, and for nothing else: whoever names another's waits in
+ * names, or its path where it brings no credential (a service's own webhook) or one of an App, which names none, else the network address it came from. Good enough to take turns by, and for nothing else: whoever names another's waits in
  * that one's line.
  */
 export function claimedTenant({ headers, params, query, remoteAddress }: IncomingCall): string {
   const header = headers['authorization'];
   const [, scheme = '', value = ''] = typeof header === 'string' ? (/^([A-Za-z]+) +(\S{1,512})/.exec(header) ?? []) : [];
   const credential = scheme.toLowerCase() === 'basic' ? Buffer.from(value, 'base64').toString('latin1') : value;
-  const clientId = query['client_id'] ?? (header === undefined ? params['application_id'] : undefined);
+  const clientId = query['client_id'] ?? (header === undefined || scheme.toLowerCase() === 'jwt' ? params['application_id'] : undefined);
   const named =
     IN_CREDENTIAL.exec(credential) ?? IN_CLIENT_ID.exec(credential) ?? IN_CLIENT_ID.exec(typeof clientId === 'string' ? clientId : '');
   return named?.[1] ?? remoteAddress;

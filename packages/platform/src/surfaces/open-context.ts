@@ -19,6 +19,8 @@ export interface Authenticators {
   readonly metaToken: (token: string) => Promise<Principal | null>;
   readonly apiKey: (key: string, now: Date) => Promise<Principal | null>;
   readonly bearer: (presented: PresentedToken) => Promise<Principal | null>;
+  /** Judges the whole request: its token was made for it. */
+  readonly install: (token: string, call: IncomingCall, now: Date) => Promise<Principal | null>;
   /** Reads header and form itself: RFC 6749 §2.3 knows several ways. */
   readonly client: (call: IncomingCall) => Promise<Principal | null>;
 }
@@ -108,6 +110,7 @@ function byScheme(
 ): Promise<Principal | null> | null {
   if (scheme === 'apikey' && kinds.includes('api_key')) return authenticators.apiKey(value, now);
   if ((scheme === 'bearer' || scheme === 'developerkey') && kinds.includes('meta_token')) return authenticators.metaToken(value);
+  if (scheme === 'jwt' && kinds.includes('install')) return authenticators.install(value, call, now);
   if ((scheme === 'bearer' || scheme === 'dpop') && kinds.includes('bearer')) return authenticators.bearer({ token: value, scheme, call });
   return null;
 }
@@ -128,6 +131,7 @@ function refusal(
     api_key: '"Authorization: APIKey KEY"',
     bearer: '"Authorization: Bearer TOKEN"',
     client: 'client authentication',
+    install: '"Authorization: JWT TOKEN", made for this request and signed with the shared secret of the install',
   };
   // Kloudless's clients branch on the status: it counts for more than the better sentence.
   const isToken = (presented?.scheme === 'bearer' || presented?.scheme === 'dpop') && kinds.includes('bearer');

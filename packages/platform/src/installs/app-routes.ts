@@ -1,0 +1,71 @@
+import { type AnyRoute, type Egress, httpErrors, listAnswer, objectList, pageQuery } from '@bulkhead/http';
+import type { Database } from '@bulkhead/postgres';
+import { z } from 'zod';
+import { route } from '../access/index.ts';
+import { auditOrganization } from '../audit/index.ts';
+import { appAnswer, appBody, appShape } from './app-messages.ts';
+import { findApp, listApps, putApp } from './app-store.ts';
+import { fetchDescriptor, readDescriptor } from './read-descriptor.ts';
+
+/** The Apps of an organization: what may be installed into its Applications. */
+export function appRoutes({ db, egress, publicUrl }: { db: Database; egress: Egress; publicUrl: () => string }): AnyRoute[] {
+  return [
+    route({
+      id: 'app.register',
+      method: 'POST',
+      path: '/v1/meta/apps',
+      summary: 'Register an App by its descriptor, or replace the descriptor of one that is registered',
+      credentials: ['meta_token'],
+      scope: 'applications:write',
+      rateClass: 'meta',
+      audit: 'app.registered',
+      body: appBody,
+      answers: { 200: appAnswer, 201: appAnswer },
+      handler: async (context, { body }) => {
+        const { organizationId } = context.principal;
+        const url = body.descriptor_url ?? null;
+        const { descriptor, warnings } = url === null ? readDescriptor(egress, body.descriptor) : await fetchDescriptor(egress, url);
+        const { app, isNew } = await db.withControl('register an App', async (tx) => {
+          const put = await putApp(tx, { organizationId, descriptor, descriptorUrl: url, now: context.now });
+          await auditOrganization(tx, context, organizationId, { target: descriptor.key, detail: { base_url: descriptor.baseUrl } });
+          return put;
+        });
+        return { status: isNew ? 201 : 200, body: appShape(app, publicUrl(), warnings) };
+      },
+    }),
+    route({
+      id: 'app.list',
+      method: 'GET',
+      path: '/v1/meta/apps',
+      summary: 'List the Apps of the organization',
+      credentials: ['meta_token'],
+      scope: 'applications:read',
+      rateClass: 'meta',
+      audit: null,
+      query: z.object(pageQuery),
+      answers: { 200: objectList(appAnswer) },
+      handler: async ({ principal: { organizationId } }, { query }) => {
+        const page = await db.withOrganization(organizationId, (tx) => listApps(tx, organizationId, query));
+        if (query.page > 1 && page.rows.length === 0) throw httpErrors('not_found');
+        return { status: 200, body: listAnswer(page, query, 'meta', (app) => appShape(app, publicUrl())) };
+      },
+    }),
+    route({
+      id: 'app.get',
+      method: 'GET',
+      path: '/v1/meta/apps/{app_key}',
+      summary: 'Retrieve an App',
+      credentials: ['meta_token'],
+      scope: 'applications:read',
+      rateClass: 'meta',
+      audit: null,
+      params: z.object({ app_key: z.string().max(80) }),
+      answers: { 200: appAnswer },
+      handler: async ({ principal: { organizationId } }, { params }) => {
+        const app = await db.withOrganization(organizationId, (tx) => findApp(tx, organizationId, params.app_key));
+        if (app === null) throw httpErrors('not_found');
+        return { status: 200, body: appShape(app, publicUrl()) };
+      },
+    }),
+  ];
+}

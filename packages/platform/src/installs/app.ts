@@ -1,0 +1,32 @@
+import type { AppDescriptor, AppScope } from '@bulkhead/protocol';
+
+/** An App that an organization has registered, by the descriptor it had then. */
+export interface App {
+  readonly organizationId: string;
+  readonly appKey: string;
+  readonly name: string;
+  readonly baseUrl: string;
+  readonly descriptor: AppDescriptor;
+  /** Null: the descriptor was given, not fetched. */
+  readonly descriptorUrl: string | null;
+  readonly createdAt: Date;
+  readonly modifiedAt: Date;
+}
+
+export type InstallStatus = 'enabled' | 'disabled' | 'uninstalled';
+
+/** An App in an Application. `clientKey` names the pair of them for good. */
+export interface AppInstall {
+  readonly clientKey: string;
+  readonly appKey: string;
+  readonly status: InstallStatus;
+  /** As of the last install that the App accepted; null before the first. */
+  readonly baseUrl: string | null;
+  readonly descriptor: AppDescriptor | null;
+  readonly scopes: readonly AppScope[];
+  readonly generation: number;
+  readonly createdAt: Date;
+  readonly modifiedAt: Date;
+  readonly installedAt: Date | null;
+  readonly uninstalledAt: Date | null;
+}

@@ -1,0 +1,10 @@
+export { appPropertyRoutes } from './app-property-routes.ts';
+export { appPropertyValues } from './app-property-store.ts';
+export { appRoutes } from './app-routes.ts';
+export { installAuthenticator } from './install-authenticator.ts';
+export { installKeyRoutes } from './install-key-routes.ts';
+export { resealInstallKeys } from './install-key-store.ts';
+export { InstallKeys } from './install-keys.ts';
+export { installRoutes } from './install-routes.ts';
+export { pendingSharedSecrets, sharedSecrets } from './install-store.ts';
+export { lifecycleDeliveries } from './lifecycle-deliveries.ts';

@@ -1,0 +1,59 @@
+import { type Secret } from '@bulkhead/base';
+import { sql, type Tx } from '@bulkhead/postgres';
+import { controlHeader, type Vault } from '../vault/index.ts';
+
+export interface InstallKeyRow {
+  readonly kid: string;
+  readonly public_key: string;
+  readonly private_key_sealed: Buffer;
+  readonly created_at: Date;
+}
+
+/** Where the private half of a key is sealed. */
+export function installKeyPlace(kid: string): string {
+  return `install_keys|${kid}`;
+}
+
+/** Lets one transaction at a time look whether a key is there and make one. */
+export async function lockInstallKeys(tx: Tx): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock(hashtext('bulkhead install keys'))`);
+}
+
+export async function findSigningKey(tx: Tx): Promise<InstallKeyRow | null> {
+  return tx.maybe<InstallKeyRow>(sql`
+    select kid, public_key, private_key_sealed, created_at from install_keys where retired_at is null order by created_at desc, kid limit 1`);
+}
+
+export async function insertInstallKey(
+  tx: Tx,
+  vault: Vault,
+  key: { readonly kid: string; readonly publicKey: string; readonly privateKey: Secret; readonly now: Date },
+): Promise<InstallKeyRow> {
+  const sealed = await vault.sealControl(tx, installKeyPlace(key.kid), key.privateKey);
+  return tx.one<InstallKeyRow>(sql`
+    insert into install_keys (kid, public_key, private_key_sealed, created_at)
+    values (${key.kid}, ${key.publicKey}, ${sealed}, ${key.now}) returning kid, public_key, private_key_sealed, created_at`);
+}
+
+/** The public half (PEM, SPKI) of a key that signs or has signed. */
+export async function findPublicKey(tx: Tx, kid: string): Promise<string | null> {
+  const row = await tx.maybe<{ public_key: string }>(sql`select public_key from install_keys where kid = ${kid}`);
+  return row?.public_key ?? null;
+}
+
+/**
+ * Seals the private halves anew that are not sealed under the root key whose values begin with `header`. For the system role, while the
+ * root key rotates.
+ */
+export async function resealInstallKeys(tx: Tx, vault: Vault, rootKeyId: string): Promise<number> {
+  const header = controlHeader(rootKeyId);
+  const rows = await tx.query<InstallKeyRow>(sql`
+    select kid, public_key, private_key_sealed, created_at from install_keys
+     where substring(private_key_sealed from 1 for ${header.byteLength}::int) <> ${header}`);
+  for (const { kid, private_key_sealed: held } of rows) {
+    const place = installKeyPlace(kid);
+    const sealed = await vault.sealControl(tx, place, await vault.openControl(place, held));
+    await tx.execute(sql`update install_keys set private_key_sealed = ${sealed} where kid = ${kid} and private_key_sealed = ${held}`);
+  }
+  return rows.length;
+}
