@@ -8,7 +8,7 @@ import { incident } from './rows/incident.ts';
 import { lookup10m } from './rows/lookup-10m.ts';
 import { me1 } from './rows/me-1.ts';
 import { me32 } from './rows/me-32.ts';
-import { overload } from './rows/overload.ts';
+import { overload, overloadWrites } from './rows/overload.ts';
 import { proxy1 } from './rows/proxy-1.ts';
 import { proxy32 } from './rows/proxy-32.ts';
 import { quiet } from './rows/quiet.ts';
@@ -31,6 +31,7 @@ export const rows: readonly Row[] = [
   lookup10m,
   refresh100,
   overload,
+  overloadWrites,
   quiet,
   drain,
   arrive,

@@ -6,7 +6,7 @@ import type { Row } from '../row.ts';
 import type { InsertRateOptions } from '../servers/insert-rate.ts';
 import { startBulkhead } from '../stack/bulkhead.ts';
 import { filler } from '../stack/fill.ts';
-import { createTenants, exchangeForm } from '../stack/tenants.ts';
+import { createTenants, exchangeRequests } from '../stack/tenants.ts';
 
 const APPLICATIONS = 20;
 
@@ -29,12 +29,7 @@ export const exchange: Row = {
       url: server.url,
       callers: 32,
       seconds: lab.seconds,
-      requests: tenants.map((tenant) => ({
-        method: 'POST',
-        path: '/v1/oauth/token',
-        headers: { authorization: `APIKey ${tenant.apiKey}`, 'content-type': 'application/x-www-form-urlencoded' },
-        body: exchangeForm(tenant.apiKey, tenant.accountId).toString(),
-      })),
+      requests: exchangeRequests(tenants),
     });
     const given: InsertRateOptions = { url: urls.adminUrl, seconds: lab.seconds };
     await using inserting = await Child.program('server', 'insert-rate', given);

@@ -63,3 +63,18 @@ export function exchangeForm(apiKey: string, accountId: number): URLSearchParams
     expires_in: '86400',
   });
 }
+
+/** The same as a request for a load generator, one of each tenant in turn. */
+export function exchangeRequests(tenants: readonly Tenant[]): {
+  readonly method: 'POST';
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}[] {
+  return tenants.map(({ apiKey, accountId }) => ({
+    method: 'POST',
+    path: '/v1/oauth/token',
+    headers: { authorization: `APIKey ${apiKey}`, 'content-type': 'application/x-www-form-urlencoded' },
+    body: exchangeForm(apiKey, accountId).toString(),
+  }));
+}

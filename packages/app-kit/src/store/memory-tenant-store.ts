@@ -10,10 +10,10 @@ export function memoryTenantStore({ appKey }: { readonly appKey: string }): Tena
   return {
     appKey,
     find: (clientKey) => Promise.resolve(tenants.get(clientKey) ?? null),
-    change(clientKey, to) {
+    async change(clientKey, to) {
       const changed = to(tenants.get(clientKey) ?? null);
       if (changed !== null) tenants.set(clientKey, changed);
-      return Promise.resolve(tenants.get(clientKey) ?? null);
+      return tenants.get(clientKey) ?? null;
     },
     records: (clientKey) => recordsOf(clientKey),
     spendToken(clientKey, digest, until, now) {

@@ -8,12 +8,10 @@ export interface AdmissionOptions {
   readonly places?: Partial<Record<RateClass, Places>>;
   /** Of the places of a class, those that one party may hold at most: 0.25 is a quarter. */
   readonly share?: number;
-  /** How long a request waits for a place, where others have waited before it for `burstMs`, until it is turned away; in milliseconds. */
+  /** Who would have to wait for a place for longer than this, as fast as the line moves, is turned away at once; in milliseconds. */
   readonly waitMs?: number;
-  /** How long a line may stand until it counts as more than a burst, in milliseconds. */
-  readonly burstMs?: number;
-  /** How late the event loop is, in milliseconds; measured where absent. */
-  readonly lagMs?: () => number;
+  /** Who has waited for longer than this is turned away, whatever was expected; in milliseconds. */
+  readonly patienceMs?: number;
   readonly log: Log;
 }
 
@@ -29,8 +27,8 @@ export interface Place {
 
 export interface Admission {
   /**
-   * A place at once, else a promise of one, rejected with `server.overloaded` where there is none in time. `claimed` says who the request
-   * claims to come from: in a line, those take turns.
+   * A place at once, else a promise of one, rejected with `server.overloaded` where there was none in time. Throws it where there would
+   * be none. `claimed` says who the request claims to come from: in a line, those take turns.
    */
   enter(rateClass: RateClass, claimed?: () => string): Place | Promise<Place>;
   close(): void;
@@ -41,7 +39,7 @@ export interface Admission {
  * stream takes none from either. Health checks are never turned away: an orchestrator that restarts what is busy makes it worse.
  */
 const PLACES: Readonly<Record<Exclude<RateClass, 'health'>, Places>> = {
-  api: { running: 128, waiting: 1_024 },
+  api: { running: 128, waiting: 4_096 },
   meta: { running: 64, waiting: 512 },
   oauth: { running: 128, waiting: 1_024 },
   page: { running: 256, waiting: 1_024 },
@@ -49,37 +47,35 @@ const PLACES: Readonly<Record<Exclude<RateClass, 'health'>, Places>> = {
   inbound: { running: 64, waiting: 512 },
 };
 const SHARE = 0.25;
-const WAIT_MS = 30;
-const BURST_MS = 1_000;
-/** With the event loop later than this, each class keeps to a quarter of its places until it has caught up. */
-const LATE_MS = 100;
+const WAIT_MS = 500;
+const PATIENCE_MS = 1_000;
 const LOOK_EVERY_MS = 10;
 
 const NOBODYS: Place = { belongTo: () => undefined, leave: () => undefined };
 
 /**
- * Admission by class: what has a place runs, what finds none waits, what waits too long is answered 503 with Retry-After. Work that is
- * under way is finished at the speed of an unloaded server instead of everything at none; the wait slows down callers who try again
- * at once. How long is too long depends on the line: a burst, which is over within a second, is served whole; in a line that has
- * stood for longer nobody waits more than 30 ms, since more come than can be served, and time in the line is lost to everybody.
- * Time in which the machine gave this process no processor is nobody's fault and not counted.
+ * Admission by class: what has a place runs, what finds none waits, and what would wait for too long is answered 503 with Retry-After
+ * at once, while it costs next to nothing. How long it would wait is told by how fast the line has moved; a line that has only begun
+ * takes all that it has room for, since a burst is over soon. Time in which the machine gave this process no processor is nobody's
+ * fault and not counted.
  *
  * Tenants stand apart too (T5): none holds more than its share of a class, however slow its requests are, and in a line they take turns.
  */
 export function admission(options: AdmissionOptions): Admission {
-  const { waitMs = WAIT_MS, burstMs = BURST_MS } = options;
+  const { waitMs = WAIT_MS, patienceMs = PATIENCE_MS } = options;
   const time = new OwnTime(LOOK_EVERY_MS);
+  // One for all: what is turned away in thousands must cost little.
+  const overloaded = httpErrors('server.overloaded', { retryAfterSeconds: 1 });
   let shed = 0;
   let toldAt = 0;
 
   const rules: GateRules = {
     waitMs,
-    burstMs,
+    patienceMs,
     now: () => time.now,
-    isLate: () => (options.lagMs?.() ?? time.lateMs) > LATE_MS,
     refusal: () => {
       shed++;
-      return httpErrors('server.overloaded', { retryAfterSeconds: 1 });
+      return overloaded;
     },
   };
   const ownRules: GateRules = {

@@ -1,4 +1,5 @@
 import type { PlatformError } from '@bulkhead/base';
+import { LineSpeed } from './line-speed.ts';
 import { Turns } from './turns.ts';
 
 /** How many requests run at the same moment, and how many more may wait for a place. */
@@ -8,14 +9,12 @@ export interface Places {
 }
 
 export interface GateRules {
-  /** How long a request waits for a place, where others have waited before it for `burstMs`, until it is turned away; in milliseconds. */
+  /** Who would have to wait for longer than this, as fast as the line moves, is turned away at once; in milliseconds. */
   readonly waitMs: number;
-  /** How long a line may stand until it counts as more than a burst, in milliseconds. */
-  readonly burstMs: number;
+  /** Who has waited for longer than this is turned away, whatever was expected; in milliseconds. */
+  readonly patienceMs: number;
   /** As of the last look, in milliseconds. */
   readonly now: () => number;
-  /** Whether the process has too much to do: then a gate keeps to a quarter of its places. */
-  readonly isLate: () => boolean;
   /** What who is turned away is told. */
   readonly refusal: (places: Places) => PlatformError;
 }
@@ -32,9 +31,10 @@ export class Gate {
   readonly #rules: GateRules;
   /** Made when first somebody waits: a gate of one party lives as long as its requests, most of which never do. */
   #waiting: Turns<Waiter> | null = null;
+  #speed: LineSpeed | null = null;
+  /** How many may wait, as of the last look. */
+  #room = 0;
   #running = 0;
-  /** When nobody waited last. */
-  #clearAt = 0;
 
   constructor(places: Places, rules: GateRules) {
     this.#places = places;
@@ -51,22 +51,25 @@ export class Gate {
 
   /** Takes a place if one is free and nobody waits for it. */
   tryEnter(): boolean {
-    if (this.hasLine || this.#isFull()) return false;
+    if (this.hasLine || this.#running >= this.#places.running) return false;
     this.#running++;
     return true;
   }
 
-  /** Takes a place as soon as it is the party's turn. Rejects with the refusal where that is not in time. */
+  /** Takes a place as soon as it is the party's turn. Throws the refusal where that would not be in time; rejects with it where it was not. */
   wait(party: string): Promise<void> {
     const { now, refusal } = this.#rules;
     const waiting = (this.#waiting ??= new Turns());
-    if (waiting.size >= this.#places.waiting) {
+    if (waiting.size === 0) {
+      this.#room = this.#places.waiting;
+      (this.#speed ??= new LineSpeed()).begin(now());
+    }
+    if (waiting.size >= this.#room) {
       // Whoever has most in the line makes room for those who have less.
       const displaced = waiting.takeFromLonger(party);
-      if (displaced === undefined) return Promise.reject(refusal(this.#places));
+      if (displaced === undefined) throw refusal(this.#places);
       displaced.refuse(refusal(this.#places));
     }
-    if (waiting.size === 0) this.#clearAt = now();
     return new Promise((admit, refuse) => waiting.push(party, { since: now(), admit, refuse }));
   }
 
@@ -76,22 +79,19 @@ export class Gate {
   }
 
   look(): void {
-    if (this.#waiting === null) return;
-    this.#admitNext();
-    const { now, burstMs, waitMs, refusal } = this.#rules;
-    if (now() - this.#clearAt < burstMs) return;
-    const limit = now() - waitMs;
-    for (const { refuse } of this.#waiting.takeWhile(({ since }) => since <= limit)) refuse(refusal(this.#places));
-  }
-
-  #isFull(): boolean {
-    const { running } = this.#places;
-    return this.#running >= running || (this.#running >= Math.max(1, running / 4) && this.#rules.isLate());
+    if (this.#waiting === null || this.#speed === null || this.#waiting.size === 0) return;
+    const { now, waitMs, patienceMs, refusal } = this.#rules;
+    const { waiting } = this.#places;
+    // One at least, or a line that has stood still would never be seen to move again.
+    if (waitMs < Infinity) this.#room = Math.min(waiting, Math.max(1, Math.floor(this.#speed.within(waitMs, now()))));
+    const limit = now() - patienceMs;
+    for (const { refuse } of this.#waiting.takeWhile(({ since }) => since < limit)) refuse(refusal(this.#places));
   }
 
   #admitNext(): void {
-    while (this.#waiting !== null && this.#waiting.size > 0 && !this.#isFull()) {
+    while (this.#waiting !== null && this.#waiting.size > 0 && this.#running < this.#places.running) {
       this.#running++;
+      this.#speed?.count();
       this.#waiting.next()?.admit();
     }
   }

@@ -19,12 +19,12 @@ function looks(...steps: readonly (readonly [wallMs: number, cpuMs: number, matt
 
 describe('S2: time in a line', () => {
   it.each([
-    ['a look on time, by an idle process', [[10, 0]], 10, 0],
-    ['a look on time, by a busy one', [[10, 10]], 10, 0],
-    ['a late look after work of ours', [[250, 240]], 240, 230],
-    ['a late look while others had the processor', [[900, 4]], 10, 0],
-    ['a late look of both', [[900, 150]], 150, 140],
-    ['work in several threads, which is more than there was time', [[50, 90]], 50, 40],
+    ['a look on time, by an idle process', [[10, 0]], 10],
+    ['a look on time, by a busy one', [[10, 10]], 10],
+    ['a late look after work of ours', [[250, 240]], 240],
+    ['a late look while others had the processor', [[900, 4]], 10],
+    ['a late look of both', [[900, 150]], 150],
+    ['work in several threads, which is more than there was time', [[50, 90]], 50],
     [
       'late looks, of which the last was not ours',
       [
@@ -32,9 +32,8 @@ describe('S2: time in a line', () => {
         [300, 0],
       ],
       260,
-      0,
     ],
-    ['a late look that matters to nobody', [[250, 240, false]], 10, 0],
+    ['a late look that matters to nobody', [[250, 240, false]], 10],
     [
       'the first look that matters',
       [
@@ -42,9 +41,8 @@ describe('S2: time in a line', () => {
         [250, 240, true],
       ],
       20,
-      0,
     ],
-  ] as const)('is told by %s', (_what, steps, now, lateMs) => {
-    expect(looks(...steps)).toMatchObject({ now, lateMs });
+  ] as const)('is told by %s', (_what, steps, now) => {
+    expect(looks(...steps).now).toBe(now);
   });
 });

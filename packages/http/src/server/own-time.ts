@@ -25,7 +25,6 @@ export class OwnTime {
   /** At the last look; null where nobody cared. */
   #cpu: number | null = null;
   #now = 0;
-  #lateMs = 0;
 
   constructor(everyMs: number, meters: Meters = systemMeters) {
     this.#everyMs = everyMs;
@@ -38,11 +37,6 @@ export class OwnTime {
     return this.#now;
   }
 
-  /** How late the last look was by our own doing, in milliseconds. */
-  get lateMs(): number {
-    return this.#lateMs;
-  }
-
   /** With `matters` false the processor is not asked for its account, which is a long way on some machines; then nothing is our doing. */
   look(matters: boolean): void {
     const wall = this.#meters.wallMs();
@@ -52,6 +46,5 @@ export class OwnTime {
     this.#wall = wall;
     this.#cpu = cpu;
     this.#now += passed;
-    this.#lateMs = passed - Math.min(passed, this.#everyMs);
   }
 }

@@ -9,6 +9,7 @@ import { type IdempotencyStore, idempotencyKey, withIdempotency } from './idempo
 import type { HttpLimits } from './limits.ts';
 import { refuseUnstorableEncoding } from './plain-text.ts';
 import { decodeBody, readBytes, refuseLongQuery } from './read-body.ts';
+import type { RepeatCallers } from './repeat-callers.ts';
 import { ALREADY_SENT, type Answer, type AnyRoute, type IncomingCall } from './route.ts';
 import { type ErrorAnswers, sendAnswer, sendError } from './send-answer.ts';
 import { parsePart } from './validate.ts';
@@ -37,7 +38,7 @@ const NO_BYTES = Buffer.alloc(0);
  */
 export function serveRoute<Context>(
   parts: ServingParts<Context>,
-  { limits, gate }: { readonly limits: HttpLimits; readonly gate: Admission },
+  { limits, gate, repeats }: { readonly limits: HttpLimits; readonly gate: Admission; readonly repeats: RepeatCallers },
   route: AnyRoute,
 ): (request: FastifyRequest, reply: FastifyReply) => void {
   const isStream = route.bodyForm === 'stream';
@@ -94,29 +95,52 @@ export function serveRoute<Context>(
     return withIdempotency(parts.idempotency, context, key, request, async () => shaped(route, await run(context, exchange, decoded)));
   }
 
-  async function serve(exchange: Exchange, stream: Readable | undefined): Promise<void> {
+  async function serve(exchange: Exchange, stream: Readable | undefined, entered: Place | Promise<Place>): Promise<void> {
     let place: Place | undefined;
     let unwatch: (() => void) | undefined;
     try {
-      const entered = gate.enter(route.rateClass, () => parts.claimedBy?.(exchange) ?? '');
       place = entered instanceof Promise ? await entered : entered;
+      repeats.letIn(exchange.message.socket);
       if (isStream && hasBody(exchange)) unwatch = watchBody(exchange.message, limits.bodyMs);
       const answer = await answerOf(exchange, stream, place);
       if (answer !== ALREADY_SENT || !isStream) send(exchange, answer);
     } catch (thrown) {
-      const error = asPlatformError(thrown);
-      logError(parts.log, error, { requestId: exchange.requestId, route: route.id });
-      await sendError(parts, error, exchange, { shape: route.errors ?? 'rest', isOpen });
+      await refuse(exchange, thrown);
     } finally {
       unwatch?.();
       place?.leave();
     }
   }
 
+  async function refuse(exchange: Exchange, thrown: unknown): Promise<void> {
+    const error = asPlatformError(thrown);
+    logError(parts.log, error, { requestId: exchange.requestId, route: route.id });
+    await sendError(parts, error, exchange, { shape: route.errors ?? 'rest', isOpen });
+  }
+
+  /** Whoever is turned away at the door goes the shortest way. */
+  function admitted(exchange: Exchange, stream: Readable | undefined): Promise<void> {
+    const { socket } = exchange.message;
+    const heard = route.rateClass === 'health' ? null : repeats.heard(socket);
+    if (heard !== null) return heard.then(() => entering(exchange, stream));
+    return entering(exchange, stream);
+  }
+
+  function entering(exchange: Exchange, stream: Readable | undefined): Promise<void> {
+    let entered: Place | Promise<Place>;
+    try {
+      entered = gate.enter(route.rateClass, () => parts.claimedBy?.(exchange) ?? '');
+    } catch (thrown) {
+      repeats.turnedAway(exchange.message.socket);
+      return refuse(exchange, thrown);
+    }
+    return serve(exchange, stream, entered);
+  }
+
   return (request, reply) => {
     const exchange = new Exchange(request, reply, route);
     // What fails even as an error (its page, say) leaves nobody waiting.
-    serve(exchange, request.body as Readable | undefined).catch((error: unknown) => {
+    admitted(exchange, request.body as Readable | undefined).catch((error: unknown) => {
       parts.log.error('an error could not be answered', { requestId: exchange.requestId, route: route.id, err: error });
       exchange.response.destroy();
     });

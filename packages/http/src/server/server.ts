@@ -13,6 +13,7 @@ import { httpErrors } from './http-errors.ts';
 import { type HttpLimits, httpLimits } from './limits.ts';
 import { refuseOddRequest } from './odd-request.ts';
 import { decodeQuery } from './read-body.ts';
+import { RepeatCallers } from './repeat-callers.ts';
 import type { AnyRoute } from './route.ts';
 import { ANY_METHODS, type RoutePaths, routePaths } from './route-paths.ts';
 import { EXPOSED_HEADERS, sendError } from './send-answer.ts';
@@ -91,12 +92,13 @@ export async function createServer<Context>(options: ServerOptions<Context>): Pr
     else refuse(httpErrors('method.not_allowed', { params: { allowed } }), exchange, { allow: allowed });
   });
   const gate = admission({ ...options.admission, log: options.log });
+  const repeats = new RepeatCallers();
   for (const route of options.routes) {
     server.route({
       method: route.method === 'ANY' ? ANY_METHODS : [route.method],
       url: route.path.replace(/\{(\w+)\.\.\.\}$/, '*').replaceAll(/\{(\w+)\}/g, ':$1'),
       exposeHeadRoute: route.method === 'GET',
-      handler: serveRoute(options, { limits, gate }, route),
+      handler: serveRoute(options, { limits, gate, repeats }, route),
     });
   }
 

@@ -11,7 +11,7 @@ let gate: Admission | undefined;
 afterEach(() => gate?.close());
 
 function open(options: Partial<AdmissionOptions>): void {
-  gate = admission({ waitMs: LONG_MS, lagMs: () => 0, log: silentLog, ...options });
+  gate = admission({ waitMs: Infinity, patienceMs: LONG_MS, log: silentLog, ...options });
 }
 
 /** Requests of parties, named `a1`, `a2`, `b1`: who runs, in the order in which they came to, and who was refused with what. */
@@ -95,7 +95,7 @@ describe('T5: places for requests', () => {
   });
 
   it('who waits too long for its own is told the same, and takes no place afterwards', async () => {
-    open({ places: { api: { running: 4, waiting: 8 } }, share: 0.25, waitMs: 10, burstMs: 0 });
+    open({ places: { api: { running: 4, waiting: 8 } }, share: 0.25, patienceMs: 10 });
     const requests = new Requests();
     await requests.send('a1 a2 b1');
     await expect.poll(() => requests.refused).toEqual({ a2: 'server.too_many_at_once' });
@@ -106,7 +106,7 @@ describe('T5: places for requests', () => {
   });
 
   it('who is refused a place of all after it had waited for its own gives that one back', async () => {
-    open({ places: { api: { running: 2, waiting: 4 } }, share: 0.5, waitMs: 10, burstMs: 0 });
+    open({ places: { api: { running: 2, waiting: 4 } }, share: 0.5, patienceMs: 10 });
     const requests = new Requests();
     await requests.send('a1 b1 c1 c2');
     await expect.poll(() => Object.keys(requests.refused).toSorted()).toEqual(['c1', 'c2']);
@@ -186,7 +186,7 @@ describe('T5: a server that is told whose a request is', () => {
       ],
       log: silentLog,
       bodyBytesMax: 1_000,
-      admission: { places: { api: { running: 2, waiting: 8 } }, share: 0.5, waitMs: LONG_MS, burstMs: LONG_MS, lagMs: () => 0 },
+      admission: { places: { api: { running: 2, waiting: 8 } }, share: 0.5, waitMs: Infinity, patienceMs: LONG_MS },
       open: async ({ params }) => ({ party: params['name']![0]! }),
       partyOf: ({ party }) => party,
       claimedBy: ({ params }) => {
