@@ -166,7 +166,7 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   'upm.settings': { path: below, own: 200 },
   'upm.list': { path: below, own: 200 },
   // The body is refused before anything of it is looked at: that of a real App stands in tests/apps.
-  'upm.install': { path: below, body: { pluginUri: 'https://matrix.example/descriptor' }, own: 415, foreign: [404] },
+  'upm.install': { path: below, body: { pluginUri: 'https://matrix.example/descriptor' }, own: 415, foreign: [404], late: 207 },
   'upm.pending': { path: { ...below, app_key: ref('app') }, own: 303 },
   'upm.get': { path: { ...below, plugin: ref('app_plugin') }, own: 200 },
   'upm.uninstall': { path: { ...below, plugin: ref('app_plugin') }, own: 204, late: 310 },

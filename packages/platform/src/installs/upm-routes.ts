@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { ApplicationId } from '@bulkhead/base';
 import { type AnyRoute, httpErrors, readBytes } from '@bulkhead/http';
 import { z } from 'zod';
@@ -57,7 +56,7 @@ export function upmRoutes(parts: InstallingParts): AnyRoute[] {
           enabled: status === 'enabled',
           links: { self: self(applicationId, appKey) },
         }));
-        return { status: 200, body: { plugins }, headers: { 'upm-token': randomBytes(8).toString('hex') } };
+        return { status: 200, body: { plugins }, headers: { 'upm-token': 'not-needed' } };
       },
     }),
     route({
