@@ -19,6 +19,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openEverything } from './open-everything.ts';
 
 const COLUMNS = [
+  'app_installs.secret_sealed',
+  'app_properties.value_sealed',
   'authorization_transactions.code_verifier_sealed',
   'credentials.sealed',
   'idempotency_keys.sealed_answer',

@@ -71,6 +71,7 @@ export class CredentialRefresher {
   readonly #waiters: Waiters;
   readonly #attempt: RefreshAttempt;
   readonly #flights = new Map<string, Promise<CredentialUse | null>>();
+  readonly #opened = new WeakMap<StoredCredential, Promise<CredentialUse>>();
   readonly #ownerId: string;
   #listening: Promise<Listening> | undefined;
 
@@ -218,7 +219,17 @@ export class CredentialRefresher {
     return row === null ? null : this.#use(row);
   }
 
-  async #use(row: StoredCredential): Promise<CredentialUse> {
+  /** Opened once for each row that was read: one that is remembered (`Database.recall`) is remembered open, and forgotten with it. */
+  #use(row: StoredCredential): Promise<CredentialUse> {
+    const known = this.#opened.get(row);
+    if (known !== undefined) return known;
+    const opening = this.#open(row);
+    this.#opened.set(row, opening);
+    opening.catch(() => this.#opened.delete(row));
+    return opening;
+  }
+
+  async #open(row: StoredCredential): Promise<CredentialUse> {
     const credential = await openCredential(singleStatements(this.#options.db, row.applicationId), this.#options.vault, row);
     return {
       kind: 'usable',
