@@ -9,6 +9,7 @@ export {
   readConnectJwt,
   sharedSecretKey,
   signConnectJwt,
+  type SignedClaims,
   type SigningKey,
   type UnverifiedJwt,
   type VerifiedJwt,
