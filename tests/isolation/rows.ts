@@ -146,6 +146,7 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   ],
   'install.list': { path: below, own: 200 },
   'install.get': { path: { ...below, app_key: ref('app') }, own: 200 },
+  'install.deliveries': { path: { ...below, app_key: ref('app') }, own: 200 },
   'install.enable': { path: { ...below, app_key: ref('app') }, own: 200, late: 302 },
   'install.disable': { path: { ...below, app_key: ref('app') }, own: 200, late: 301 },
   'install.delete': { path: { ...below, app_key: ref('app') }, own: 204, late: 308 },

@@ -31,6 +31,7 @@ import {
   appHostRoutes,
   appPropertyRoutes,
   appRoutes,
+  forgetUninstalled,
   installAuthenticator,
   installKeyRoutes,
   InstallKeys,
@@ -236,7 +237,12 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
         forgetPastInbound(db, new Date(clock.now())).catch((error: unknown) =>
           log.error('past messages of services could not be forgotten', { err: error }),
         );
-      const forgetAll = () => Promise.all([forget(), forgetInbound(), keepPartitions({ db, clock, log, longestRetentionHours })]);
+      const forgetInstalls = () =>
+        forgetUninstalled(db, new Date(clock.now())).catch((error: unknown) =>
+          log.error('installs that are over could not be forgotten', { err: error }),
+        );
+      const forgetAll = () =>
+        Promise.all([forget(), forgetInbound(), forgetInstalls(), keepPartitions({ db, clock, log, longestRetentionHours })]);
       await forgetAll();
       forgetting = setInterval(() => void forgetAll(), FORGET_EVERY_MS).unref();
       await Promise.all([worker.start(), deliveries.start()]);

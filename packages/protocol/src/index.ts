@@ -23,6 +23,7 @@ export {
   appScope,
   appTarget,
   effectiveScopes,
+  LIFECYCLE_EVENTS,
   type LifecycleEventType,
   unknownFields,
 } from './installs/descriptor.ts';
