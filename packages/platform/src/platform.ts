@@ -28,6 +28,7 @@ import { ensureFirstOrganization, META_SCOPES, metaTokenAuthenticator, registerM
 import { eventRoutes, keepPartitions } from './events/index.ts';
 import { forgetPastInbound, inboundMessageRoutes, inboundWebhookRoutes, receiveRoutes } from './inbound/index.ts';
 import {
+  appHostRoutes,
   appPropertyRoutes,
   appRoutes,
   installAuthenticator,
@@ -35,6 +36,7 @@ import {
   InstallKeys,
   installRoutes,
   lifecycleDeliveries,
+  upmRoutes,
 } from './installs/index.ts';
 import { passthroughRoutes } from './passthrough/index.ts';
 import { eraseApplicationTask, lineageRoutes, provisioningRoutes } from './provisioning/index.ts';
@@ -156,6 +158,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...installRoutes({ ...parts, installKeys }),
     ...installKeyRoutes({ installKeys }),
     ...appPropertyRoutes(parts),
+    ...appHostRoutes(parts),
+    ...upmRoutes({ ...parts, installKeys }),
     ...passthroughRoutes({ ...parts, refresher }),
     ...tokenRoutes(parts),
     ...authorizationRoutes({ ...parts, upstreamTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS }),

@@ -1,3 +1,4 @@
+export { appHostRoutes } from './app-host-routes.ts';
 export { appPropertyRoutes } from './app-property-routes.ts';
 export { appPropertyValues } from './app-property-store.ts';
 export { appRoutes } from './app-routes.ts';
@@ -8,3 +9,4 @@ export { InstallKeys } from './install-keys.ts';
 export { installRoutes } from './install-routes.ts';
 export { pendingSharedSecrets, sharedSecrets } from './install-store.ts';
 export { lifecycleDeliveries } from './lifecycle-deliveries.ts';
+export { upmRoutes } from './upm-routes.ts';

@@ -44,6 +44,10 @@ describe('what an App keeps', () => {
     expect((await call('notes', first, 'GET', path)).json.value).toEqual({ text: 'mine' });
     // Another App: at its own address there is nothing, at the other's nothing that it may know of.
     expect((await call('clocks', first, 'GET', propertyPath(first, 'clocks', 'note'))).status).toBe(404);
+    // Also where it has something of that name itself.
+    expect((await call('clocks', first, 'PUT', path, 'mine too')).status).toBe(404);
+    const own = propertyPath(first, 'clocks', 'note');
+    expect((await call('clocks', first, 'PUT', own, '"mine too"')).status).toBe(201);
     expect((await call('clocks', first, 'GET', path)).status).toBe(404);
     expect((await call('clocks', first, 'DELETE', path)).status).toBe(404);
     // The same App in another Application; and with the secret of the one at the address of the other.
@@ -51,6 +55,7 @@ describe('what an App keeps', () => {
     expect((await call('notes', second, 'GET', path)).status).toBe(401);
     expect((await call('notes', first, 'GET', propertyPath(second, 'notes', 'note'))).status).toBe(401);
     expect((await call('notes', first, 'GET', path)).json.value).toEqual({ text: 'mine' });
+    expect((await call('clocks', first, 'DELETE', own)).status).toBe(204);
   });
 
   test('is any JSON of bounded size, listed by key, and gone when it is deleted', async () => {
