@@ -1,11 +1,11 @@
-import { createServer, request as httpRequest, type RequestListener, type Server } from 'node:http';
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
 import { Secret } from '@bulkhead/base';
 import fastify from 'fastify';
 import { Hono } from 'hono';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { listening, type Running, sendRaw } from '../../test/raw-request.ts';
+import { type Express, express4, express5 } from '../../test/untyped-express.ts';
 import { type AppKit, createAppKit } from '../app-kit.ts';
 import type { AppRequest } from '../app-request.ts';
 import { defineDescriptor } from '../descriptor.ts';
@@ -30,11 +30,6 @@ const kitOf = (): AppKit =>
     fetch: host.fetch,
   });
 
-interface Running {
-  readonly port: number;
-  close(): Promise<void> | void;
-}
-
 /** What every App of the table answers: who called, and, of a hook, what it got. */
 const who = ({ kind, tenant, accountId }: VerifiedToken, session: string | null, body: unknown = null) => ({
   kind,
@@ -44,31 +39,8 @@ const who = ({ kind, tenant, accountId }: VerifiedToken, session: string | null,
   body,
 });
 
-interface Express {
-  (): Express & RequestListener;
-  json(): ExpressHandler;
-  Router(): Express;
-  use(...handlers: (string | ExpressHandler | Express)[]): void;
-  get(path: string, ...handlers: ExpressHandler[]): void;
-  post(path: string, ...handlers: ExpressHandler[]): void;
-}
-const require = createRequire(import.meta.url);
-
-async function listening(listener: RequestListener): Promise<Running> {
-  const server: Server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: () => {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
-}
-
-function express(name: 'express' | 'express5') {
+function express(make: Express) {
   return (kit: AppKit): Promise<Running> => {
-    const make = require(name) as Express;
     const server = make();
     server.use(expressKit(kit));
     server.use(make.json());
@@ -106,8 +78,8 @@ const servers: readonly (readonly [name: string, start: (kit: AppKit) => Promise
         })();
       }),
   ],
-  ['Express 4', express('express')],
-  ['Express 5', express('express5')],
+  ['Express 4', express(express4())],
+  ['Express 5', express(express5())],
   [
     'Fastify',
     async (kit) => {
@@ -147,32 +119,10 @@ const servers: readonly (readonly [name: string, start: (kit: AppKit) => Promise
   ],
 ];
 
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-}
-
-/** The target goes out as it is written; no client tidies it up. */
-function sent(port: number, { method, rawTarget, headers, body }: AppRequest): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const request = httpRequest(
-      { port, host: '127.0.0.1', method, path: rawTarget, headers: headers as Record<string, string[]> },
-      (answer) => {
-        let text = '';
-        answer.setEncoding('utf8');
-        answer.on('data', (chunk: string) => (text += chunk));
-        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body: text }));
-      },
-    );
-    request.on('error', reject);
-    request.end(Buffer.from(body));
-  });
-}
-
 describe.each(servers)('an App on %s', (_, start) => {
   let running: Running;
   let tenant: FakeTenant;
-  const send = (request: AppRequest) => sent(running.port, request);
+  const send = (request: AppRequest) => sendRaw(running.port, request);
   const get = (rawTarget: string, headers: AppRequest['headers'] = {}): AppRequest => ({
     method: 'GET',
     rawTarget,
@@ -269,7 +219,7 @@ describe.each(servers)('an App on %s', (_, start) => {
 });
 
 test('behind a body parser the kit says what is wrong instead of waiting', async () => {
-  const make = require('express') as Express;
+  const make = express4();
   const server = make();
   server.use(make.json());
   server.use(expressKit(kitOf()));
@@ -280,7 +230,7 @@ test('behind a body parser the kit says what is wrong instead of waiting', async
     response.end();
   }) as unknown as ExpressHandler);
   const running = await listening(server);
-  expect((await sent(running.port, host.tenant('t').installed())).status).toBe(500);
+  expect((await sendRaw(running.port, host.tenant('t').installed())).status).toBe(500);
   expect(String(told)).toContain('before every body parser');
   await running.close();
 });
