@@ -72,4 +72,81 @@ describe('an App on unmodified atlassian-connect-express 11.5.3', () => {
     expect((await app.heard()).slice(-2)).toEqual([`disabled ${clientKey}`, `uninstalled ${clientKey}`]);
     expect(await app.clientInfos()).toEqual([]);
   });
+
+  test('one App in two Applications keeps their properties apart', async () => {
+    const [first, second] = [await world.application(), await world.application()];
+    const keys = [];
+    for (const { id } of [first, second]) keys.push((await install(id)).json.client_key as string);
+    expect(new Set(keys).size).toBe(2);
+    for (const clientKey of keys)
+      expect((await app.callHost({ clientKey, method: 'put', path: property('whose'), json: clientKey })).status).toBe(201);
+    for (const clientKey of keys)
+      expect((await app.callHost({ clientKey, method: 'get', path: property('whose') })).body).toMatchObject({ value: clientKey });
+  });
+
+  test('an install that it refuses is rolled back and can be made after; again it gets a new secret and goes on', async () => {
+    const { id } = await world.application();
+    await app.refuse(503);
+    const refused = await install(id);
+    expect(refused.json).toMatchObject({ code: 'install.refused', message: expect.stringContaining('HTTP 503: not today') });
+    expect((await world.meta('GET', `/applications/${id}/installs`)).json.objects).toEqual([]);
+    await app.refuse(0);
+    const { client_key: clientKey } = (await install(id)).json;
+    const secretOf = async () => (await app.clientInfos()).find((row) => row.clientKey === clientKey)?.val['sharedSecret'];
+    const before = await secretOf();
+    expect((await app.callHost({ clientKey, method: 'put', path: property('a'), json: 1 })).status).toBe(201);
+    await app.refuse(503);
+    expect((await install(id)).status).toBe(502);
+    expect((await app.callHost({ clientKey, method: 'put', path: property('a'), json: 2 })).status).toBe(200);
+    await app.refuse(0);
+    expect((await install(id)).json.client_key).toBe(clientKey);
+    expect(await secretOf()).not.toBe(before);
+    expect((await app.callHost({ clientKey, method: 'get', path: property('a') })).body).toMatchObject({ value: 2 });
+  });
+
+  test('six installs at once leave it with one tenant, whose secret works', async () => {
+    const { id } = await world.application();
+    const answers = await Promise.all(Array.from({ length: 6 }, () => install(id)));
+    const made = answers.filter(({ status }) => status < 300);
+    expect(made.length).toBeGreaterThan(0);
+    expect(answers.filter(({ status }) => status >= 300).every(({ json }) => json.code === 'install.busy')).toBe(true);
+    const clientKey = made[0]!.json.client_key as string;
+    expect((await app.clientInfos()).filter((row) => row.clientKey === clientKey)).toHaveLength(1);
+    expect((await app.callHost({ clientKey, method: 'get', path: property('') })).status).toBe(200);
+  });
+
+  test('that is being developed registers itself by UPM with a Meta token, and takes itself away when it is stopped', async () => {
+    const port = await freePort();
+    await using developed = await World.create({ egressAllow: [`127.0.0.1:${port}`] });
+    const own = await developed.application();
+    const at = developed.url.replace('http://', `http://admin:${developed.metaToken}@`);
+    now();
+    await using dev = await startAceApp({ port, keysUrl: `${developed.url}/keys`, env: { SELF_REGISTER_AT: `${at}/t/${own.id}` } });
+    const installs = async () => (await developed.meta('GET', `/applications/${own.id}/installs`)).json.objects;
+    await expect.poll(async () => (await installs()).length, { timeout: 15_000, message: dev.output() }).toBe(1);
+    await expect.poll(() => dev.output(), { timeout: 5_000 }).toMatch(/Registered with host/);
+    const [{ client_key: clientKey }] = await installs();
+    expect(await dev.heard()).toContain(`installed ${clientKey}`);
+    developed.clock.advance(Date.now() - developed.clock.now());
+    expect((await dev.callHost({ clientKey, method: 'put', path: property('a'), json: 1 })).status).toBe(201);
+    await dev.stop();
+    expect(await installs()).toEqual([]);
+    // Control: what is no Meta token is no password.
+    for (const password of ['', 'noise', world.metaToken]) {
+      const authorization = `Basic ${Buffer.from(`admin:${password}`).toString('base64')}`;
+      expect((await developed.call('GET', `/t/${own.id}/rest/plugins/1.0/`, { headers: { authorization } })).status).toBe(401);
+    }
+  });
+
+  test('finds nothing at its host that is not listed, and says what it is', async () => {
+    const { id } = await world.application();
+    const { client_key: clientKey } = (await install(id)).json;
+    const info = await app.callHost({ clientKey, method: 'get', path: `/rest/atlassian-connect/latest/addons/${app.key}` });
+    expect(info).toMatchObject({ status: 200, body: { key: app.key, state: 'ENABLED' } });
+    for (const path of ['/rest/api/3/issue/A-1', '/rest/plugins/1.0/', '/rest/atlassian-connect/1/addons'])
+      expect([path, (await app.callHost({ clientKey, method: 'get', path })).status]).toEqual([
+        path,
+        path === '/rest/plugins/1.0/' ? 401 : 403,
+      ]);
+  });
 });

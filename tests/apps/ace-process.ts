@@ -22,6 +22,8 @@ export interface AceApp extends AsyncDisposable {
     path: string;
     json?: unknown;
   }): Promise<{ status: number; body: unknown }>;
+  /** Has it answer this to installs; 0: what it answers by itself. */
+  refuse(status: number): Promise<void>;
   /** Rows of its store. */
   clientInfos(): Promise<{ clientKey: string; val: Record<string, unknown> }[]>;
   /** Everything it wrote to its outputs. */
@@ -87,6 +89,9 @@ export async function startAceApp({
       });
       if (answer.status !== 200) throw new Error(await answer.text());
       return (await answer.json()) as { status: number; body: unknown };
+    },
+    async refuse(status) {
+      await fetch(`${url}/refuse`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ status }) });
     },
     clientInfos: async () =>
       (await runPastDoors(storeUrl, `select "clientKey", val from "AddonSettings" where key = 'clientInfo'`)) as Awaited<

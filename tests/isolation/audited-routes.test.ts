@@ -21,6 +21,7 @@ afterAll(async () => {
 /** Routes that take a body or any method and yet change nothing of ours, each with its reason. */
 const CHANGES_NOTHING: Readonly<Record<string, string>> = {
   'token.introspect': 'asks about a token (RFC 7662); POST so that the token stays out of URLs',
+  'app_host.unlisted': 'refuses everything: what is not listed is closed to Apps',
   'inbound.receive': 'takes no credential of ours; what a service has signed is in the event log, what it has not is nowhere',
   'passthrough.raw': 'changes at the upstream, not here; the use of the credential is recorded',
   'passthrough.proxy': 'the same',

@@ -140,12 +140,16 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   },
   'app.list': { own: 200 },
   'app.get': { path: { app_key: ref('app') }, own: 200 },
-  'install.create': { path: below, body: { app_key: ref('app') }, own: 200, foreign: [400, 404], late: 300 },
+  'install.create': [
+    { path: below, body: { app_key: ref('app') }, own: 200, foreign: [400, 404], late: 300 },
+    { path: below, body: { app_key: ref('app') }, own: 200, foreign: [400, 404], late: 309 },
+  ],
   'install.list': { path: below, own: 200 },
   'install.get': { path: { ...below, app_key: ref('app') }, own: 200 },
+  'install.deliveries': { path: { ...below, app_key: ref('app') }, own: 200 },
   'install.enable': { path: { ...below, app_key: ref('app') }, own: 200, late: 302 },
   'install.disable': { path: { ...below, app_key: ref('app') }, own: 200, late: 301 },
-  'install.delete': { path: { ...below, app_key: ref('app') }, own: 204, late: 310 },
+  'install.delete': { path: { ...below, app_key: ref('app') }, own: 204, late: 308 },
   // The public half of a key of this host, the same for everybody.
   'install_key.get': { path: { kid: ref('install_key') }, own: 200, open: ['install_key'] },
   'app_property.list': { path: ownApp, own: 200, foreign: NOT_THIS_APP },
@@ -157,6 +161,16 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
     foreign: NOT_THIS_APP,
   },
   'app_property.delete': { path: { ...ownApp, property_key: ref('app_property') }, own: 204, foreign: NOT_THIS_APP, late: 205 },
+
+  'app_info.get': { path: ownApp, own: 200, foreign: NOT_THIS_APP },
+  'app_host.unlisted': { path: { ...below, path: 'rest/api/3/issue' }, own: 403, foreign: [401], late: 206 },
+  'upm.settings': { path: below, own: 200 },
+  'upm.list': { path: below, own: 200 },
+  // The body is refused before anything of it is looked at: that of a real App stands in tests/apps.
+  'upm.install': { path: below, body: { pluginUri: 'https://matrix.example/descriptor' }, own: 415, foreign: [404], late: 207 },
+  'upm.pending': { path: { ...below, app_key: ref('app') }, own: 303 },
+  'upm.get': { path: { ...below, plugin: ref('app_plugin') }, own: 200 },
+  'upm.uninstall': { path: { ...below, plugin: ref('app_plugin') }, own: 204, late: 310 },
 
   'account.list': [
     { own: 200 },

@@ -4,7 +4,8 @@ import type { AppDescriptor } from './descriptor.ts';
 import { type AppKitOptions, kitSettings, type KitSettings } from './kit-settings.ts';
 import type { LifecycleEvent } from './lifecycle-call.ts';
 import { type LifecycleListener, receiveLifecycle } from './receive-lifecycle.ts';
-import { appRefusals } from './refusals.ts';
+import { type TenantClient, TenantClients } from './tenant-client.ts';
+import type { TenantRecord } from './tenant-record.ts';
 import { issueSession, verifySession } from './token/session-token.ts';
 import { type RequestRules, verifyContext, verifyRequest, type VerifiedToken } from './token/verify-tenant-token.ts';
 
@@ -33,6 +34,10 @@ export interface AppKit {
   verifySession(request: AppRequest): Promise<VerifiedToken>;
   /** For the App's own page, to be sent back as `Authorization: Bearer …`. */
   issueSession(by: VerifiedToken, lifetimeSeconds?: number): string;
+  /** What the App does at this tenant's host: pass the tenant of a verified token. */
+  tenant(of: TenantRecord): TenantClient;
+  /** The same for work that no request began; null where the tenant is not installed. */
+  findTenant(clientKey: string): Promise<TenantClient | null>;
   /** Deletes what belongs to tenants that were uninstalled long enough ago. Answers how many; call it once a day. */
   purge(): Promise<number>;
 }
@@ -49,6 +54,7 @@ const NO_STORE = { 'cache-control': 'no-store' };
 export function createAppKit(options: CreateAppKitOptions): AppKit {
   const { descriptor, descriptorPath = '/atlassian-connect.json', onLifecycle } = options;
   const kit = kitSettings({ ...options, key: descriptor.key, baseUrl: descriptor.baseUrl });
+  const clients = new TenantClients(kit);
   const text = JSON.stringify(descriptor);
   const events = new Map<string, LifecycleEvent>(
     (['installed', 'uninstalled', 'enabled', 'disabled'] as const).flatMap((event) => {
@@ -83,6 +89,11 @@ export function createAppKit(options: CreateAppKitOptions): AppKit {
     verifyContext: (request) => verifyContext(kit, request),
     verifySession: (request) => verifySession(kit, request),
     issueSession: (by, lifetimeSeconds) => issueSession(kit, by, lifetimeSeconds),
+    tenant: (of) => clients.of(of),
+    async findTenant(clientKey) {
+      const tenant = await kit.store.find(clientKey);
+      return tenant?.state === 'installed' ? clients.of(tenant) : null;
+    },
     purge: () => kit.store.purge(kit.clock.now()),
   };
 }
@@ -113,6 +124,3 @@ function reasonOf(thrown: unknown): Record<string, string> {
   if (thrown instanceof PlatformError) return { code: thrown.code, ...(thrown.detail === undefined ? {} : { detail: thrown.detail }) };
   return { code: thrown instanceof Error ? thrown.name : 'unknown' };
 }
-
-/** The answer for a body that is larger than a server may read for us. */
-export const tooLarge = (): Error => appRefusals('app_kit.too_large');

@@ -1,5 +1,9 @@
 export { PlatformError, Secret } from '@bulkhead/base';
-export { answerNode, requestOf } from './adapter/node-http.ts';
+export { expressGuard, type ExpressHandler, expressKit } from './adapter/express.ts';
+export { type FastifyAnswer, type FastifyCall, fastifyGuard, type FastifyHook, fastifyKit } from './adapter/fastify.ts';
+export { type Guard, verifiedOf } from './adapter/guard.ts';
+export { answerFetch, fetchRequest, type HonoContext, honoGuard, honoKit, type HonoMiddleware } from './adapter/hono.ts';
+export { answerNode, guardNode, requestOf } from './adapter/node-http.ts';
 export { type AppAnswer, type AppKit, createAppKit, type CreateAppKitOptions } from './app-kit.ts';
 export type { AppRequest } from './app-request.ts';
 export {
@@ -24,5 +28,6 @@ export { postgresSchema, tenantPolicy } from './store/postgres-schema.ts';
 export { type PgPool, type PgQuery, type PostgresTenantStore, postgresTenantStore } from './store/postgres-tenant-store.ts';
 export { sqliteTenantStore } from './store/sqlite-tenant-store.ts';
 export type { JsonValue, TenantRecordEntry, TenantRecords, TenantStore } from './store/tenant-store.ts';
+export type { TenantClient, TenantFetchInit } from './tenant-client.ts';
 export type { TenantRecord, TenantSecret } from './tenant-record.ts';
 export type { RequestRules, VerifiedToken } from './token/verify-tenant-token.ts';

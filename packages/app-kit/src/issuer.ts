@@ -11,6 +11,8 @@ export interface Issuer {
   readonly keyServers: readonly string[];
   /** Host names of base URLs, exact or with one leading `*.` (one label): `connect.example.com`, `*.atlassian.net`. With a port, if one is meant. */
   readonly hosts: readonly string[];
+  /** Where a user's token is asked for, `{authorizationServer}/oauth2/token`. Default: the tenant's base URL. */
+  readonly authorizationServer?: string;
   /** Plain http too: for a host on your own machine. Default: https only. */
   readonly insecure?: boolean;
 }
@@ -20,6 +22,7 @@ export const atlassianCloud: Issuer = {
   name: 'atlassian',
   keyServers: ['https://connect-install-keys.atlassian.com'],
   hosts: ['*.atlassian.net', '*.jira.com'],
+  authorizationServer: 'https://oauth-2-authorization-server.services.atlassian.com',
 };
 
 /** A Bulkhead server: `bulkhead('https://connect.example.com')`. */

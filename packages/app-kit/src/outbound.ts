@@ -10,8 +10,8 @@ export type Fetch = (
   },
 ) => Promise<Response>;
 
-/** The text of an answer, if it has no more than so many bytes; null otherwise, and the rest is not read. */
-export async function readBounded(answer: Response, bytesMax: number): Promise<string | null> {
+/** The text of a body, if it has no more than so many bytes; null otherwise, and the rest is not read. */
+export async function readBounded(answer: Pick<Response, 'body'>, bytesMax: number): Promise<string | null> {
   if (answer.body === null) return '';
   const chunks: Uint8Array[] = [];
   let size = 0;

@@ -28,13 +28,16 @@ import { ensureFirstOrganization, META_SCOPES, metaTokenAuthenticator, registerM
 import { eventRoutes, keepPartitions } from './events/index.ts';
 import { forgetPastInbound, inboundMessageRoutes, inboundWebhookRoutes, receiveRoutes } from './inbound/index.ts';
 import {
+  appHostRoutes,
   appPropertyRoutes,
   appRoutes,
+  forgetUninstalled,
   installAuthenticator,
   installKeyRoutes,
   InstallKeys,
   installRoutes,
   lifecycleDeliveries,
+  upmRoutes,
 } from './installs/index.ts';
 import { passthroughRoutes } from './passthrough/index.ts';
 import { eraseApplicationTask, lineageRoutes, provisioningRoutes } from './provisioning/index.ts';
@@ -156,6 +159,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...installRoutes({ ...parts, installKeys }),
     ...installKeyRoutes({ installKeys }),
     ...appPropertyRoutes(parts),
+    ...appHostRoutes(parts),
+    ...upmRoutes({ ...parts, installKeys }),
     ...passthroughRoutes({ ...parts, refresher }),
     ...tokenRoutes(parts),
     ...authorizationRoutes({ ...parts, upstreamTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS }),
@@ -232,7 +237,12 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
         forgetPastInbound(db, new Date(clock.now())).catch((error: unknown) =>
           log.error('past messages of services could not be forgotten', { err: error }),
         );
-      const forgetAll = () => Promise.all([forget(), forgetInbound(), keepPartitions({ db, clock, log, longestRetentionHours })]);
+      const forgetInstalls = () =>
+        forgetUninstalled(db, new Date(clock.now())).catch((error: unknown) =>
+          log.error('installs that are over could not be forgotten', { err: error }),
+        );
+      const forgetAll = () =>
+        Promise.all([forget(), forgetInbound(), forgetInstalls(), keepPartitions({ db, clock, log, longestRetentionHours })]);
       await forgetAll();
       forgetting = setInterval(() => void forgetAll(), FORGET_EVERY_MS).unref();
       await Promise.all([worker.start(), deliveries.start()]);

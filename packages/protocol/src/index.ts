@@ -9,6 +9,7 @@ export {
   readConnectJwt,
   sharedSecretKey,
   signConnectJwt,
+  type SignedClaims,
   type SigningKey,
   type UnverifiedJwt,
   type VerifiedJwt,
@@ -22,6 +23,7 @@ export {
   appScope,
   appTarget,
   effectiveScopes,
+  LIFECYCLE_EVENTS,
   type LifecycleEventType,
   unknownFields,
 } from './installs/descriptor.ts';

@@ -23,6 +23,7 @@ export type Name =
   | 'inbound_webhook'
   | 'inbound_message'
   | 'app'
+  | 'app_plugin'
   | 'app_property'
   | 'install_key'
   | 'callback'
@@ -295,6 +296,7 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       inbound_webhook: inboundWebhook.id,
       inbound_message: messages.json.objects[0].id,
       app: app.appKey,
+      app_plugin: `${app.appKey}-key`,
       app_property: `${canary}-note`,
       install_key: app.kid,
       callback: service.callback_url.split('/').at(-1),
@@ -528,6 +530,8 @@ export function neverExisted(twin: Twin): Names {
       case 'key_service':
       case 'spare_service':
         return `${text[0]}${letters(text.length - 1)}`;
+      case 'app_plugin':
+        return `${letters(text.length - 4)}-key`;
       case 'callback':
         return letters(text.length);
       case 'code_verifier':

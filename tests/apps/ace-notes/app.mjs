@@ -5,11 +5,15 @@ import express from 'express';
 
 const server = express();
 const addon = ace(server);
+/** What the test has it do instead of accepting an install. */
+const refusal = { status: 0 };
 const heard = [];
 
 server.use(express.json());
 server.use(express.urlencoded({ extended: false }));
 server.use(addon.middleware());
+server.post('/refuse', (request, response) => response.json(Object.assign(refusal, request.body)));
+server.use('/installed', (_request, response, next) => (refusal.status === 0 ? next() : response.status(refusal.status).send('not today')));
 
 addon.on('host_settings_saved', (clientKey) => heard.push(`installed ${clientKey}`));
 
@@ -40,5 +44,5 @@ server.post('/call-host', (request, response) => {
 
 server.listen(Number(process.env.PORT), '127.0.0.1', () => {
   process.stdout.write(`listening ${process.env.PORT}\n`);
-  if (process.env.SELF_REGISTER === 'yes') void addon.register();
+  if (process.env.SELF_REGISTER_AT !== undefined) void addon.register();
 });

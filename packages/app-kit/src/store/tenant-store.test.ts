@@ -29,8 +29,8 @@ let pool: Pool;
 
 beforeAll(async () => {
   database = await testDatabase();
-  owner = new Pool({ connectionString: database.ownerUrl.reveal() });
-  pool = new Pool({ connectionString: database.urls.appUrl.reveal() });
+  owner = poolOf(database.ownerUrl.reveal());
+  pool = poolOf(database.urls.appUrl.reveal());
   // Twice: an App runs it at each start.
   for (let time = 0; time < 2; time++) await owner.query(postgresSchema({ servingRole: 'bulkhead_app' }));
 });
@@ -40,6 +40,13 @@ afterAll(async () => {
   await Promise.all([owner.end(), pool.end()]);
   await database.close();
 });
+
+/** `end()` does not wait for the server's goodbye, and the database is dropped while that is under way. */
+function poolOf(connectionString: string, max = 10): Pool {
+  const opened = new Pool({ connectionString, max });
+  opened.on('connect', (client) => client.on('error', () => undefined));
+  return opened;
+}
 
 function sqlite(of: string): TenantStore {
   const opened = new DatabaseSync(file);
@@ -252,7 +259,7 @@ describe('T2, T3: PostgreSQL keeps tenants apart, whatever a statement says', ()
   });
 
   test('a connection carries no tenant into the next transaction, whatever was thrown', async () => {
-    const single = new Pool({ connectionString: database.urls.appUrl.reveal(), max: 1 });
+    const single = poolOf(database.urls.appUrl.reveal(), 1);
     const on = postgresTenantStore({ appKey, pool: single, sealingKeys });
     try {
       await on.withTenant('x', async () => undefined);
@@ -275,13 +282,13 @@ describe('T2, T3: PostgreSQL keeps tenants apart, whatever a statement says', ()
     expect((await store().withTenant('x', (tx) => tx.query('select text from notes'))).rows).toEqual([{ text: 'mine' }]);
     await store().change('x', (current) => (current === null ? null : { ...current, state: 'uninstalled', purgeAfter: now }));
     await store().purge(now);
-    const admin = new Pool({ connectionString: await adminUrl() });
+    const admin = poolOf(await adminUrl());
     expect((await admin.query('select * from public.notes')).rows).toEqual([]);
     await admin.end();
   });
 
   test('a role that bypasses row-level security is refused before the first row', async () => {
-    const admin = new Pool({ connectionString: await adminUrl() });
+    const admin = poolOf(await adminUrl());
     await expect(postgresTenantStore({ appKey, pool: admin, sealingKeys }).find('x')).rejects.toThrow(/row-level security/);
     await admin.end();
   });

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomBytes, randomUUID } from 'node:crypto';
 import { type Clock, Secret, systemClock } from '@bulkhead/base';
 import { type ConnectClaims, CONTEXT_QSH, queryStringHash, sharedSecretKey, signConnectJwt } from '@bulkhead/protocol';
 import type { AppRequest } from '../app-request.ts';
@@ -81,7 +81,7 @@ export class FakeHost {
     if (origin !== this.origin) throw new TypeError('no such host');
     if (pathname === `/keys/${this.kid}`) return new Response(this.#pem, { headers: { 'content-type': 'text/plain' } });
     if (pathname.startsWith('/keys/')) return new Response('', { status: 404 });
-    if (pathname === '/oauth2/token' && method === 'POST')
+    if (pathname.endsWith('/oauth2/token') && method === 'POST')
       return Response.json({ access_token: randomBytes(16).toString('hex'), expires_in: 900, token_type: 'Bearer' });
     return Response.json({ ok: true });
   }
@@ -94,7 +94,6 @@ export class FakeTenant {
   readonly oauthClientId: string = randomBytes(8).toString('hex');
   sharedSecret: Secret = new Secret('');
   readonly #host: FakeHost;
-  #serial = 0;
 
   constructor(host: FakeHost, clientKey: string, baseUrl: string) {
     this.#host = host;
@@ -143,14 +142,14 @@ export class FakeTenant {
     return this.sign({ qsh: CONTEXT_QSH, iat, exp: iat + 900, context: {}, ...claims });
   }
 
-  /** HS256 with the tenant's secret; `claims` stand over the usual ones. */
+  /** HS256 with the tenant's secret; `claims` stand over the usual ones. `jti` is new each time: two tokens of one second are two. */
   sign(claims: Readonly<Record<string, unknown>>): string {
     const iat = this.#host.now();
     return signConnectJwt({ algorithm: 'HS256', key: sharedSecretKey(this.sharedSecret) }, {
       iss: this.clientKey,
       iat,
       exp: iat + 180,
-      jti: this.#nextId(),
+      jti: randomUUID(),
       ...claims,
     } as ConnectClaims);
   }
@@ -163,7 +162,7 @@ export class FakeTenant {
       aud: [this.#host.options.appBaseUrl],
       iat,
       exp: iat + 180,
-      jti: this.#nextId(),
+      jti: randomUUID(),
       ...claims,
     } as ConnectClaims);
   }
@@ -184,11 +183,6 @@ export class FakeTenant {
 
   #path(path: string): string {
     return new URL(this.#host.options.appBaseUrl).pathname.replace(/\/+$/, '') + path;
-  }
-
-  /** Two tokens of one second would else be the same, and the second a replay. */
-  #nextId(): string {
-    return `${this.clientKey} ${++this.#serial}`;
   }
 }
 

@@ -1,5 +1,5 @@
 import { type ApplicationId, defineId } from '@bulkhead/base';
-import { type Sql, sql, type Tx } from '@bulkhead/postgres';
+import { type JsonValue, type Sql, sql, type Tx } from '@bulkhead/postgres';
 import type { Attempt, ClaimedDelivery, Delivery, DeliveryStatus, Message } from './delivery.ts';
 
 /** Told when deliveries are written, once per statement that writes some. The name stands in the migration too. */
@@ -172,14 +172,14 @@ function delivery(row: DeliveryRow): Delivery {
   };
 }
 
-/** The deliveries of an endpoint, the newest first. */
+/** The deliveries of an endpoint, or of several, the newest first. */
 export async function listDeliveries(
   tx: Tx,
   applicationId: ApplicationId,
-  endpointId: string,
+  endpointId: string | readonly string[],
   query: { page: number; page_size: number; status?: DeliveryStatus | undefined },
 ): Promise<{ rows: Delivery[]; total: number }> {
-  const which = sql`application_id = ${applicationId} and endpoint_id = ${endpointId} and ${query.status === undefined ? sql`true` : sql`status = ${query.status}`}`;
+  const which = sql`application_id = ${applicationId} and endpoint_id = any(${typeof endpointId === 'string' ? [endpointId] : endpointId}) and ${query.status === undefined ? sql`true` : sql`status = ${query.status}`}`;
   const { total } = await tx.one<{ total: number }>(sql`select count(*) as total from deliveries where ${which}`);
   const rows = await tx.query<DeliveryRow>(sql`
     select * from deliveries where ${which} order by created_at desc, delivery_id
@@ -253,6 +253,19 @@ export async function insertDelivery(
     values (${applicationId}, ${deliveryId.generate()}, ${kind}, ${endpointId}, ${message.messageId}, ${message.subject},
             ${message.contentType}, ${message.body}, ${runAt}, ${now})`);
   await tx.execute(sql`select pg_notify(${DELIVERIES_CHANNEL}, '')`);
+}
+
+/** Writes down a call that was made while somebody waited, as one that is finished. Its body is not kept: nobody sends it again. */
+export async function recordDelivery(
+  tx: Tx,
+  delivery: { applicationId: ApplicationId; kind: string; endpointId: string; subject: string; attempt: Attempt; now: Date },
+): Promise<void> {
+  const { applicationId, kind, endpointId, subject, attempt, now } = delivery;
+  const id = deliveryId.generate();
+  await tx.execute(sql`
+    insert into deliveries (application_id, delivery_id, kind, endpoint_id, message_id, subject, content_type, body, status, attempts, log, created_at, finished_at)
+    values (${applicationId}, ${id}, ${kind}, ${endpointId}, ${id}, ${subject}, '', '', ${attempt.failure === null ? 'delivered' : 'failed'}, 1,
+            ${sql.json([attempt] as unknown as JsonValue)}, ${now}, ${now})`);
 }
 
 /** Whatever of an endpoint still waits is not sent any more. A worker that has it at the moment changes nothing of that. */

@@ -2,10 +2,9 @@ import { type AnyRoute, type Egress, httpErrors, listAnswer, objectList, pageQue
 import type { Database } from '@bulkhead/postgres';
 import { z } from 'zod';
 import { route } from '../access/index.ts';
-import { auditOrganization } from '../audit/index.ts';
 import { appAnswer, appBody, appShape } from './app-messages.ts';
-import { findApp, listApps, putApp } from './app-store.ts';
-import { fetchDescriptor, readDescriptor } from './read-descriptor.ts';
+import { findApp, listApps } from './app-store.ts';
+import { registerApp } from './register-app.ts';
 
 /** The Apps of an organization: what may be installed into its Applications. */
 export function appRoutes({ db, egress, publicUrl }: { db: Database; egress: Egress; publicUrl: () => string }): AnyRoute[] {
@@ -22,14 +21,8 @@ export function appRoutes({ db, egress, publicUrl }: { db: Database; egress: Egr
       body: appBody,
       answers: { 200: appAnswer, 201: appAnswer },
       handler: async (context, { body }) => {
-        const { organizationId } = context.principal;
-        const url = body.descriptor_url ?? null;
-        const { descriptor, warnings } = url === null ? readDescriptor(egress, body.descriptor) : await fetchDescriptor(egress, url);
-        const { app, isNew } = await db.withControl('register an App', async (tx) => {
-          const put = await putApp(tx, { organizationId, descriptor, descriptorUrl: url, now: context.now });
-          await auditOrganization(tx, context, organizationId, { target: descriptor.key, detail: { base_url: descriptor.baseUrl } });
-          return put;
-        });
+        const given = body.descriptor_url === undefined ? { descriptor: body.descriptor } : { url: body.descriptor_url };
+        const { app, isNew, warnings } = await registerApp({ db, egress }, context, given);
         return { status: isNew ? 201 : 200, body: appShape(app, publicUrl(), warnings) };
       },
     }),

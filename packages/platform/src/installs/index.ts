@@ -1,6 +1,8 @@
+export { appHostRoutes } from './app-host-routes.ts';
 export { appPropertyRoutes } from './app-property-routes.ts';
 export { appPropertyValues } from './app-property-store.ts';
 export { appRoutes } from './app-routes.ts';
+export { forgetUninstalled } from './forget-uninstalled.ts';
 export { installAuthenticator } from './install-authenticator.ts';
 export { installKeyRoutes } from './install-key-routes.ts';
 export { resealInstallKeys } from './install-key-store.ts';
@@ -8,3 +10,5 @@ export { InstallKeys } from './install-keys.ts';
 export { installRoutes } from './install-routes.ts';
 export { pendingSharedSecrets, sharedSecrets } from './install-store.ts';
 export { lifecycleDeliveries } from './lifecycle-deliveries.ts';
+export { type InstallKeyRotation, rotateInstallKeys } from './rotate-install-keys.ts';
+export { upmRoutes } from './upm-routes.ts';

@@ -115,6 +115,39 @@ describe('an install', () => {
     expect((await callHost('GET', property('a'), { sharedSecret: before })).status).toBe(401);
   });
 
+  test('under way lets nobody disable or uninstall what is being installed again', async () => {
+    await install();
+    const seen: number[] = [];
+    app.answer = async ({ path }) => {
+      if (path === '/installed')
+        for (const change of [() => world.meta('DELETE', `${installs()}/notes`), () => world.meta('POST', `${installs()}/notes/disable`)])
+          seen.push((await change()).status);
+      return { status: 200 };
+    };
+    expect((await install()).json.status).toBe('enabled');
+    expect(seen).toEqual([409, 409]);
+  });
+
+  test('whose process died is over after 20 seconds, and its secret with it', async () => {
+    await install();
+    const [before] = app.calls.map(({ body }) => body.sharedSecret);
+    // As a process that is killed leaves it: the App has the new secret, and nobody says what came of it.
+    let pending = '';
+    app.answer = async ({ body }) => {
+      pending = body.sharedSecret;
+      world.clock.advance(21_000);
+      expect((await callHost('GET', property('a'), { sharedSecret: pending })).status).toBe(401);
+      expect((await callHost('GET', property('a'), { sharedSecret: before })).status).toBe(404);
+      app.answer = () => ({ status: 200 });
+      expect((await install()).status).toBe(200);
+      return { status: 200 };
+    };
+    const late = await install();
+    expect(late.json).toMatchObject({ status_code: 409, code: 'install.busy' });
+    expect((await callHost('GET', property('a'), { sharedSecret: pending })).status).toBe(401);
+    expect((await callHost('GET', property('a'))).status).toBe(404);
+  });
+
   test('of six at once one is made, the others are told that it is under way', async () => {
     const answers = await Promise.all(Array.from({ length: 6 }, () => install()));
     const statuses = answers.map(({ status }) => status);
@@ -136,6 +169,20 @@ describe('an install', () => {
   test('of an App that nobody has registered is refused, with the way out', async () => {
     const answer = await world.meta('POST', installs(), { app_key: 'unheard-of' });
     expect(answer.json).toMatchObject({ code: 'install.app_unknown', field: 'app_key', message: expect.stringContaining('/v1/meta/apps') });
+  });
+});
+
+describe('a call of an App', () => {
+  test('that counts is of one form: whoever writes its path otherwise is told so', async () => {
+    await install();
+    const path = property('a');
+    for (const bent of [property('%61'), path.replace('/rest/', '//rest/'), path.replace('/addons/', '/%61ddons/'), property('a%5Cb')]) {
+      const answer = await callHost('GET', bent);
+      expect([bent, answer.status, answer.json.code]).toEqual([bent, 400, 'install.path_malformed']);
+    }
+    expect((await callHost('GET', path)).status).toBe(404);
+    // Whoever has not proved to be the App is told nothing of that kind.
+    expect((await callHost('GET', property('%61'), { sharedSecret: 'x'.repeat(32) })).status).toBe(401);
   });
 });
 
@@ -169,6 +216,28 @@ describe('what follows an install', () => {
     expect(readConnectJwt(app.calls.find(({ path }) => path === '/uninstalled')!.authorization!.slice(4))).toMatchObject({
       header: { alg: 'RS256' },
     });
+  });
+
+  test('every call to the App is in its log, with what it said and without a secret, also after it is gone', async () => {
+    app.answer = ({ body, authorization }) => ({ status: 400, body: `bad ${body.sharedSecret} ${authorization}` });
+    await install();
+    app.answer = () => ({ status: 204 });
+    await install();
+    await told();
+    await world.meta('DELETE', `${installs()}/notes`);
+    const log = await world.meta('GET', `${installs()}/notes/deliveries`);
+    expect(log.json.objects.map((call: { event: string; status: string }) => `${call.event} ${call.status}`).toSorted()).toEqual([
+      'disabled pending',
+      'enabled delivered',
+      'installed delivered',
+      'installed failed',
+      'uninstalled pending',
+    ]);
+    for (const { body, authorization } of app.calls) {
+      if (body.sharedSecret !== undefined) expect(log.text).not.toContain(body.sharedSecret);
+      expect(log.text).not.toContain(authorization!.split('.')[1]);
+    }
+    expect((await world.meta('GET', `${installs()}/unheard-of/deliveries`)).status).toBe(404);
   });
 
   test('tokens of an App that is disabled or uninstalled are refused', async () => {

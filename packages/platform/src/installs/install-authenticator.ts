@@ -6,6 +6,7 @@ import type { InstallPrincipal } from '../access/index.ts';
 import type { Vault } from '../vault/index.ts';
 import { installErrors } from './install-errors.ts';
 import { openInstall } from './install-store.ts';
+import { isNormalPath } from './normal-path.ts';
 
 /** A token of an App lives for three minutes; some are made a little longer. */
 const LIFETIME_SECONDS_MAX = 300;
@@ -43,6 +44,8 @@ export function installAuthenticator({
       });
       if ('refused' in verified) continue;
       if (verified.claims.qsh !== expected) return null;
+      // Only now: to whoever is not the App, every request is as bad as the other.
+      if (!isNormalPath(call.target.split('?')[0]!)) throw installErrors('install.path_malformed');
       if (install.status === 'disabled') throw installErrors('install.disabled');
       return { kind: 'install', applicationId, clientKey: install.clientKey, appKey, scopes: install.scopes };
     }

@@ -14,7 +14,8 @@ const call = (authorization?: string): IncomingCall => ({
   remoteAddress: '127.0.0.1',
   signal: new AbortController().signal,
 });
-const route = (credentials: readonly string[], scope: string | null = null) => ({ credentials, scope }) as AnyRoute;
+const route = (credentials: readonly string[], scope: string | null = null, path = '/v1/accounts') =>
+  ({ credentials, scope, path }) as AnyRoute;
 const resource = route(['api_key', 'bearer']);
 const DPOP = 'DPoP realm="bulkhead", algs="ES256 ES384 PS256 RS256 EdDSA Ed25519"';
 const needed = httpErrors('unauthorized', { params: { expected: 'a token' } });
@@ -27,6 +28,13 @@ describe('RFC 6750 §3 the challenge', () => {
     ['the back channel', ['client'], 'Basic realm="bulkhead", APIKey realm="bulkhead"'],
   ])('without a token it names every scheme that would do, and no error: %s', (_what, credentials, expected) => {
     expect(challengeFor(needed, route(credentials), call())).toBe(expected);
+  });
+
+  test('where Apps install themselves a Meta token may be the password of Basic; a token of an App is a JWT', () => {
+    expect(challengeFor(needed, route(['meta_token'], null, '/t/{application_id}/rest'), call())).toBe(
+      'Bearer realm="bulkhead", Basic realm="bulkhead"',
+    );
+    expect(challengeFor(needed, route(['install'], null, '/t/{application_id}/rest'), call())).toBe('JWT realm="bulkhead"');
   });
 
   test.each([

@@ -23,7 +23,8 @@ export function challengeFor(error: PlatformError, route: AnyRoute | null, call:
   const kinds = route.credentials as readonly CredentialKind[];
   const told = toldError(error, kinds);
   if (told === null && error.status !== 401) return null;
-  const schemes = ORDER.filter((kind) => kinds.includes(kind)).flatMap((kind) => SCHEMES[kind]);
+  const known = ORDER.filter((kind) => kinds.includes(kind)).flatMap((kind) => SCHEMES[kind]);
+  const schemes = takesBasic(route) ? [...known, 'Basic'] : known;
   const used = /^[a-z]+/i.exec(headerText(call))?.[0].toLowerCase();
   const at = schemes.find((scheme) => scheme.toLowerCase() === used) ?? schemes.find((scheme) => scheme === 'Bearer');
   return [...new Set(schemes)]
@@ -37,6 +38,11 @@ export function challengeFor(error: PlatformError, route: AnyRoute | null, call:
       return `${scheme} ${parts.join(', ')}`;
     })
     .join(', ');
+}
+
+/** Whether a route takes a Meta token as the password of Basic: where Apps that are being developed install themselves, which know no other way. */
+export function takesBasic({ path, credentials }: Pick<AnyRoute, 'path' | 'credentials'>): boolean {
+  return path.startsWith('/t/') && credentials.includes('meta_token');
 }
 
 /** RFC 6750 §3.1: the codes of a protected resource. An OAuth client is told in the body instead (RFC 6749 §5.2). */

@@ -6,6 +6,7 @@ import { isOwnedBy } from '../applications/index.ts';
 import type { CredentialUses } from '../audit/index.ts';
 import { coversScope } from '../developers/index.ts';
 import type { PresentedToken } from '../tokens/index.ts';
+import { takesBasic } from './challenge.ts';
 import { acceptedUse, refusedUse } from './credential-use.ts';
 import type { RequestRates } from './request-rates.ts';
 
@@ -88,7 +89,8 @@ async function authenticate(
     return client;
   }
   const presented = presentedCredential(call);
-  const principal = presented === null ? null : await byScheme(authenticators, kinds, presented, call, now);
+  const meant = presented !== null && takesBasic(route) ? asMetaToken(presented) : presented;
+  const principal = meant === null ? null : await byScheme(authenticators, kinds, meant, call, now);
   if (principal === null) throw refusal(kinds, presented, route.invalidToken?.(call) ?? 'token.invalid');
   return principal;
 }
@@ -98,6 +100,13 @@ function presentedCredential(call: IncomingCall): Presented | null {
   if (typeof header !== 'string') return null;
   const match = /^([A-Za-z]+) +([\x21-\x7E]+) *$/.exec(header);
   return match ? { scheme: match[1]!.toLowerCase(), value: match[2]! } : { scheme: '', value: '' };
+}
+
+/** Basic with a Meta token as password (RFC 7617), whatever the name, as the Meta token that it is. */
+function asMetaToken(presented: Presented): Presented {
+  if (presented.scheme !== 'basic') return presented;
+  const decoded = Buffer.from(presented.value, 'base64').toString('utf8');
+  return { scheme: 'bearer', value: decoded.slice(decoded.indexOf(':') + 1) };
 }
 
 /** A Bearer of an account and a Meta token share the scheme; the route says which of them is meant. */

@@ -9,8 +9,17 @@ export type ConnectAlgorithm = 'HS256' | 'RS256';
 export const CONNECT_LEEWAY_SECONDS_MAX = 30;
 const RSA_BITS_MIN = 2048;
 
-/** RFC 7519 §4.1 and Connect's own. Further claims stand beside them, unjudged. */
-export interface ConnectClaims {
+/** RFC 7519 §4.1 and Connect's own, as they are written. */
+export interface SignedClaims {
+  readonly iss: string;
+  readonly iat: number;
+  readonly exp: number;
+  readonly aud?: string | readonly string[];
+  readonly [claim: string]: unknown;
+}
+
+/** The same as they are read. Further claims stand beside them, unjudged. */
+export interface ConnectClaims extends SignedClaims {
   readonly iss: string;
   /** Seconds since the epoch, whole. */
   readonly iat: number;
@@ -90,8 +99,8 @@ export type SigningKey =
   | { readonly algorithm: 'HS256'; readonly key: KeyObject; readonly type?: string }
   | { readonly algorithm: 'RS256'; readonly key: KeyObject; readonly kid: string; readonly type?: string };
 
-/** A token with these claims. `aud` is written as it is given: Connect sends a list. */
-export function signConnectJwt(by: SigningKey, claims: ConnectClaims): string {
+/** A token with these claims. `aud` is written as it is given: Connect sends a list, but one text to its authorization server. */
+export function signConnectJwt(by: SigningKey, claims: SignedClaims): string {
   assertKey(by.algorithm, by.key, 'private');
   const header = { typ: by.type ?? 'JWT', alg: by.algorithm, ...(by.algorithm === 'RS256' ? { kid: by.kid } : {}) };
   const input = `${base64url(JSON.stringify(header))}.${base64url(JSON.stringify(claims))}`;
