@@ -4,6 +4,9 @@ import type { Attempt, ClaimedDelivery, Delivery, DeliveryStatus, Message } from
 
 /** Told when deliveries are written, once per statement that writes some. The name stands in the migration too. */
 export const DELIVERIES_CHANNEL = 'bulkhead_deliveries';
+/** For each delivery that is wanted so many are looked at, an equal share of each lane: some are held by other workers, some lanes are short. */
+const LOOKED_AT = 6;
+const FEWEST_OF_LANE = 4;
 /** Attempts whose answers are kept. */
 const LOG_MAX = 20;
 
@@ -68,14 +71,16 @@ export async function claimDeliveries(tx: Tx, claim: Claim): Promise<ClaimedDeli
         left join busy_tenants using (application_id)
         left join delivery_endpoints e using (application_id, endpoint_id)
        where lanes.run_at <= ${claim.now} and e.stopped_at is null and (e.open_until is null or e.open_until <= ${claim.now})
+    ), share as (
+      select ${claim.limit * LOOKED_AT} / greatest(count(*), 1) + ${FEWEST_OF_LANE}::int as most from ready
     ), due as (
-      select oldest.*, ready.room, ready.tenant_room, ready.running,
-             row_number() over (partition by oldest.application_id, oldest.endpoint_id order by oldest.run_at, oldest.delivery_id) as lane_turn
-        from ready cross join lateral (
-          select d.application_id, d.endpoint_id, d.delivery_id, d.run_at from deliveries d
-           where d.application_id = ready.application_id and d.endpoint_id = ready.endpoint_id
-             and d.run_at is not null and d.run_at <= ${claim.now}
-           order by d.run_at limit greatest(ready.room, 0) * 2) as oldest
+      select oldest.*, ready.room, ready.tenant_room, ready.running
+        from ready cross join share cross join lateral (
+          select d.*, row_number() over () as lane_turn from (
+            select d.application_id, d.endpoint_id, d.delivery_id, d.run_at from deliveries d
+             where d.application_id = ready.application_id and d.endpoint_id = ready.endpoint_id
+               and d.run_at is not null and d.run_at <= ${claim.now}
+             order by d.run_at limit least(greatest(ready.room, 0) * 2, share.most)) d) as oldest
     ), turns as (
       select *, running + row_number() over (partition by application_id order by lane_turn, run_at, delivery_id) as turn from due
     ), locked as materialized (
