@@ -1,7 +1,7 @@
 export { type Clock, epochSeconds, ManualClock, systemClock } from './clock.ts';
 export { defineTenantCredential, type IssuedCredential, issueControlCredential, type ParsedCredential } from './credential.ts';
 export { cipherKey, open, seal } from './crypto/cipher.ts';
-export { constantTimeEqual, sha256 } from './crypto/hash.ts';
+export { constantTimeEqual, hmacSha256, sha256 } from './crypto/hash.ts';
 export {
   declaredErrors,
   defineErrors,

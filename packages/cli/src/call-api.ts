@@ -47,7 +47,7 @@ export class ApiCaller {
   }
 
   /** The answer's JSON. Throws `CallError` where there is none or it is an error. */
-  async call<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
+  async call<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T> {
     let answer: Response;
     let text: string;
     try {
@@ -64,12 +64,13 @@ export class ApiCaller {
         mayPass: true,
       });
     }
+    if (answer.status === 204) return undefined as T;
     const said = parsed(text) as T & { message?: string; id?: string };
     if (answer.ok && said !== null) return said;
     if (answer.status === 401)
       throw new CallError(`${this.#url} does not take the credential in ${this.#variable}: it is unknown or ended.`);
     if (answer.status === 404)
-      throw new CallError('There is no such Application, webhook, delivery, account or cursor for this credential.');
+      throw new CallError('There is no such Application, App, webhook, delivery, account or cursor for this credential.');
     const seconds = Number(answer.headers.get('retry-after') ?? 0);
     throw new CallError(
       `${this.#url} answered ${answer.status}: ${said?.message ?? 'no reason given'} (request ${said?.id ?? 'unknown'}).`,

@@ -33,6 +33,8 @@ Guide: docs/guides/rotate-keys.md`,
       ]),
     )
     .option('--data', 'the data keys: every stored secret is sealed anew, then the old data keys are deleted')
+    .addOption(new Option('--installs', 'the key that signs installs of Apps').conflicts(['root', 'data', 'application']))
+    .option('--leaked', 'with --installs: nothing that the key before has signed is to be believed any more')
     .option('--application <id>', 'with --data: of this Application only (app…)')
     .addOption(
       new Option(
@@ -50,7 +52,8 @@ Exit codes: 0 done, 1 something could not be opened (it is named, and the old ke
 Examples:
   $ npx bulkhead keys rotate --root --dry-run
   $ npx bulkhead keys rotate --root
-  $ npx bulkhead keys rotate --data --application app…`,
+  $ npx bulkhead keys rotate --data --application app…
+  $ npx bulkhead keys rotate --installs`,
     )
     .action(async (options: RotateOptions) => (await import('./keys.ts')).rotateKeys(options));
 }

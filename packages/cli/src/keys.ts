@@ -7,6 +7,7 @@ import {
   keyStatus,
   type ReportProgress,
   rotateDataKeys,
+  rotateInstallKeys,
   rotateRootKey,
   type RootRotationResult,
   Vault,
@@ -24,6 +25,8 @@ export interface StatusOptions {
 export interface RotateOptions extends StatusOptions {
   readonly root?: true;
   readonly data?: true;
+  readonly installs?: true;
+  readonly leaked?: true;
   readonly application?: string;
   readonly keepOld?: true;
   readonly dryRun?: true;
@@ -39,7 +42,9 @@ export async function showStatus(options: StatusOptions): Promise<void> {
 }
 
 export async function rotateKeys(options: RotateOptions): Promise<void> {
-  if (options.root === undefined && options.data === undefined) throw new UsageError('Say what to rotate: --root or --data.');
+  if (options.installs) return rotateInstalls(options);
+  if (options.leaked) throw new UsageError('--leaked goes with --installs.');
+  if (options.root === undefined && options.data === undefined) throw new UsageError('Say what to rotate: --root, --data or --installs.');
   const only = options.application;
   if (only !== undefined && options.data === undefined) throw new UsageError('--application goes with --data.');
   if (only !== undefined && !applicationIds.is(only)) throw new UsageError('--application: expected the id of an Application (app…).');
@@ -54,6 +59,18 @@ export async function rotateKeys(options: RotateOptions): Promise<void> {
     const report = progress();
     if (options.root) await rotateRoot({ db, keys, vault, report }, options);
     else await rotateData({ db, vault, report }, options, only === undefined || !applicationIds.is(only) ? null : only);
+  });
+}
+
+async function rotateInstalls(options: RotateOptions): Promise<void> {
+  await onKeys(async ({ db, keys }) => {
+    if (options.dryRun) return;
+    const vault = new Vault({ keys, clock: systemClock });
+    const result = await rotateInstallKeys({ db, vault }, { leaked: options.leaked === true, now: new Date(systemClock.now()) });
+    await recorded(db, 'install_key.rotated', { kid: result.kid, retired: result.retired, leaked: options.leaked === true });
+    if (options.json) return printJson(result);
+    const fate = options.leaked ? 'The key before is shown no more.' : 'The public half of the key before is shown on.';
+    process.stdout.write(`Installs are signed by ${result.kid}; running servers take it up within half a minute. ${fate}\n`);
   });
 }
 

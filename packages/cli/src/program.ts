@@ -1,8 +1,10 @@
 import { Command } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
+import { addAppsCommand } from './apps-command.ts';
 import { addAuditCommand } from './audit-command.ts';
 import { addDemoCommand } from './demo-command.ts';
 import { addEventsCommand } from './events-command.ts';
+import { addInstallsCommand } from './installs-command.ts';
 import { addKeysCommand } from './keys-command.ts';
 import { addMetaTokensCommand } from './meta-tokens-command.ts';
 import { addOrganizationsCommand } from './organizations-command.ts';
@@ -28,6 +30,8 @@ export function createProgram(): Command {
   addAuditCommand(program);
   addWebhooksCommand(program);
   addEventsCommand(program);
+  addAppsCommand(program);
+  addInstallsCommand(program);
   addDemoCommand(program);
   program.addHelpText(
     'after',

@@ -3,7 +3,15 @@ import type { Clock, Log, Secret } from '@bulkhead/base';
 import { type AnyRoute, createEgress, createServer, type Egress, type HttpServer, httpErrors } from '@bulkhead/http';
 import type { Database } from '@bulkhead/postgres';
 import { partyOf, type RequestContext } from './access/index.ts';
-import { accountIdOf, accountParams, accountRoutes, credentialHooks, findAccount, forgetUnconfirmedTask } from './accounts/index.ts';
+import {
+  accountIdOf,
+  accountParams,
+  accountRoutes,
+  appAccountRoutes,
+  credentialHooks,
+  findAccount,
+  forgetUnconfirmedTask,
+} from './accounts/index.ts';
 import {
   apiKeyAuthenticator,
   applicationChildRoutes,
@@ -31,6 +39,7 @@ import {
   appHostRoutes,
   appPropertyRoutes,
   appRoutes,
+  forgetUninstalled,
   installAuthenticator,
   installKeyRoutes,
   InstallKeys,
@@ -158,6 +167,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...installRoutes({ ...parts, installKeys }),
     ...installKeyRoutes({ installKeys }),
     ...appPropertyRoutes(parts),
+    ...appAccountRoutes(parts),
     ...appHostRoutes(parts),
     ...upmRoutes({ ...parts, installKeys }),
     ...passthroughRoutes({ ...parts, refresher }),
@@ -236,7 +246,12 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
         forgetPastInbound(db, new Date(clock.now())).catch((error: unknown) =>
           log.error('past messages of services could not be forgotten', { err: error }),
         );
-      const forgetAll = () => Promise.all([forget(), forgetInbound(), keepPartitions({ db, clock, log, longestRetentionHours })]);
+      const forgetInstalls = () =>
+        forgetUninstalled(db, new Date(clock.now())).catch((error: unknown) =>
+          log.error('installs that are over could not be forgotten', { err: error }),
+        );
+      const forgetAll = () =>
+        Promise.all([forget(), forgetInbound(), forgetInstalls(), keepPartitions({ db, clock, log, longestRetentionHours })]);
       await forgetAll();
       forgetting = setInterval(() => void forgetAll(), FORGET_EVERY_MS).unref();
       await Promise.all([worker.start(), deliveries.start()]);

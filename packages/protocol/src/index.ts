@@ -16,6 +16,7 @@ export {
   verifyConnectJwt,
 } from './installs/connect-jwt.ts';
 export {
+  APP_SCOPES,
   type AppDescriptor,
   appDescriptor,
   appKey,
@@ -23,6 +24,7 @@ export {
   appScope,
   appTarget,
   effectiveScopes,
+  LIFECYCLE_EVENTS,
   type LifecycleEventType,
   unknownFields,
 } from './installs/descriptor.ts';

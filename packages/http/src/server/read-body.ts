@@ -19,8 +19,8 @@ const MEMBERS_MAX = 20_000;
 export async function readBytes(stream: Readable, limit: { readonly bytes: number; readonly ms: number }): Promise<Buffer> {
   const parts: Buffer[] = [];
   let size = 0;
-  const late = httpErrors('request.too_slow', { params: { limit: Math.ceil(limit.ms / 1000) } });
-  const timer = setTimeout(() => stream.destroy(late), limit.ms);
+  const tooSlow = () => httpErrors('request.too_slow', { params: { limit: Math.ceil(limit.ms / 1000) } });
+  const timer = setTimeout(() => stream.destroy(tooSlow()), limit.ms);
   const ended = (): void => clearTimeout(timer);
   stream.once('end', ended).once('close', ended);
   for await (const part of stream.iterator({ destroyOnReturn: false })) {

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { hmacSha256 } from '@bulkhead/base';
 import type { AuditLogId } from './ledger.ts';
 
 /** What an entry says, as its MAC is made over it. */
@@ -31,8 +31,8 @@ export interface SealContent {
  * audit key is kept, so that each log costs one HMAC: a key is one block long (section 2.3).
  */
 export function logKeys(auditKey: Uint8Array): (log: AuditLogId) => Buffer {
-  const extracted = createHmac('sha256', '').update(auditKey).digest();
-  return ({ kind, id }) => createHmac('sha256', extracted).update(`bulkhead audit log|${kind}|${id}\x01`).digest();
+  const extracted = hmacSha256('', auditKey);
+  return ({ kind, id }) => hmacSha256(extracted, `bulkhead audit log|${kind}|${id}\x01`);
 }
 
 export function entryMac(key: Uint8Array, keyId: string, log: AuditLogId, entry: EntryContent): Buffer {
@@ -47,7 +47,7 @@ export function sealMac(key: Uint8Array, keyId: string, log: AuditLogId, seal: S
 }
 
 function mac(key: Uint8Array, parts: readonly unknown[]): Buffer {
-  return createHmac('sha256', key).update(JSON.stringify(parts)).digest();
+  return hmacSha256(key, JSON.stringify(parts));
 }
 
 /** The value as PostgreSQL's jsonb gives it back, whatever the order of its keys; a list and an object never look alike. */

@@ -1,9 +1,12 @@
 import { type ApplicationId, defineId } from '@bulkhead/base';
-import { type Sql, sql, type Tx } from '@bulkhead/postgres';
+import { type JsonValue, type Sql, sql, type Tx } from '@bulkhead/postgres';
 import type { Attempt, ClaimedDelivery, Delivery, DeliveryStatus, Message } from './delivery.ts';
 
 /** Told when deliveries are written, once per statement that writes some. The name stands in the migration too. */
 export const DELIVERIES_CHANNEL = 'bulkhead_deliveries';
+/** For each delivery that is wanted so many are looked at, an equal share of each lane: some are held by other workers, some lanes are short. */
+const LOOKED_AT = 6;
+const FEWEST_OF_LANE = 4;
 /** Attempts whose answers are kept. */
 const LOG_MAX = 20;
 
@@ -68,14 +71,16 @@ export async function claimDeliveries(tx: Tx, claim: Claim): Promise<ClaimedDeli
         left join busy_tenants using (application_id)
         left join delivery_endpoints e using (application_id, endpoint_id)
        where lanes.run_at <= ${claim.now} and e.stopped_at is null and (e.open_until is null or e.open_until <= ${claim.now})
+    ), share as (
+      select ${claim.limit * LOOKED_AT} / greatest(count(*), 1) + ${FEWEST_OF_LANE}::int as most from ready
     ), due as (
-      select oldest.*, ready.room, ready.tenant_room, ready.running,
-             row_number() over (partition by oldest.application_id, oldest.endpoint_id order by oldest.run_at, oldest.delivery_id) as lane_turn
-        from ready cross join lateral (
-          select d.application_id, d.endpoint_id, d.delivery_id, d.run_at from deliveries d
-           where d.application_id = ready.application_id and d.endpoint_id = ready.endpoint_id
-             and d.run_at is not null and d.run_at <= ${claim.now}
-           order by d.run_at limit greatest(ready.room, 0) * 2) as oldest
+      select oldest.*, ready.room, ready.tenant_room, ready.running
+        from ready cross join share cross join lateral (
+          select d.*, row_number() over () as lane_turn from (
+            select d.application_id, d.endpoint_id, d.delivery_id, d.run_at from deliveries d
+             where d.application_id = ready.application_id and d.endpoint_id = ready.endpoint_id
+               and d.run_at is not null and d.run_at <= ${claim.now}
+             order by d.run_at limit least(greatest(ready.room, 0) * 2, share.most)) d) as oldest
     ), turns as (
       select *, running + row_number() over (partition by application_id order by lane_turn, run_at, delivery_id) as turn from due
     ), locked as materialized (
@@ -167,14 +172,14 @@ function delivery(row: DeliveryRow): Delivery {
   };
 }
 
-/** The deliveries of an endpoint, the newest first. */
+/** The deliveries of an endpoint, or of several, the newest first. */
 export async function listDeliveries(
   tx: Tx,
   applicationId: ApplicationId,
-  endpointId: string,
+  endpointId: string | readonly string[],
   query: { page: number; page_size: number; status?: DeliveryStatus | undefined },
 ): Promise<{ rows: Delivery[]; total: number }> {
-  const which = sql`application_id = ${applicationId} and endpoint_id = ${endpointId} and ${query.status === undefined ? sql`true` : sql`status = ${query.status}`}`;
+  const which = sql`application_id = ${applicationId} and endpoint_id = any(${typeof endpointId === 'string' ? [endpointId] : endpointId}) and ${query.status === undefined ? sql`true` : sql`status = ${query.status}`}`;
   const { total } = await tx.one<{ total: number }>(sql`select count(*) as total from deliveries where ${which}`);
   const rows = await tx.query<DeliveryRow>(sql`
     select * from deliveries where ${which} order by created_at desc, delivery_id
@@ -248,6 +253,19 @@ export async function insertDelivery(
     values (${applicationId}, ${deliveryId.generate()}, ${kind}, ${endpointId}, ${message.messageId}, ${message.subject},
             ${message.contentType}, ${message.body}, ${runAt}, ${now})`);
   await tx.execute(sql`select pg_notify(${DELIVERIES_CHANNEL}, '')`);
+}
+
+/** Writes down a call that was made while somebody waited, as one that is finished. Its body is not kept: nobody sends it again. */
+export async function recordDelivery(
+  tx: Tx,
+  delivery: { applicationId: ApplicationId; kind: string; endpointId: string; subject: string; attempt: Attempt; now: Date },
+): Promise<void> {
+  const { applicationId, kind, endpointId, subject, attempt, now } = delivery;
+  const id = deliveryId.generate();
+  await tx.execute(sql`
+    insert into deliveries (application_id, delivery_id, kind, endpoint_id, message_id, subject, content_type, body, status, attempts, log, created_at, finished_at)
+    values (${applicationId}, ${id}, ${kind}, ${endpointId}, ${id}, ${subject}, '', '', ${attempt.failure === null ? 'delivered' : 'failed'}, 1,
+            ${sql.json([attempt] as unknown as JsonValue)}, ${now}, ${now})`);
 }
 
 /** Whatever of an endpoint still waits is not sent any more. A worker that has it at the moment changes nothing of that. */

@@ -5,6 +5,7 @@ export {
   hurryDeliveries,
   insertDelivery,
   listDeliveries,
+  recordDelivery,
   replayDeliveries,
   replayDelivery,
 } from './delivery-store.ts';

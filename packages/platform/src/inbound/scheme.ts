@@ -1,5 +1,4 @@
-import { createHmac } from 'node:crypto';
-import { constantTimeEqual, type Secret, sha256 } from '@bulkhead/base';
+import { constantTimeEqual, hmacSha256, type Secret, sha256 } from '@bulkhead/base';
 
 /** What a service sent, as far as its signature may be about it. */
 export interface InboundRequest {
@@ -100,7 +99,7 @@ export function verifyInbound(scheme: Scheme, request: InboundRequest, secrets: 
   if (proof.time !== null && time === null) return 'no time';
   const signed = proof.signed(request, time?.text ?? '');
   const isGood = secrets
-    .map((secret) => hmac(secret, signed))
+    .map((secret) => hmacSha256(secret.reveal(), ...signed))
     .flatMap((expected) => signatures.map((signature) => constantTimeEqual(expected, signature)))
     .includes(true);
   if (!isGood) return 'signature differs';
@@ -108,12 +107,6 @@ export function verifyInbound(scheme: Scheme, request: InboundRequest, secrets: 
   const toleranceMs = proof.time.toleranceSeconds * 1_000;
   if (time.ms < now.getTime() - toleranceMs) return 'too old';
   return time.ms > now.getTime() + toleranceMs ? 'of the future' : null;
-}
-
-function hmac(secret: Secret, parts: readonly (string | Buffer)[]): Buffer {
-  const mac = createHmac('sha256', secret.reveal());
-  for (const part of parts) mac.update(part);
-  return mac.digest();
 }
 
 const SIGNATURES_MAX = 10;

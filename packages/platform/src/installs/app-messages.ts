@@ -1,5 +1,6 @@
 import { appKey, appScope } from '@bulkhead/protocol';
 import { z } from 'zod';
+import type { Delivery } from '../deliveries/index.ts';
 import type { App, AppInstall } from './app.ts';
 
 export const appBody = z
@@ -82,5 +83,39 @@ export function installShape(
     type: 'install',
     api: 'meta',
     href: `${base}/v1/meta/applications/${applicationId}/installs/${install.appKey}`,
+  };
+}
+
+export const lifecycleCallAnswer = z.object({
+  id: z.string(),
+  event: z.string().meta({ description: '`installed`, `enabled`, `disabled` or `uninstalled`.' }),
+  status: z.enum(['pending', 'delivered', 'failed', 'cancelled']),
+  attempts: z.number(),
+  log: z.array(
+    z.object({
+      at: z.iso.datetime(),
+      elapsed_ms: z.number(),
+      status: z.number().nullable(),
+      failure: z.string().nullable(),
+      excerpt: z.string().nullable().meta({ description: 'The beginning of the answer, without our token or secret.' }),
+    }),
+  ),
+  next_attempt: z.iso.datetime().nullable(),
+  created: z.iso.datetime(),
+  type: z.literal('lifecycle_call'),
+  api: z.literal('meta'),
+});
+
+export function lifecycleCallShape(delivery: Delivery): z.input<typeof lifecycleCallAnswer> {
+  return {
+    id: delivery.deliveryId,
+    event: delivery.subject,
+    status: delivery.status,
+    attempts: delivery.attempts,
+    log: [...delivery.log],
+    next_attempt: delivery.nextAttemptAt?.toISOString() ?? null,
+    created: delivery.createdAt.toISOString(),
+    type: 'lifecycle_call',
+    api: 'meta',
   };
 }

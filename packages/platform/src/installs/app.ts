@@ -15,7 +15,7 @@ export interface App {
 
 export type InstallStatus = 'enabled' | 'disabled' | 'uninstalled';
 
-/** An App in an Application. `clientKey` names the pair of them for good. */
+/** An App in an Application. `clientKey` names the pair of them; it outlives refused installs, and uninstalls for 30 days. */
 export interface AppInstall {
   readonly clientKey: string;
   readonly appKey: string;

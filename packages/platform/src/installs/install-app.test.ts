@@ -218,6 +218,28 @@ describe('what follows an install', () => {
     });
   });
 
+  test('every call to the App is in its log, with what it said and without a secret, also after it is gone', async () => {
+    app.answer = ({ body, authorization }) => ({ status: 400, body: `bad ${body.sharedSecret} ${authorization}` });
+    await install();
+    app.answer = () => ({ status: 204 });
+    await install();
+    await told();
+    await world.meta('DELETE', `${installs()}/notes`);
+    const log = await world.meta('GET', `${installs()}/notes/deliveries`);
+    expect(log.json.objects.map((call: { event: string; status: string }) => `${call.event} ${call.status}`).toSorted()).toEqual([
+      'disabled pending',
+      'enabled delivered',
+      'installed delivered',
+      'installed failed',
+      'uninstalled pending',
+    ]);
+    for (const { body, authorization } of app.calls) {
+      if (body.sharedSecret !== undefined) expect(log.text).not.toContain(body.sharedSecret);
+      expect(log.text).not.toContain(authorization!.split('.')[1]);
+    }
+    expect((await world.meta('GET', `${installs()}/unheard-of/deliveries`)).status).toBe(404);
+  });
+
   test('tokens of an App that is disabled or uninstalled are refused', async () => {
     await install();
     expect((await callHost('GET', property('a'))).status).toBe(404);

@@ -5,7 +5,7 @@ import { effectiveScopes, type AppScope } from '@bulkhead/protocol';
 import type { MetaTokenPrincipal, RequestContext } from '../access/index.ts';
 import { appendUpdated } from '../applications/index.ts';
 import { appendAudit, audit } from '../audit/index.ts';
-import { type Attempt, sendSigned } from '../deliveries/index.ts';
+import { type Attempt, recordDelivery, sendSigned } from '../deliveries/index.ts';
 import type { Vault } from '../vault/index.ts';
 import type { App, AppInstall } from './app.ts';
 import { findApp } from './app-store.ts';
@@ -13,7 +13,7 @@ import { installErrors } from './install-errors.ts';
 import type { InstallKeys } from './install-keys.ts';
 import { beginHandshake, abandonHandshake, completeHandshake, type Handshake } from './install-store.ts';
 import { lifecycleEndpoint, lifecyclePayload, tenantBaseUrl } from './lifecycle-call.ts';
-import { tellLater } from './lifecycle-deliveries.ts';
+import { LIFECYCLE_KIND, lifecycleLane, tellLater } from './lifecycle-deliveries.ts';
 
 export interface InstallingParts {
   readonly db: Database;
@@ -45,6 +45,7 @@ export async function installApp(
   const handshake = await db.withTenant(applicationId, (tx) => beginHandshake(tx, vault, { applicationId, appKey, now }));
   try {
     const attempt = await callInstalled(parts, context, app, handshake);
+    if (attempt !== null) await noteInstalled(db, context, handshake.clientKey, attempt);
     if (attempt !== null && attempt.failure !== null) throw refusal(appKey, attempt);
     return await db.withTenant(applicationId, async (tx) => {
       const install = await completeHandshake(tx, vault, { applicationId, handshake, descriptor: app.descriptor, now });
@@ -69,6 +70,14 @@ export async function installApp(
     });
     throw thrown;
   }
+}
+
+/** The log of calls to the App has this one too, whatever came of it. */
+async function noteInstalled(db: Database, { applicationId, now }: RequestContext, clientKey: string, attempt: Attempt): Promise<void> {
+  const endpointId = lifecycleLane(clientKey, 'installed');
+  await db.withTenant(applicationId, (tx) =>
+    recordDelivery(tx, { applicationId, kind: LIFECYCLE_KIND, endpointId, subject: 'installed', attempt, now }),
+  );
 }
 
 /** Consent is to exactly what the App asks for: less would leave it half working, more nobody has asked for. */

@@ -35,6 +35,15 @@ export async function insertInstallKey(
     values (${key.kid}, ${key.publicKey}, ${sealed}, ${key.now}) returning kid, public_key, private_key_sealed, created_at`);
 }
 
+/** Ends the signing of every key that signs. Public halves stay, for what was signed just now; those of `leaked` keys go. Answers how many. */
+export async function retireInstallKeys(tx: Tx, { leaked, now }: { leaked: boolean; now: Date }): Promise<number> {
+  return tx.execute(
+    leaked
+      ? sql`delete from install_keys where retired_at is null`
+      : sql`update install_keys set retired_at = ${now} where retired_at is null`,
+  );
+}
+
 /** The public half (PEM, SPKI) of a key that signs or has signed. */
 export async function findPublicKey(tx: Tx, kid: string): Promise<string | null> {
   const row = await tx.maybe<{ public_key: string }>(sql`select public_key from install_keys where kid = ${kid}`);

@@ -21,6 +21,16 @@ export interface InstallSigningKey {
   readonly key: KeyObject;
 }
 
+/** A new RSA key. */
+export async function makeInstallKey(): Promise<{ readonly kid: string; readonly publicKey: string; readonly privateKey: Secret }> {
+  const pair = await promisify(generateKeyPair)('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+  return { kid: installKeyId.generate(), publicKey: pair.publicKey, privateKey: new Secret(pair.privateKey) };
+}
+
 /** The RSA keys by which Apps know that an install comes from this host. The private half lies sealed under the root key. */
 export class InstallKeys {
   readonly #parts: { readonly db: Database; readonly vault: Vault; readonly clock: Clock };
@@ -49,23 +59,11 @@ export class InstallKeys {
 
   async #make(now: Date): Promise<InstallKeyRow> {
     const { db, vault } = this.#parts;
-    const pair = await promisify(generateKeyPair)('rsa', {
-      modulusLength: 2048,
-      publicKeyEncoding: { type: 'spki', format: 'pem' },
-      privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-    });
+    const made = await makeInstallKey();
     return db.withControl('make the first key that signs installs', async (tx) => {
       await lockInstallKeys(tx);
       const found = await findSigningKey(tx);
-      return (
-        found ??
-        insertInstallKey(tx, vault, {
-          kid: installKeyId.generate(),
-          publicKey: pair.publicKey,
-          privateKey: new Secret(pair.privateKey),
-          now,
-        })
-      );
+      return found ?? insertInstallKey(tx, vault, { ...made, now });
     });
   }
 }

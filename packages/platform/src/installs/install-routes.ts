@@ -1,13 +1,16 @@
 import type { ApplicationId } from '@bulkhead/base';
 import { type AnyRoute, httpErrors, listAnswer, objectList, pageQuery } from '@bulkhead/http';
+import { LIFECYCLE_EVENTS } from '@bulkhead/protocol';
 import { z } from 'zod';
 import { route } from '../access/index.ts';
+import { listDeliveries } from '../deliveries/index.ts';
 import type { AppInstall, InstallStatus } from './app.ts';
-import { installAnswer, installBody, installShape } from './app-messages.ts';
+import { installAnswer, installBody, installShape, lifecycleCallAnswer, lifecycleCallShape } from './app-messages.ts';
 import { changeInstall } from './change-install.ts';
 import { installApp, type InstallingParts } from './install-app.ts';
-import { findInstall, listInstalls } from './install-store.ts';
+import { findClientKey, findInstall, listInstalls } from './install-store.ts';
 import { tenantBaseUrl } from './lifecycle-call.ts';
+import { lifecycleLane } from './lifecycle-deliveries.ts';
 
 const collection = '/v1/meta/applications/{application_id}/installs';
 const one = z.object({ application_id: z.string(), app_key: z.string().max(80) });
@@ -86,6 +89,28 @@ export function installRoutes(parts: InstallingParts): AnyRoute[] {
         const install = await db.withTenant(applicationId, (tx) => findInstall(tx, applicationId, params.app_key));
         if (install === null) throw httpErrors('not_found');
         return { status: 200, body: shape(install, applicationId) };
+      },
+    }),
+    route({
+      id: 'install.deliveries',
+      method: 'GET',
+      path: `${collection}/{app_key}/deliveries`,
+      summary: 'List the lifecycle calls to an App and what came of them, the newest first; also of one that is uninstalled or was refused',
+      credentials: ['meta_token'],
+      scope: 'applications:read',
+      rateClass: 'meta',
+      audit: null,
+      params: one,
+      query: z.object(pageQuery),
+      answers: { 200: objectList(lifecycleCallAnswer) },
+      handler: async ({ applicationId }, { params, query }) => {
+        const page = await db.withTenant(applicationId, async (tx) => {
+          const clientKey = await findClientKey(tx, applicationId, params.app_key);
+          if (clientKey === null) throw httpErrors('not_found');
+          const lanes = LIFECYCLE_EVENTS.map((event) => lifecycleLane(clientKey, event));
+          return listDeliveries(tx, applicationId, lanes, query);
+        });
+        return { status: 200, body: listAnswer(page, query, 'meta', lifecycleCallShape) };
       },
     }),
     change('enable', 'enabled', 'install.enabled', 'Enable an App that is disabled'),

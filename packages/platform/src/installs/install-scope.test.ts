@@ -2,6 +2,7 @@ import { type ApplicationId } from '@bulkhead/base';
 import { sql, type TenantTx } from '@bulkhead/postgres';
 import { appToken, type FakeApp, startFakeApp, World } from '@bulkhead/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { forgetUninstalled } from './forget-uninstalled.ts';
 import { enterInstall } from './install-scope.ts';
 
 const apps: FakeApp[] = [];
@@ -72,6 +73,33 @@ describe('what an App keeps', () => {
     expect((await call('notes', second, 'PUT', `${list}/${'k'.repeat(128)}`, '1')).status).toBe(400);
     expect((await call('notes', second, 'DELETE', `${list}/text`)).status).toBe(204);
     expect((await call('notes', second, 'GET', `${list}/text`)).status).toBe(404);
+  });
+});
+
+describe('what is over', () => {
+  test('is there again where the App is installed again within 30 days, and gone after', async () => {
+    const { id } = await world.application();
+    const again = async () => {
+      const { json } = await world.meta('POST', `/applications/${id}/installs`, { app_key: 'notes' });
+      known.set(`notes ${id}`, { clientKey: json.client_key, sharedSecret: apps[0]!.calls.at(-1)!.body.sharedSecret });
+      return json.client_key as string;
+    };
+    const path = propertyPath(id, 'notes', 'note');
+    const first = await again();
+    await call('notes', id, 'PUT', path, '1');
+    const uninstalled = async (days: number) => {
+      await world.meta('DELETE', `/applications/${id}/installs/notes`);
+      world.clock.advance(days * 86_400_000);
+      await forgetUninstalled(world.platform.db, new Date(world.clock.now()));
+    };
+    await uninstalled(29);
+    expect(await again()).toBe(first);
+    expect((await call('notes', id, 'GET', path)).json.value).toBe(1);
+    await uninstalled(31);
+    expect(await again()).not.toBe(first);
+    expect((await call('notes', id, 'GET', path)).status).toBe(404);
+    // What is installed stays, however old.
+    expect((await world.meta('GET', `/applications/${applications[0]}/installs`)).json.objects).toHaveLength(2);
   });
 });
 

@@ -121,6 +121,13 @@ export async function findInstall(tx: Tx, applicationId: ApplicationId, appKey: 
   return row === null ? null : install(row);
 }
 
+/** The clientKey of an App in an Application, also of one that is uninstalled or was only ever refused. */
+export async function findClientKey(tx: Tx, applicationId: ApplicationId, appKey: string): Promise<string | null> {
+  const row = await tx.maybe<Pick<InstallRow, 'client_key'>>(sql`
+    select client_key from app_installs where application_id = ${applicationId} and app_key = ${appKey}`);
+  return row?.client_key ?? null;
+}
+
 export async function listInstalls(
   tx: Tx,
   applicationId: ApplicationId,
@@ -205,4 +212,13 @@ export async function openLifecycle(
     });
   }
   return opened;
+}
+
+/** Deletes installs that ended, or were only ever refused, before a moment; at most `limit`. For the system role. Answers how many. */
+export async function deleteUninstalled(tx: Tx, { before, now, limit }: { before: Date; now: Date; limit: number }): Promise<number> {
+  return tx.execute(sql`
+    delete from app_installs where (application_id, client_key) in (
+      select application_id, client_key from app_installs
+       where status = 'uninstalled' and modified_at < ${before} and (handshake_until is null or handshake_until <= ${now})
+       limit ${limit} for update skip locked)`);
 }

@@ -8,7 +8,8 @@ import type { InstallKeys } from './install-keys.ts';
 import { openLifecycle } from './install-store.ts';
 import { lifecycleEndpoint, lifecyclePayload, tenantBaseUrl } from './lifecycle-call.ts';
 
-const KIND = 'lifecycle';
+/** Stands in `deliveries.kind`. */
+export const LIFECYCLE_KIND = 'lifecycle';
 /** Between two events of one change. */
 const STEP_MS = 1_000;
 const callId = defineId('lfc');
@@ -18,7 +19,7 @@ export type LaterEvent = Exclude<LifecycleEventType, 'installed'>;
 export const LATER_EVENTS: readonly LaterEvent[] = ['enabled', 'disabled', 'uninstalled'];
 
 /** The lane of one kind of call to one install: `{clientKey}.{event}`. */
-export function lifecycleLane(clientKey: string, event: LaterEvent): string {
+export function lifecycleLane(clientKey: string, event: LifecycleEventType): string {
   return `${clientKey}.${event}`;
 }
 
@@ -42,7 +43,7 @@ export async function tellLater(
     await clearEndpoint(tx, applicationId, lane);
     await insertDelivery(tx, {
       applicationId,
-      kind: KIND,
+      kind: LIFECYCLE_KIND,
       endpointId: lane,
       message: {
         messageId: callId.generate(),
@@ -60,7 +61,7 @@ export async function tellLater(
 /** What `deliveries` needs to know of lifecycle calls: `uninstalled` is signed with an install key, the others with the shared secret. */
 export function lifecycleDeliveries({ vault, installKeys }: { vault: Vault; installKeys: InstallKeys }): DeliveryKind {
   return {
-    kind: KIND,
+    kind: LIFECYCLE_KIND,
     policy: 'descriptor',
     async open(tx, endpointIds) {
       const lanes = endpointIds.flatMap((id) => {

@@ -1,5 +1,4 @@
-import { createHmac } from 'node:crypto';
-import { constantTimeEqual, Secret } from '@bulkhead/base';
+import { constantTimeEqual, hmacSha256, Secret } from '@bulkhead/base';
 
 const PREFIX = 'whsec_';
 const VERSION = 'v1,';
@@ -12,7 +11,7 @@ const KEY_LABEL = 'bulkhead standard-webhooks v1';
  * HMAC, so that one secret serves both formats and neither signature is one of the other.
  */
 export function standardWebhookSecret(secret: Secret): Secret {
-  return new Secret(PREFIX + createHmac('sha256', secret.reveal()).update(KEY_LABEL).digest('base64'));
+  return new Secret(PREFIX + hmacSha256(secret.reveal(), KEY_LABEL).toString('base64'));
 }
 
 function keyOf(standardSecret: Secret): Buffer {
@@ -30,9 +29,7 @@ export interface WebhookContent {
 
 /** Standard Webhooks: the value of `webhook-signature`, one signature per `whsec_…` secret. */
 export function signWebhook(standardSecrets: readonly Secret[], { id, timestamp, body }: WebhookContent): string {
-  return standardSecrets
-    .map((secret) => VERSION + createHmac('sha256', keyOf(secret)).update(`${id}.${timestamp}.${body}`, 'utf8').digest('base64'))
-    .join(' ');
+  return standardSecrets.map((secret) => VERSION + hmacSha256(keyOf(secret), `${id}.${timestamp}.${body}`).toString('base64')).join(' ');
 }
 
 /**
@@ -58,5 +55,5 @@ export function verifiesWebhook(
 
 /** Kloudless v1: base64 HMAC-SHA256 of the raw body, keyed with the text of the webhook's secret. A test signs the empty string. */
 export function signKloudlessWebhook(secret: Secret, body: string): string {
-  return createHmac('sha256', secret.reveal()).update(body, 'utf8').digest('base64');
+  return hmacSha256(secret.reveal(), body).toString('base64');
 }

@@ -1,0 +1,12 @@
+import type { Database } from '@bulkhead/postgres';
+import { deleteUninstalled } from './install-store.ts';
+
+const KEPT_MS = 30 * 24 * 60 * 60_000;
+const BATCH = 1_000;
+
+/** Forgets installs that ended 30 days ago, and with them what their Apps kept. Whoever installs such an App again begins anew. */
+export async function forgetUninstalled(db: Database, now: Date): Promise<void> {
+  const before = new Date(now.getTime() - KEPT_MS);
+  const deleteSome = () => db.withSystem('forget installs that are over', (tx) => deleteUninstalled(tx, { before, now, limit: BATCH }));
+  while ((await deleteSome()) === BATCH);
+}
