@@ -26,6 +26,7 @@ const CHANGES_NOTHING: Readonly<Record<string, string>> = {
   'passthrough.raw': 'changes at the upstream, not here; the use of the credential is recorded',
   'passthrough.proxy': 'the same',
   'passthrough.proxy_root': 'the same',
+  'app_passthrough.proxy': 'the same',
   'authorization.choose': 'moves a flow of one browser on; what comes of it is audited when the account is connected',
   'authorization.submitCredential': 'the same',
 };

@@ -141,8 +141,8 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   'app.list': { own: 200 },
   'app.get': { path: { app_key: ref('app') }, own: 200 },
   'install.create': [
-    { path: below, body: { app_key: ref('app') }, own: 200, foreign: [400, 404], late: 300 },
-    { path: below, body: { app_key: ref('app') }, own: 200, foreign: [400, 404], late: 309 },
+    { path: below, body: { app_key: ref('app'), scopes: ['READ'] }, own: 200, foreign: [400, 404], late: 300 },
+    { path: below, body: { app_key: ref('app'), scopes: ['READ'] }, own: 200, foreign: [400, 404], late: 309 },
   ],
   'install.list': { path: below, own: 200 },
   'install.get': { path: { ...below, app_key: ref('app') }, own: 200 },
@@ -162,6 +162,9 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   },
   'app_property.delete': { path: { ...ownApp, property_key: ref('app_property') }, own: 204, foreign: NOT_THIS_APP, late: 205 },
 
+  'app_account.list': { path: below, own: 200, foreign: NOT_THIS_APP },
+  'app_account.get': { path: { ...below, ...account }, own: 200, foreign: NOT_THIS_APP },
+  'app_passthrough.proxy': { path: { ...below, ...account, path: 'echo' }, own: 200, foreign: NOT_THIS_APP },
   'app_info.get': { path: ownApp, own: 200, foreign: NOT_THIS_APP },
   'app_host.unlisted': { path: { ...below, path: 'rest/api/3/issue' }, own: 403, foreign: [401], late: 206 },
   'upm.settings': { path: below, own: 200 },

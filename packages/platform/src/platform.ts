@@ -3,7 +3,15 @@ import type { Clock, Log, Secret } from '@bulkhead/base';
 import { type AnyRoute, createEgress, createServer, type Egress, type HttpServer, httpErrors } from '@bulkhead/http';
 import type { Database } from '@bulkhead/postgres';
 import { partyOf, type RequestContext } from './access/index.ts';
-import { accountIdOf, accountParams, accountRoutes, credentialHooks, findAccount, forgetUnconfirmedTask } from './accounts/index.ts';
+import {
+  accountIdOf,
+  accountParams,
+  accountRoutes,
+  appAccountRoutes,
+  credentialHooks,
+  findAccount,
+  forgetUnconfirmedTask,
+} from './accounts/index.ts';
 import {
   apiKeyAuthenticator,
   applicationChildRoutes,
@@ -159,6 +167,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...installRoutes({ ...parts, installKeys }),
     ...installKeyRoutes({ installKeys }),
     ...appPropertyRoutes(parts),
+    ...appAccountRoutes(parts),
     ...appHostRoutes(parts),
     ...upmRoutes({ ...parts, installKeys }),
     ...passthroughRoutes({ ...parts, refresher }),

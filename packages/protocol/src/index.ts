@@ -16,6 +16,7 @@ export {
   verifyConnectJwt,
 } from './installs/connect-jwt.ts';
 export {
+  APP_SCOPES,
   type AppDescriptor,
   appDescriptor,
   appKey,

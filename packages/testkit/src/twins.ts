@@ -356,9 +356,10 @@ async function installedApp(
     baseUrl: `${upstream.url}/app/${appKey}`,
     authentication: { type: 'jwt' },
     lifecycle: { installed: '/installed', enabled: '/enabled', uninstalled: '/uninstalled' },
+    scopes: ['READ'],
   };
   await meta.call('POST', '/apps', { descriptor });
-  const installed = await meta.call('POST', `/applications/${applicationId}/installs`, { app_key: appKey });
+  const installed = await meta.call('POST', `/applications/${applicationId}/installs`, { app_key: appKey, scopes: ['READ'] });
   const told = () => upstream.requests.findLast(({ path }) => path === `/app/${appKey}/installed`)!;
   const secret = (): string => JSON.parse(told().body).sharedSecret;
   const signature = readConnectJwt(String(told().headers.authorization).replace(/^JWT /, ''));

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ApplicationId, type Clock, type Log, PlatformError } from '@bulkhead/base';
 import { type Egress, httpErrors, pipeTo, readBytes, type StreamOutcome, type StreamRequest } from '@bulkhead/http';
 import type { Database } from '@bulkhead/postgres';
-import type { ApiKeyPrincipal, BearerPrincipal, RequestContext } from '../access/index.ts';
+import type { RequestContext } from '../access/index.ts';
 import { apiBaseUrl, placeCredential, type UpstreamService } from '../services/index.ts';
 import type { CredentialRefresher, CredentialUse } from '../vault/index.ts';
 import { answerHeaders } from './answer-headers.ts';
@@ -11,7 +11,7 @@ import { passthroughErrors } from './passthrough-errors.ts';
 import { readForwardedAccount } from './passthrough-store.ts';
 import { headerValue, upstreamHeaders } from './request-headers.ts';
 import { type ApiBase, apiBase, upstreamTarget, type WantedTarget } from './target.ts';
-import { assertAllowed, isLimited } from './token-limits.ts';
+import { assertAllowed, type ForwardingPrincipal, isLimited } from './token-limits.ts';
 import { watchUpload } from './upload-watch.ts';
 import type { UpstreamLimits } from './upstream-limits.ts';
 
@@ -46,7 +46,7 @@ export interface WantedCall {
   readonly place: (base: ApiBase) => { readonly target: WantedTarget; readonly isRelative: boolean };
 }
 
-type ForwardContext = RequestContext<ApiKeyPrincipal | BearerPrincipal>;
+type ForwardContext = RequestContext<ForwardingPrincipal>;
 type Usable = Extract<CredentialUse, { kind: 'usable' }>;
 
 /** Bodies up to this are kept, so that the call can be repeated with a renewed credential. */
@@ -100,7 +100,7 @@ interface Located {
   readonly target: string;
 }
 
-function locate(principal: ApiKeyPrincipal | BearerPrincipal, call: WantedCall, base: ApiBase): Located {
+function locate(principal: ForwardingPrincipal, call: WantedCall, base: ApiBase): Located {
   const { target: wanted, isRelative } = call.place(base);
   const { target, limitedPath } = upstreamTarget(base, wanted, isRelative);
   assertAllowed(principal, { method: call.method, path: limitedPath, query: wanted.query, origin: browserOrigin(call) });

@@ -1,11 +1,12 @@
 import { ALREADY_SENT, type AnyRoute, type RawRequest } from '@bulkhead/http';
 import { z } from 'zod';
-import { type ApiKeyPrincipal, type BearerPrincipal, type RequestContext, route } from '../access/index.ts';
+import { type RequestContext, route } from '../access/index.ts';
 import { accountIdOf, accountParams } from '../accounts/index.ts';
 import { forwardCall, type ForwardOptions } from './forward-call.ts';
 import { passthroughErrors } from './passthrough-errors.ts';
 import { parseRawHeaders, withHeaders } from './request-headers.ts';
 import { proxyTarget, rawUriTarget } from './target.ts';
+import type { ForwardingPrincipal } from './token-limits.ts';
 import { UpstreamLimits } from './upstream-limits.ts';
 
 const COMMON = {
@@ -42,13 +43,9 @@ function ignoresLimit(raw: RawRequest): boolean {
 
 export function passthroughRoutes(options: ForwardOptions): AnyRoute[] {
   const parts = { ...options, limits: new UpstreamLimits(options.clock) };
-  async function proxied(
-    context: RequestContext<ApiKeyPrincipal | BearerPrincipal>,
-    named: string,
-    raw: RawRequest,
-  ): Promise<typeof ALREADY_SENT> {
+  async function proxied(context: RequestContext<ForwardingPrincipal>, accountId: number, raw: RawRequest): Promise<typeof ALREADY_SENT> {
     await forwardCall(parts, context, {
-      accountId: accountIdOf(context, named),
+      accountId,
       method: raw.message.method ?? 'GET',
       headers: raw.message.rawHeaders,
       message: raw.message,
@@ -67,7 +64,7 @@ export function passthroughRoutes(options: ForwardOptions): AnyRoute[] {
       path: '/v1/accounts/{account_id}/proxy/{path...}',
       summary: "Call the upstream API with the account's credential; method, query, body and answer pass unchanged",
       params: accountParams.extend({ path: z.string() }),
-      handler: (context, { params, raw }) => proxied(context, params.account_id, raw),
+      handler: (context, { params, raw }) => proxied(context, accountIdOf(context, params.account_id), raw),
     }),
     // The router knows no empty rest of a path.
     route({
@@ -77,7 +74,20 @@ export function passthroughRoutes(options: ForwardOptions): AnyRoute[] {
       path: '/v1/accounts/{account_id}/proxy',
       summary: 'The same for the base URL of the API itself',
       params: accountParams,
-      handler: (context, { params, raw }) => proxied(context, params.account_id, raw),
+      handler: (context, { params, raw }) => proxied(context, accountIdOf(context, params.account_id), raw),
+    }),
+    route({
+      ...COMMON,
+      credentials: ['install'],
+      // The methods that change something need more, which is looked at with the call.
+      scope: 'app:READ',
+      cors: false,
+      id: 'app_passthrough.proxy',
+      method: 'ANY',
+      path: '/t/{application_id}/rest/bulkhead/1/accounts/{account_id}/proxy/{path...}',
+      summary: "Call the upstream API with an account's credential, as an App that is installed: READ reads, WRITE changes, DELETE deletes",
+      params: z.object({ application_id: z.string(), account_id: z.string().regex(/^\d{1,16}$/), path: z.string() }),
+      handler: (context, { params, raw }) => proxied(context, Number(params.account_id), raw),
     }),
     route({
       ...COMMON,

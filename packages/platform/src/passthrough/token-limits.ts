@@ -1,5 +1,5 @@
-import { allowsPassthrough } from '@bulkhead/protocol';
-import type { ApiKeyPrincipal, BearerPrincipal } from '../access/index.ts';
+import { allowsPassthrough, effectiveScopes } from '@bulkhead/protocol';
+import type { ApiKeyPrincipal, BearerPrincipal, InstallPrincipal } from '../access/index.ts';
 import { methodsOfScope } from '../services/index.ts';
 import { passthroughErrors } from './passthrough-errors.ts';
 
@@ -31,14 +31,31 @@ function namesAnotherMethod(query: string): boolean {
   return [...new URLSearchParams(query).keys()].some((name) => METHOD_PARAMETERS.has(name.toLowerCase().replaceAll('_', '-')));
 }
 
+/** Who may have a call forwarded. */
+export type ForwardingPrincipal = ApiKeyPrincipal | BearerPrincipal | InstallPrincipal;
+
 /** Whether the principal is bound to less than everything its account may do. */
-export function isLimited(principal: ApiKeyPrincipal | BearerPrincipal): boolean {
+export function isLimited(principal: ForwardingPrincipal): boolean {
+  if (principal.kind === 'install') return true;
   return principal.kind === 'bearer' && (principal.authorizationDetails !== null || methodsOfScope(principal.scope) !== 'all');
 }
 
-/** Throws `passthrough.not_allowed` where the token's scope or `authorization_details` exclude the call (RFC 9396 §5). */
-export function assertAllowed(principal: ApiKeyPrincipal | BearerPrincipal, call: LimitedCall): void {
+/** What an App needs for a method (scopes of Atlassian Connect). */
+function scopeOfMethod(method: string): 'READ' | 'WRITE' | 'DELETE' {
+  return SAFE.has(method) ? 'READ' : method === 'DELETE' ? 'DELETE' : 'WRITE';
+}
+
+/**
+ * Throws `passthrough.not_allowed` where the token's scope or `authorization_details` exclude the call (RFC 9396 §5), or the scopes of an
+ * App its method.
+ */
+export function assertAllowed(principal: ForwardingPrincipal, call: LimitedCall): void {
   if (principal.kind === 'api_key') return;
+  if (principal.kind === 'install') {
+    const isGranted = effectiveScopes(principal.scopes).has(scopeOfMethod(call.method));
+    if (!isGranted || namesAnotherMethod(call.query)) throw passthroughErrors('passthrough.not_allowed');
+    return;
+  }
   const methods = methodsOfScope(principal.scope);
   const byScope = methods === 'all' || (methods === 'safe' && SAFE.has(call.method));
   const details = principal.authorizationDetails;

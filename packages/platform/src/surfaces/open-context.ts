@@ -1,7 +1,8 @@
 import { type ApplicationId, applicationId, type Clock, type Log, PlatformError } from '@bulkhead/base';
 import { type AnyRoute, httpErrors, type IncomingCall } from '@bulkhead/http';
 import type { Database } from '@bulkhead/postgres';
-import { type CredentialKind, type Principal, RequestContext } from '../access/index.ts';
+import { APP_SCOPES, effectiveScopes } from '@bulkhead/protocol';
+import { type CredentialKind, type InstallPrincipal, type Principal, RequestContext } from '../access/index.ts';
 import { isOwnedBy } from '../applications/index.ts';
 import type { CredentialUses } from '../audit/index.ts';
 import { coversScope } from '../developers/index.ts';
@@ -48,6 +49,7 @@ export function openContext(parts: OpenContextParts): (call: IncomingCall, route
       principal?.kind === 'meta_token' && named !== undefined ? await ownedApplication(parts.db, named, principal.organizationId) : null;
     if (principal?.kind === 'meta_token' && route.scope !== null && !coversScope(principal.scopes, route.scope))
       throw httpErrors('forbidden', { params: { scope: route.scope } });
+    if (principal?.kind === 'install') assertGranted(principal, route);
     return new RequestContext({
       requestId: call.requestId,
       principal,
@@ -58,6 +60,13 @@ export function openContext(parts: OpenContextParts): (call: IncomingCall, route
       auditAction: route.audit,
     });
   };
+}
+
+/** What an App was granted where it was installed covers what the route asks for, if it asks for anything. */
+function assertGranted({ scopes }: InstallPrincipal, { scope }: AnyRoute): void {
+  if (scope === null) return;
+  const needed = APP_SCOPES.find((each) => scope === `app:${each}`);
+  if (needed === undefined || !effectiveScopes(scopes).has(needed)) throw httpErrors('forbidden', { params: { scope: needed ?? scope } });
 }
 
 /** Every authenticated route passes here: none can forget to have its use recorded. */
