@@ -10,7 +10,14 @@ const reportName = process.env['TEST_POSTGRES'] ?? (process.env['TEST_NODE'] ===
 
 export default defineConfig({
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'server/**/*.test.ts', 'demo/**/*.test.ts', 'tests/**/*.test.ts', 'bench/**/*.test.ts'],
+    include: [
+      'packages/*/src/**/*.test.ts',
+      'server/**/*.test.ts',
+      'demo/**/*.test.ts',
+      'examples/**/*.test.ts',
+      'tests/**/*.test.ts',
+      'bench/**/*.test.ts',
+    ],
     // `tests/pooler` needs programs of Debian: `npm run test:pooler`.
     exclude: ['**/node_modules/**', '**/.bulkhead/**', ...(process.env['TEST_POSTGRES'] === 'pgbouncer' ? [] : ['tests/pooler/**'])],
     // A process per file: a suite may open pools, bind ports and move clocks without another one seeing it.

@@ -186,6 +186,26 @@ describe('an App with the kit', () => {
     await expect(kit.verifySession(bearer(session, 'Bearer'))).rejects.toMatchObject(refused);
   });
 
+  test('what is stored as uninstalled counts for nothing, whatever secrets are stored with it', async () => {
+    await kit.answer(tenant.installed());
+    await kit.settings.store.change('tenant-a', (current) => (current === null ? null : { ...current, state: 'uninstalled' }));
+    await expect(kit.verifyRequest(tenant.request('GET', '/notes/a'))).rejects.toMatchObject(refused);
+    await kit.settings.store.change('tenant-a', (current) => (current === null ? null : { ...current, state: 'installed' }));
+    await kit.verifyRequest(tenant.request('GET', '/notes/a'));
+  });
+
+  test('A7: in a URL only the token of a page counts', async () => {
+    await kit.answer(tenant.installed());
+    const inUrl = (token: string): AppRequest => ({ ...bearer(''), rawTarget: `/notes/api?jwt=${token}`, headers: {} });
+    await expect(kit.verifyContext(inUrl(tenant.contextToken()))).rejects.toMatchObject(refused);
+    const session = kit.issueSession(await kit.verifyRequest(tenant.page('/notes/page')));
+    await expect(kit.verifySession(inUrl(session))).rejects.toMatchObject(refused);
+    const install = tenant.installed();
+    const token = tenant.signLifecycle({ qsh: tenant.qsh('POST', '/notes/installed') });
+    expect(await status({ ...install, headers: {}, rawTarget: `/notes/installed?jwt=${token}` })).toBe(401);
+    expect(await status({ ...install, headers: { authorization: `JWT ${token}` } })).toBe(204);
+  });
+
   test('what an uninstalled tenant left is deleted after 30 days, and only that', async () => {
     await kit.answer(tenant.installed());
     await kit.answer(other.installed());
@@ -235,6 +255,8 @@ describe('an App with the kit', () => {
     expect(await status(signed('kid-2'))).toBe(503);
     host.answer = () => new Response('', { status: 302, headers: { location: `${host.origin}/keys/${host.kid}` } });
     expect(await status(signed('kid-3'))).toBe(503);
+    host.answer = () => new Response(host.publicKeyPem, { status: 500 });
+    expect(await status(signed('kid-5'))).toBe(503);
     host.answer = () => new Response(host.publicKeyPem + ' '.repeat(20_000));
     expect(await status(signed('kid-4'))).toBe(503);
     host.answer = () => null;

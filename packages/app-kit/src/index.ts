@@ -1,4 +1,7 @@
 export { PlatformError, Secret } from '@bulkhead/base';
+export { AceAddon, type AceClientInfo, type AceContext, type AceOptions } from './ace/addon.ts';
+export type { AceCallback, AceCallOptions, AceHttpClient, AceResponse } from './ace/host-client.ts';
+export { type AceRow, aceSettings, importAceSettings, type ImportOptions, type ImportReport } from './ace/import-settings.ts';
 export { expressGuard, type ExpressHandler, expressKit } from './adapter/express.ts';
 export { type FastifyAnswer, type FastifyCall, fastifyGuard, type FastifyHook, fastifyKit } from './adapter/fastify.ts';
 export { type Guard, verifiedOf } from './adapter/guard.ts';
@@ -30,4 +33,5 @@ export { sqliteTenantStore } from './store/sqlite-tenant-store.ts';
 export type { JsonValue, TenantRecordEntry, TenantRecords, TenantStore } from './store/tenant-store.ts';
 export type { TenantClient, TenantFetchInit } from './tenant-client.ts';
 export type { TenantRecord, TenantSecret } from './tenant-record.ts';
+export { forgeInvocations, type ForgeInvocation, type ForgeOptions } from './token/forge-invocation.ts';
 export type { RequestRules, VerifiedToken } from './token/verify-tenant-token.ts';

@@ -71,8 +71,8 @@ export function answerTo(kit: AppKit, thrown: unknown): AppAnswer {
   return answer;
 }
 
-/** Throws where something has read it already: an App whose parsers run before the kit would otherwise wait for ever. */
-async function readBody(message: IncomingMessage): Promise<Uint8Array> {
+/** The body, of at most 64 KiB and 10 s. Throws where something has read it already: an App whose parsers run before the kit would otherwise wait for ever. */
+export async function readBody(message: IncomingMessage): Promise<Uint8Array> {
   if (message.readableDidRead || message.readableEnded)
     throw new Error('The body was read before app-kit saw it: put the kit before every body parser.');
   const late = setTimeout(() => message.destroy(new Error('The body did not come in time.')), BODY_TIMEOUT_MS);

@@ -13,6 +13,8 @@ export interface FakeHostOptions {
   /** Default: `https://host.example`. */
   readonly origin?: string;
   readonly name?: string;
+  /** Default: a new RSA pair, which takes a moment to make. */
+  readonly keyPair?: { readonly publicKey: KeyObject; readonly privateKey: KeyObject };
 }
 
 /** A call that the App made at the host. */
@@ -50,7 +52,7 @@ export class FakeHost {
       hosts: [new URL(this.origin).host],
       insecure: true,
     };
-    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const { publicKey, privateKey } = options.keyPair ?? generateKeyPairSync('rsa', { modulusLength: 2048 });
     this.privateKey = privateKey;
     this.#pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
   }

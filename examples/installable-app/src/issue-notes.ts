@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import {
+  type AppKit,
+  answerNode,
+  createAppKit,
+  type CreateAppKitOptions,
+  defineDescriptor,
+  guardNode,
+  type TenantClient,
+} from '@bulkhead/app-kit';
+
+/** An App that keeps notes on a host's issues: each tenant's own, in that tenant's records. */
+export interface IssueNotes {
+  readonly kit: AppKit;
+  readonly listener: RequestListener;
+}
+
+type Options = Omit<CreateAppKitOptions, 'descriptor'> & { readonly baseUrl: string };
+
+export function createIssueNotes({ baseUrl, ...options }: Options): IssueNotes {
+  const descriptor = defineDescriptor({
+    key: 'issue-notes',
+    name: 'Issue notes',
+    baseUrl,
+    scopes: ['READ'],
+    modules: {
+      webPanels: [{ key: 'notes', name: { value: 'Notes' }, location: 'issue-panel', url: '/notes?issue={issue.key}' }],
+      webhooks: [{ event: 'issue_deleted', url: '/issue-deleted' }],
+    },
+  });
+  const kit = createAppKit({ ...options, descriptor });
+  return {
+    kit,
+    listener: (request, response) => {
+      answer(kit, request, response).catch(() => {
+        if (!response.headersSent) response.writeHead(500);
+        response.end();
+      });
+    },
+  };
+}
+
+async function answer(kit: AppKit, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  // Descriptor, installed, uninstalled, enabled, disabled.
+  if (await answerNode(kit, request, response)) return;
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://app');
+  const route = `${request.method} ${pathname}`;
+
+  if (route === 'GET /notes') {
+    // A browser may load the panel again while its token lasts.
+    const caller = await guardNode(kit, { token: 'request', repeatable: true }, request, response);
+    if (caller !== null) sendPage(response, caller.tenant.baseUrl, kit.issueSession(caller), searchParams.get('issue') ?? '');
+    return;
+  }
+  if (route === 'POST /issue-deleted') {
+    const caller = await guardNode(kit, { token: 'request' }, request, response);
+    if (caller === null) return;
+    const { issue } = await readJson(request);
+    if (isIssueKey(issue)) await deleteNotes(kit.tenant(caller.tenant), issue);
+    return sendJson(response, 200, {});
+  }
+  if (route === 'GET /api/notes' || route === 'POST /api/notes') {
+    const caller = await guardNode(kit, { token: 'session' }, request, response);
+    if (caller === null) return;
+    const issue = searchParams.get('issue');
+    if (!isIssueKey(issue)) return sendJson(response, 400, { message: 'issue: a key' });
+    const { records } = kit.tenant(caller.tenant);
+    if (request.method === 'POST') {
+      const { text } = await readJson(request);
+      if (typeof text !== 'string' || text.length === 0 || text.length > 2_000)
+        return sendJson(response, 400, { message: 'text: 1 to 2000' });
+      await records.put(`note/${issue}/${Date.now()}-${randomUUID()}`, { text, by: caller.accountId });
+    }
+    return sendJson(response, 200, { notes: (await records.list({ prefix: `note/${issue}/` })).map(({ value }) => value) });
+  }
+  sendJson(response, 404, { message: 'not found' });
+}
+
+async function deleteNotes({ records }: TenantClient, issue: string): Promise<void> {
+  for (const { key } of await records.list({ prefix: `note/${issue}/`, limit: 1_000 })) await records.delete(key);
+}
+
+const isIssueKey = (value: unknown): value is string => typeof value === 'string' && /^[A-Za-z0-9-]{1,80}$/.test(value);
+
+async function readJson(request: IncomingMessage): Promise<Record<string, unknown>> {
+  let text = '';
+  for await (const chunk of request.setEncoding('utf8')) if ((text += chunk).length > 20_000) return {};
+  try {
+    return { ...(JSON.parse(text) as object) };
+  } catch {
+    return {};
+  }
+}
+
+function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(JSON.stringify(body));
+}
+
+/** Nothing of the request stands in the page's markup: the script reads the issue from its own address. */
+function sendPage(response: ServerResponse, hostBaseUrl: string, session: string, issue: string): void {
+  if (!isIssueKey(issue)) return sendJson(response, 400, { message: 'issue: a key' });
+  const nonce = randomUUID();
+  response.writeHead(200, {
+    'content-type': 'text/html; charset=utf-8',
+    'cache-control': 'no-store',
+    'referrer-policy': 'no-referrer',
+    'content-security-policy': `default-src 'none'; connect-src 'self'; script-src 'nonce-${nonce}'; frame-ancestors ${new URL(hostBaseUrl).origin}`,
+  });
+  response.end(`<!doctype html><meta charset="utf-8"><title>Notes</title><ul id="notes"></ul><form id="form"><input id="text" maxlength="2000" required><button>Add</button></form>
+<script nonce="${nonce}">
+const api = 'api/notes?issue=' + encodeURIComponent(new URLSearchParams(location.search).get('issue'));
+const call = async (init) => {
+  const answer = await fetch(api, { ...init, headers: { authorization: 'Bearer ${session}', 'content-type': 'application/json' } });
+  const { notes = [] } = await answer.json();
+  document.getElementById('notes').replaceChildren(...notes.map(({ text }) => Object.assign(document.createElement('li'), { textContent: text })));
+};
+document.getElementById('form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  call({ method: 'POST', body: JSON.stringify({ text: document.getElementById('text').value }) });
+});
+call();
+</script>`);
+}
