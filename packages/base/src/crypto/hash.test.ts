@@ -1,5 +1,15 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { hmacSha256 } from './hash.ts';
+import { hmacSha256, sha256 } from './hash.ts';
+
+// FIPS 180-4, by its published examples.
+it.each([
+  ['', 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'],
+  ['abc', 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'],
+  ['\u00e9\u{1f6a2}', createHash('sha256').update('\u00e9\u{1f6a2}', 'utf8').digest('hex')],
+])('SHA-256 is that of the UTF-8 bytes of the text', (text, expected) => {
+  expect(sha256(text).toString('hex')).toBe(expected);
+});
 
 describe('HMAC-SHA256', () => {
   // RFC 4231 §4.2, §4.3, §4.7.

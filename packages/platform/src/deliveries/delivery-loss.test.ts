@@ -38,6 +38,32 @@ describe('W1: a worker that dies or comes back late', () => {
     );
   });
 
+  test('changes nothing either while the call of another one is under way, which then counts', async () => {
+    const id = await world.tenants.application();
+    const calls = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const arrived = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let count = 0;
+    world.receiver.answer = (_, response) => {
+      const number = count++;
+      arrived[number]!.resolve();
+      // The first would end it for ever, the second accepts.
+      void calls[number]!.promise.then(() => response.writeHead(number === 0 ? 410 : 204).end());
+    };
+    await world.write(id);
+    const late = world.worker().runDue();
+    await arrived[0]!.promise;
+    world.tenants.clock.advance(30_001);
+    const next = world.worker().runDue();
+    await arrived[1]!.promise;
+    calls[0]!.resolve();
+    await late;
+    expect(await world.deliveries(id)).toMatchObject([{ status: 'pending', attempts: 0, log: [] }]);
+    expect(await world.health(id)).toBe(undefined);
+    calls[1]!.resolve();
+    await next;
+    expect(await world.deliveries(id)).toMatchObject([{ status: 'delivered', attempts: 1, log: [{ status: 204 }] }]);
+  });
+
   test('does not even call where it was held up before', async () => {
     const id = await world.tenants.application();
     const held = Promise.withResolvers<void>();

@@ -25,6 +25,8 @@ export interface Claim {
   readonly perEndpoint: number;
   readonly perTenant: number;
   readonly busy: readonly BusyLane[];
+  /** The Application that had its turn last. */
+  readonly after: ApplicationId | null;
 }
 
 interface ClaimedRow {
@@ -38,15 +40,19 @@ interface ClaimedRow {
   body: string;
   attempts: number;
   fence: number;
+  place: number;
 }
 
 /**
  * Takes due deliveries and moves their `run_at` to the end of the lease. The lanes are found by stepping from one to the next in the
  * index, so a lane of a hundred thousand costs what one of one does. An endpoint that is stopped or whose breaker is open is passed
  * over; one that has just failed gets one call at a time. An Application's turn comes after as many as it has calls under way: nobody
- * gets a second before every other one has its first. More are looked at than taken, because another worker may be holding the first.
+ * gets a second before every other one has its first, and among equals they take turns, however old what they have is. Answered in the
+ * order in which they were taken. More are looked at than taken, because another worker may be holding the first.
  */
 export async function claimDeliveries(tx: Tx, claim: Claim): Promise<ClaimedDelivery[]> {
+  const inTurn = (alias: Sql) =>
+    sql`${alias}.turn, ${alias}.application_id <= ${claim.after ?? ''}, ${alias}.application_id, ${alias}.run_at`;
   const rows = await tx.query<ClaimedRow>(sql`
     with recursive lanes as (
       (select application_id, endpoint_id, run_at from deliveries where run_at is not null
@@ -87,28 +93,32 @@ export async function claimDeliveries(tx: Tx, claim: Claim): Promise<ClaimedDeli
       select t.application_id, t.delivery_id, t.endpoint_id, turns.turn, turns.run_at, turns.room, turns.tenant_room
         from deliveries t join turns using (application_id, delivery_id)
        where t.run_at <= ${claim.now} and t.kind = any(${claim.kinds}) and turns.turn <= turns.running + turns.tenant_room * 2
-       order by turns.turn, turns.run_at limit ${claim.limit * 2} for update of t skip locked
+       order by ${inTurn(sql`turns`)} limit ${claim.limit * 2} for update of t skip locked
     ), ranked as (
       select *, row_number() over (partition by application_id, endpoint_id order by turn) as in_lane,
              row_number() over (partition by application_id order by turn) as in_tenant from locked
     ), taken as (
-      select * from ranked where in_lane <= room and in_tenant <= tenant_room order by turn, run_at limit ${claim.limit}
+      select *, row_number() over (order by ${inTurn(sql`ranked`)}) as place
+        from ranked where in_lane <= room and in_tenant <= tenant_room order by place limit ${claim.limit}
     )
     update deliveries d set run_at = ${claim.leaseUntil}, fence = d.fence + 1
       from taken where d.application_id = taken.application_id and d.delivery_id = taken.delivery_id
-    returning d.application_id, d.delivery_id, d.kind, d.endpoint_id, d.message_id, d.subject, d.content_type, d.body, d.attempts, d.fence`);
-  return rows.map((row) => ({
-    applicationId: row.application_id,
-    deliveryId: row.delivery_id,
-    kind: row.kind,
-    endpointId: row.endpoint_id,
-    messageId: row.message_id,
-    subject: row.subject,
-    contentType: row.content_type,
-    body: row.body,
-    attempts: row.attempts,
-    fence: row.fence,
-  }));
+    returning d.application_id, d.delivery_id, d.kind, d.endpoint_id, d.message_id, d.subject, d.content_type, d.body, d.attempts, d.fence,
+              taken.place::int as place`);
+  return rows
+    .toSorted((one, other) => one.place - other.place)
+    .map((row) => ({
+      applicationId: row.application_id,
+      deliveryId: row.delivery_id,
+      kind: row.kind,
+      endpointId: row.endpoint_id,
+      messageId: row.message_id,
+      subject: row.subject,
+      contentType: row.content_type,
+      body: row.body,
+      attempts: row.attempts,
+      fence: row.fence,
+    }));
 }
 
 /** What an attempt, or the lack of one, makes of a delivery. */

@@ -1,3 +1,4 @@
+import type { ApplicationId } from '@bulkhead/base';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type DeliveryWorld, deliveryWorld } from '../../test/delivery-world.ts';
 import { accept, type Answer } from '../../test/receiver.ts';
@@ -13,10 +14,10 @@ beforeEach(() => world.reset());
 const second = 1_000;
 
 /** Endpoints of what a worker would take now. */
-async function claimed(claim: { limit: number; busy?: readonly BusyLane[] }): Promise<string[]> {
+async function claimed(claim: { limit: number; busy?: readonly BusyLane[]; after?: ApplicationId }): Promise<string[]> {
   const now = world.tenants.now();
   const leaseUntil = new Date(now.getTime() + 30_000);
-  const caps = { kinds: ['test'], perEndpoint: 16, perTenant: 64, busy: [], ...claim };
+  const caps = { kinds: ['test'], perEndpoint: 16, perTenant: 64, busy: [], after: null, ...claim };
   const taken = await world.tenants.database.database.withSystem('claim due deliveries', (tx) =>
     claimDeliveries(tx, { now, leaseUntil, ...caps }),
   );
@@ -31,10 +32,14 @@ describe('W3: turns', () => {
     await world.write(quiet, 'quiet', 3);
     expect(await claimed({ limit: 2 })).toEqual(['noisy', 'quiet']);
     expect(await claimed({ limit: 6 })).toEqual(['noisy', 'noisy', 'noisy', 'noisy', 'quiet', 'quiet']);
-    // One place at a time: whoever has calls under way comes after who has none. The control: with none, the oldest is the first.
-    await world.write(quiet, 'quiet');
-    expect(await claimed({ limit: 1 })).toEqual(['noisy']);
+    // One place at a time: whoever has calls under way comes after who has none, and whoever had its turn last comes after all others.
+    await world.write(quiet, 'quiet', 2);
     expect(await claimed({ limit: 1, busy: [{ applicationId: noisy, endpointId: 'noisy', running: 1 }] })).toEqual(['quiet']);
+    expect(await claimed({ limit: 1, after: noisy })).toEqual(['quiet']);
+    await world.write(quiet, 'quiet', 2);
+    expect(await claimed({ limit: 1, after: quiet })).toEqual(['noisy']);
+    // The control: with nothing said of either, one and the same is always the first.
+    expect(await claimed({ limit: 1 })).toEqual(await claimed({ limit: 1 }));
 
     await world.write(quiet, 'quiet');
     const sending = world.worker({ concurrency: 8, pollMs: 3_600_000 });
@@ -47,6 +52,27 @@ describe('W3: turns', () => {
     // The first place, until it has widened, then a transaction of its own, in which the other goes on.
     expect(await arrived.promise).toBeLessThan(1_500);
     await sending.close();
+  });
+
+  test('with one place at a time, three Applications with a backlog have one delivery each before any has its second', async () => {
+    const applications = await Promise.all(Array.from({ length: 3 }, () => world.tenants.application()));
+    for (const [at, id] of applications.entries()) {
+      await world.write(id, `of-${at}`, 20);
+      world.tenants.clock.advance(second);
+    }
+    const sending = world.worker({ concurrency: 1, pollMs: 3_600_000 });
+    const paths: string[] = [];
+    const six = Promise.withResolvers<void>();
+    world.receiver.answer = (request, response, raw) => {
+      paths.push(request.path.split('/').at(-1)!);
+      if (paths.length === 6) six.resolve();
+      accept(request, response, raw);
+    };
+    await sending.start();
+    await six.promise;
+    await sending.close();
+    expect(new Set(paths.slice(0, 3)).size).toBe(3);
+    expect(paths.slice(3, 6)).toEqual(paths.slice(0, 3));
   });
 
   test('an endpoint gets no more calls at once than its cap, an Application no more than its own', async () => {

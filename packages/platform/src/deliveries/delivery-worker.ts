@@ -1,4 +1,4 @@
-import { type Clock, type Log, type Random, systemRandom } from '@bulkhead/base';
+import { type ApplicationId, type Clock, type Log, type Random, systemRandom } from '@bulkhead/base';
 import type { Egress } from '@bulkhead/http';
 import type { Database, Listening } from '@bulkhead/postgres';
 import { BusyLanes } from './busy-lanes.ts';
@@ -65,6 +65,7 @@ export function deliveryWorker(options: DeliveryWorkerOptions): DeliveryWorker {
   let isOpen = false;
   let looking: Promise<void> | undefined;
   let lookAgain = false;
+  let turn: ApplicationId | null = null;
   let forgottenAt = clock.now();
 
   /** Claims for the free places and begins the calls. Answers how many were claimed. */
@@ -85,8 +86,10 @@ export function deliveryWorker(options: DeliveryWorkerOptions): DeliveryWorker {
         perEndpoint: options.perEndpoint ?? 16,
         perTenant: options.perTenant ?? 64,
         busy: busy.lanes(),
+        after: turn,
       }),
     );
+    turn = claimed.at(-1)?.applicationId ?? turn;
     for (const own of Map.groupBy(claimed, ({ applicationId, kind }) => `${applicationId} ${kind}`).values()) {
       const ends = own.map(({ applicationId, endpointId }) => busy.begin(applicationId, endpointId));
       const batch = sendOwn(own, ends, leaseUntil).finally(() => {

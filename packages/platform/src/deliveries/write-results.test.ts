@@ -22,7 +22,7 @@ function claim(): Promise<readonly ClaimedDelivery[]> {
   const leaseUntil = new Date(now.getTime() + LEASE_MS);
   const caps = { limit: 100, perEndpoint: 100, perTenant: 100 };
   return world.tenants.database.database.withSystem('claim due deliveries', (tx) =>
-    claimDeliveries(tx, { kinds: ['test'], now, leaseUntil, busy: [], ...caps }),
+    claimDeliveries(tx, { kinds: ['test'], now, leaseUntil, busy: [], after: null, ...caps }),
   );
 }
 
