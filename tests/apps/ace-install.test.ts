@@ -73,6 +73,15 @@ describe('an App on unmodified atlassian-connect-express 11.5.3', () => {
     expect(await app.clientInfos()).toEqual([]);
   });
 
+  test("hears by its webhook of an account that is connected, and takes the call for its host's", async () => {
+    const { id, apiKey } = await world.application({ events_enabled: true });
+    const { client_key: clientKey } = (await install(id)).json;
+    const body = { service: 'gdrive', account: 'ada', token: 'x' };
+    const account = await world.call('POST', '/v1/accounts', { headers: { authorization: `APIKey ${apiKey}` }, body });
+    await world.platform.runDueDeliveries();
+    expect(await app.heard()).toContain(`account.connected ${account.json.id} ${clientKey}`);
+  });
+
   test('one App in two Applications keeps their properties apart', async () => {
     const [first, second] = [await world.application(), await world.application()];
     const keys = [];

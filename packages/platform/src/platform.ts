@@ -39,6 +39,7 @@ import {
   appHostRoutes,
   appPropertyRoutes,
   appRoutes,
+  appWebhookDeliveries,
   forgetUninstalled,
   installAuthenticator,
   installKeyRoutes,
@@ -217,7 +218,10 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     log,
   });
 
-  const deliveries = deliveryWorker({ ...parts, kinds: [webhookDeliveries(parts), lifecycleDeliveries({ ...parts, installKeys })] });
+  const deliveries = deliveryWorker({
+    ...parts,
+    kinds: [webhookDeliveries(parts), lifecycleDeliveries({ ...parts, installKeys }), appWebhookDeliveries(parts)],
+  });
 
   const sealer = auditSealer(parts);
   let forgetting: NodeJS.Timeout | undefined;

@@ -15,6 +15,7 @@ server.use(addon.middleware());
 server.post('/refuse', (request, response) => response.json(Object.assign(refusal, request.body)));
 server.use('/installed', (_request, response, next) => (refusal.status === 0 ? next() : response.status(refusal.status).send('not today')));
 
+addon.on('account.connected', (event, body, request) => heard.push(`${event} ${body.account_id} ${request.context.clientKey}`));
 addon.on('host_settings_saved', (clientKey) => heard.push(`installed ${clientKey}`));
 
 /** A page in the host's frame: who calls is known by the token in its address. */

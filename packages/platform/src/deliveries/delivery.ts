@@ -19,11 +19,20 @@ export interface EndpointAnswer {
   readonly body: string;
 }
 
+/** What is added to one attempt. */
+export interface Signed {
+  readonly headers: Readonly<Record<string, string>>;
+  /** What must not be kept where the endpoint sends it back. */
+  readonly confidential: readonly string[];
+  /** Where this message goes, where that is not the same for all. */
+  readonly url?: string;
+}
+
 /** An endpoint with what signs calls to it, as its owner opens it for one batch. */
 export interface Endpoint {
   readonly url: string;
-  /** Signs one attempt. `confidential`: what must not be kept where the endpoint sends it back. */
-  sign(message: Message, now: Date): { readonly headers: Readonly<Record<string, string>>; readonly confidential: readonly string[] };
+  /** Signs one attempt. */
+  sign(message: Message, now: Date): Signed;
   /** A word for why an answer is no acceptance although its status is 2xx; null: it is one. */
   refuses?(answer: EndpointAnswer): string | null;
 }

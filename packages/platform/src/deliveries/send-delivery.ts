@@ -43,7 +43,7 @@ export async function sendSigned(
     excerpt,
   });
   try {
-    const answer = await egress.fetch(endpoint.url, {
+    const answer = await egress.fetch(signed.url ?? endpoint.url, {
       policy: call.policy,
       tenant: call.applicationId,
       method: 'POST',

@@ -88,7 +88,7 @@ export function installShape(
 
 export const lifecycleCallAnswer = z.object({
   id: z.string(),
-  event: z.string().meta({ description: '`installed`, `enabled`, `disabled` or `uninstalled`.' }),
+  event: z.string().meta({ description: '`installed`, `enabled`, `disabled`, `uninstalled`, or the event of a webhook.' }),
   status: z.enum(['pending', 'delivered', 'failed', 'cancelled']),
   attempts: z.number(),
   log: z.array(

@@ -1,10 +1,10 @@
 import { httpErrors } from '@bulkhead/http';
-import type { Database } from '@bulkhead/postgres';
+import type { Database, TenantTx } from '@bulkhead/postgres';
 import type { MetaTokenPrincipal, RequestContext } from '../access/index.ts';
 import { appendUpdated } from '../applications/index.ts';
 import { audit } from '../audit/index.ts';
 import type { AppInstall, InstallStatus } from './app.ts';
-import { changeStatus, findInstall } from './install-store.ts';
+import { uninstallRows, changeStatus, findInstall } from './install-store.ts';
 import { type LaterEvent, tellLater } from './lifecycle-deliveries.ts';
 
 /** What each change begins from, and what the App hears of it. Told by the deliveries engine: no App can keep a change from happening. */
@@ -13,6 +13,14 @@ const CHANGES = {
   disabled: { from: ['enabled'], tells: ['disabled'] },
   uninstalled: { from: ['enabled', 'disabled'], tells: ['uninstalled'] },
 } as const satisfies Readonly<Record<InstallStatus, { from: readonly InstallStatus[]; tells: readonly LaterEvent[] }>>;
+
+/**
+ * Uninstalls every App of an Application that ends, in the transaction of its end. Each is told, if there is time: with the Application goes
+ * what was still to be told.
+ */
+export async function uninstallAll(tx: TenantTx, parts: { publicUrl: () => string }, now: Date): Promise<void> {
+  for (const install of await uninstallRows(tx, tx.applicationId, now)) await tellLater(tx, parts, install, ['uninstalled'], now);
+}
 
 /**
  * Enables, disables or uninstalls an App. From the commit on its tokens count, or do not. One that stands there already stays as it is, and

@@ -2,6 +2,8 @@ export { appHostRoutes } from './app-host-routes.ts';
 export { appPropertyRoutes } from './app-property-routes.ts';
 export { appPropertyValues } from './app-property-store.ts';
 export { appRoutes } from './app-routes.ts';
+export { uninstallAll } from './change-install.ts';
+export { appWebhookDeliveries } from './app-webhooks.ts';
 export { forgetUninstalled } from './forget-uninstalled.ts';
 export { installAuthenticator } from './install-authenticator.ts';
 export { installKeyRoutes } from './install-key-routes.ts';

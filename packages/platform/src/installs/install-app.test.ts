@@ -252,6 +252,15 @@ describe('what follows an install', () => {
     expect((await world.meta('GET', `${installs()}/notes`)).status).toBe(404);
   });
 
+  test('an Application that is deleted takes its installs with it: tokens end at once, the App is told', async () => {
+    await install();
+    await told();
+    expect((await callHost('GET', property('a'))).status).toBe(404);
+    expect((await world.meta('DELETE', `/applications/${applicationId}`)).status).toBe(204);
+    expect((await callHost('GET', property('a'))).status).toBe(401);
+    expect((await told()).at(-1)).toBe('/uninstalled');
+  });
+
   test('what an App did not hear of a state that is over it is not told any more', async () => {
     await install();
     await told();

@@ -6,9 +6,10 @@ import { route } from '../access/index.ts';
 import { listDeliveries } from '../deliveries/index.ts';
 import type { AppInstall, InstallStatus } from './app.ts';
 import { installAnswer, installBody, installShape, lifecycleCallAnswer, lifecycleCallShape } from './app-messages.ts';
+import { appWebhookLane, webhookModules } from './app-webhooks.ts';
 import { changeInstall } from './change-install.ts';
 import { installApp, type InstallingParts } from './install-app.ts';
-import { findClientKey, findInstall, listInstalls } from './install-store.ts';
+import { findAnyInstall, findInstall, listInstalls } from './install-store.ts';
 import { tenantBaseUrl } from './lifecycle-call.ts';
 import { lifecycleLane } from './lifecycle-deliveries.ts';
 
@@ -95,7 +96,8 @@ export function installRoutes(parts: InstallingParts): AnyRoute[] {
       id: 'install.deliveries',
       method: 'GET',
       path: `${collection}/{app_key}/deliveries`,
-      summary: 'List the lifecycle calls to an App and what came of them, the newest first; also of one that is uninstalled or was refused',
+      summary:
+        'List the calls to an App, of its lifecycle and of its webhooks, and what came of them, the newest first; also of one that is uninstalled or was refused',
       credentials: ['meta_token'],
       scope: 'applications:read',
       rateClass: 'meta',
@@ -105,9 +107,13 @@ export function installRoutes(parts: InstallingParts): AnyRoute[] {
       answers: { 200: objectList(lifecycleCallAnswer) },
       handler: async ({ applicationId }, { params, query }) => {
         const page = await db.withTenant(applicationId, async (tx) => {
-          const clientKey = await findClientKey(tx, applicationId, params.app_key);
-          if (clientKey === null) throw httpErrors('not_found');
-          const lanes = LIFECYCLE_EVENTS.map((event) => lifecycleLane(clientKey, event));
+          const install = await findAnyInstall(tx, applicationId, params.app_key);
+          if (install === null) throw httpErrors('not_found');
+          const { clientKey, descriptor } = install;
+          const lanes = [
+            ...LIFECYCLE_EVENTS.map((event) => lifecycleLane(clientKey, event)),
+            ...webhookModules(descriptor).map((module) => appWebhookLane(clientKey, module)),
+          ];
           return listDeliveries(tx, applicationId, lanes, query);
         });
         return { status: 200, body: listAnswer(page, query, 'meta', lifecycleCallShape) };

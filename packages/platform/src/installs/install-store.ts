@@ -121,11 +121,11 @@ export async function findInstall(tx: Tx, applicationId: ApplicationId, appKey: 
   return row === null ? null : install(row);
 }
 
-/** The clientKey of an App in an Application, also of one that is uninstalled or was only ever refused. */
-export async function findClientKey(tx: Tx, applicationId: ApplicationId, appKey: string): Promise<string | null> {
-  const row = await tx.maybe<Pick<InstallRow, 'client_key'>>(sql`
-    select client_key from app_installs where application_id = ${applicationId} and app_key = ${appKey}`);
-  return row?.client_key ?? null;
+/** An App in an Application, also one that is uninstalled or was only ever refused. */
+export async function findAnyInstall(tx: Tx, applicationId: ApplicationId, appKey: string): Promise<AppInstall | null> {
+  const row = await tx.maybe<InstallRow>(sql`
+    select * from app_installs where application_id = ${applicationId} and app_key = ${appKey}`);
+  return row === null ? null : install(row);
 }
 
 export async function listInstalls(
@@ -165,6 +165,16 @@ export async function changeStatus(
   return row === null ? null : install(row);
 }
 
+/** Uninstalls whatever is installed, handshakes under way too. */
+export async function uninstallRows(tx: Tx, applicationId: ApplicationId, now: Date): Promise<AppInstall[]> {
+  const rows = await tx.query<InstallRow>(sql`
+    update app_installs
+       set status = 'uninstalled', generation = generation + 1, modified_at = ${now}, uninstalled_at = ${now},
+           pending_secret_sealed = null, handshake_id = null, handshake_until = null
+     where application_id = ${applicationId} and status <> 'uninstalled' returning *`);
+  return rows.map(install);
+}
+
 /** An install with the secrets by which its App is known at this moment. */
 export interface OpenedInstall {
   readonly install: AppInstall;
@@ -197,11 +207,15 @@ export async function openInstall(
 export async function openLifecycle(
   tx: Tx,
   vault: Vault,
-  { applicationId, clientKeys: wanted }: { applicationId: ApplicationId; clientKeys: readonly string[] },
+  {
+    applicationId,
+    clientKeys: wanted,
+    onlyEnabled = false,
+  }: { applicationId: ApplicationId; clientKeys: readonly string[]; onlyEnabled?: boolean },
 ): Promise<ReadonlyMap<string, { readonly baseUrl: string; readonly descriptor: AppDescriptor; readonly sharedSecret: Secret }>> {
   const rows = await tx.query<Pick<InstallRow, 'client_key' | 'base_url' | 'descriptor' | 'secret_sealed'>>(sql`
     select client_key, base_url, descriptor, secret_sealed from app_installs
-     where application_id = ${applicationId} and client_key = any(${wanted})`);
+     where application_id = ${applicationId} and client_key = any(${wanted}) and (not ${onlyEnabled} or status = 'enabled')`);
   const opened = new Map<string, { baseUrl: string; descriptor: AppDescriptor; sharedSecret: Secret }>();
   for (const { client_key: clientKey, base_url: baseUrl, descriptor, secret_sealed: sealed } of rows) {
     if (baseUrl === null || descriptor === null || sealed === null) continue;

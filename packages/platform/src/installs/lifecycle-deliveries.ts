@@ -4,6 +4,7 @@ import type { LifecycleEventType } from '@bulkhead/protocol';
 import { cancelDeliveries, clearEndpoint, type DeliveryKind, type Endpoint, insertDelivery } from '../deliveries/index.ts';
 import type { Vault } from '../vault/index.ts';
 import type { AppInstall } from './app.ts';
+import { appWebhookLane, webhookModules } from './app-webhooks.ts';
 import type { InstallKeys } from './install-keys.ts';
 import { openLifecycle } from './install-store.ts';
 import { lifecycleEndpoint, lifecyclePayload, tenantBaseUrl } from './lifecycle-call.ts';
@@ -56,6 +57,9 @@ export async function tellLater(
       now,
     });
   }
+  // Webhooks that were stopped for failing begin anew; what waited for an App that is off now is cancelled when its turn comes.
+  if (events.includes('enabled'))
+    for (const module of webhookModules(descriptor)) await clearEndpoint(tx, applicationId, appWebhookLane(clientKey, module));
 }
 
 /** What `deliveries` needs to know of lifecycle calls: `uninstalled` is signed with an install key, the others with the shared secret. */

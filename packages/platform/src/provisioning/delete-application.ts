@@ -4,6 +4,7 @@ import { disconnectAllAccounts } from '../accounts/index.ts';
 import { markApplicationDeleted } from '../applications/index.ts';
 import { audit, auditOrganization } from '../audit/index.ts';
 import { appendEvent } from '../events/index.ts';
+import { uninstallAll } from '../installs/index.ts';
 import { enqueueTask } from '../tasks/index.ts';
 import { eraseApplicationKind } from './erase-application-task.ts';
 
@@ -11,10 +12,14 @@ import { eraseApplicationKind } from './erase-application-task.ts';
  * Ends an Application: from the commit on no key, token or link of it is worth anything. Upstream credentials are revoked
  * by tasks; then every row and the data key are erased.
  */
-export async function deleteApplication({ db }: { db: Database }, context: RequestContext<MetaTokenPrincipal>): Promise<void> {
+export async function deleteApplication(
+  { db, publicUrl }: { db: Database; publicUrl: () => string },
+  context: RequestContext<MetaTokenPrincipal>,
+): Promise<void> {
   const { applicationId } = context;
   await db.withTenant(applicationId, async (tx) => {
     await appendEvent(tx, { applicationId, accountId: null, type: 'application.deleted', at: context.now, data: {} });
+    await uninstallAll(tx, { publicUrl }, context.now);
     await markApplicationDeleted(tx, applicationId, context.now);
     await disconnectAllAccounts(tx, applicationId);
     await enqueueTask(

@@ -30,6 +30,8 @@ export function refusedUse(call: IncomingCall, route: AnyRoute): CredentialUse |
 function namedTenant(call: IncomingCall): ApplicationId | null {
   const header = call.headers['authorization'];
   const [, scheme = '', value = ''] = (typeof header === 'string' ? /^([A-Za-z]+) +([\x21-\x7E]+)/.exec(header) : null) ?? [];
+  // The token of an App names no tenant; the address it was made for does.
+  if (scheme.toLowerCase() === 'jwt') return asTenant(call.params['application_id']);
   if (scheme.toLowerCase() === 'basic') return asTenant(Buffer.from(value, 'base64').toString('latin1').split(':')[0]);
   if (scheme !== '') return asTenant(`${applicationId.prefix}${/^bh[a-z]_([0-9A-Za-z]{22,64})_/.exec(value)?.[1] ?? ''}`);
   const form: Readonly<Record<string, unknown>> = call.form ?? {};

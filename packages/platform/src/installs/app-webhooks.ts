@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import { type AppDescriptor, appTarget, queryStringHash, sharedSecretKey, signConnectJwt } from '@bulkhead/protocol';
+import type { DeliveryKind, Endpoint } from '../deliveries/index.ts';
+import type { Vault } from '../vault/index.ts';
+import { openLifecycle } from './install-store.ts';
+
+/** Stands in `deliveries.kind`; the trigger on `events` writes it. */
+const KIND = 'app_webhook';
+const TOKEN_SECONDS = 180;
+const LANE = /^(ins[0-9A-Za-z]+)\.webhook\.[0-9a-f]{32}$/;
+
+interface WebhookModule {
+  readonly event: string;
+  readonly url: string;
+}
+
+export function webhookModules(descriptor: AppDescriptor | null): readonly WebhookModule[] {
+  return descriptor?.modules?.webhooks ?? [];
+}
+
+/** The lane of calls to one module, as the trigger names it too. The digest is a name and protects nothing. */
+export function appWebhookLane(clientKey: string, { event, url }: WebhookModule): string {
+  return `${clientKey}.webhook.${createHash('md5').update(`${event} ${url}`).digest('hex')}`;
+}
+
+/**
+ * The address of a webhook with its variables (`{account.id}`) filled in, percent-encoded. One that is not known, or has no value for this
+ * event, is empty.
+ */
+export function fillVariables(url: string, values: Readonly<Record<string, string | number | null | undefined>>): string {
+  return url.replaceAll(/\{([\w.-]{1,100})\}/g, (_place, name: string) =>
+    encodeURIComponent(String(Object.hasOwn(values, name) ? (values[name] ?? '') : '')).replaceAll(
+      /[!'()*]/g,
+      (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+    ),
+  );
+}
+
+/** What `deliveries` needs to know of the webhooks of Apps: signed HS256 with the shared secret, for this very address, anew at each attempt. */
+export function appWebhookDeliveries({ vault }: { vault: Vault }): DeliveryKind {
+  return {
+    kind: KIND,
+    policy: 'descriptor',
+    async open(tx, endpointIds) {
+      const clientKeys = endpointIds.flatMap((id) => LANE.exec(id)?.[1] ?? []);
+      const opened = await openLifecycle(tx, vault, { applicationId: tx.applicationId, clientKeys, onlyEnabled: true });
+      const endpoints = new Map<string, Endpoint>();
+      for (const [clientKey, { baseUrl, descriptor, sharedSecret }] of opened)
+        for (const module of webhookModules(descriptor)) {
+          const lane = appWebhookLane(clientKey, module);
+          if (endpointIds.includes(lane))
+            endpoints.set(lane, webhookEndpoint({ clientKey, baseUrl, descriptor, sharedSecret, url: module.url }));
+        }
+      return endpoints;
+    },
+    // It is in the log of calls to the App; to be enabled or installed again begins anew.
+    stopped: async () => undefined,
+  };
+}
+
+function webhookEndpoint({
+  clientKey,
+  baseUrl,
+  descriptor,
+  sharedSecret,
+  url,
+}: {
+  clientKey: string;
+  baseUrl: string;
+  descriptor: AppDescriptor;
+  sharedSecret: Parameters<typeof sharedSecretKey>[0];
+  url: string;
+}): Endpoint {
+  return {
+    url: baseUrl,
+    sign({ messageId, subject, body }, now) {
+      const event = JSON.parse(body) as { id: string; application_id: string; account_id: number | null };
+      const values = {
+        'event.id': event.id,
+        'event.type': subject,
+        'application.id': event.application_id,
+        'account.id': event.account_id,
+      };
+      const place = appTarget(baseUrl, fillVariables(url, values)) ?? { url: baseUrl, target: '/' };
+      const headers = { 'x-atlassian-webhook-identifier': messageId };
+      if (descriptor.authentication.type !== 'jwt') return { url: place.url, headers, confidential: [] };
+      const iat = Math.floor(now.getTime() / 1_000);
+      const claims = {
+        iss: clientKey,
+        iat,
+        exp: iat + TOKEN_SECONDS,
+        qsh: queryStringHash({ method: 'POST', target: place.target }),
+        context: {},
+      };
+      const token = signConnectJwt({ algorithm: 'HS256', key: sharedSecretKey(sharedSecret) }, claims);
+      return {
+        url: place.url,
+        headers: { ...headers, authorization: `JWT ${token}` },
+        confidential: [token, token.slice(0, token.lastIndexOf('.')), ...token.split('.'), sharedSecret.reveal()],
+      };
+    },
+  };
+}
