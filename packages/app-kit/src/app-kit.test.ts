@@ -101,6 +101,13 @@ describe('an App with the kit', () => {
     await expect(kit.verifyRequest({ ...bearer(token), rawTarget: '/notes/page' })).rejects.toMatchObject(refused);
     const again = tenant.page('/notes/page');
     for (let time = 0; time < 3; time++) await kit.verifyRequest(again, { repeatable: true });
+    const withoutId = tenant.page('/notes/page', { jti: undefined });
+    for (let time = 0; time < 3; time++) await kit.verifyRequest(withoutId, { repeatable: 'without-jti' });
+    const withId = tenant.page('/notes/page');
+    await kit.verifyRequest(withId, { repeatable: 'without-jti' });
+    await expect(kit.verifyRequest(withId, { repeatable: 'without-jti' })).rejects.toMatchObject(refused);
+    await kit.verifyRequest(withoutId);
+    await expect(kit.verifyRequest(withoutId)).rejects.toMatchObject(refused);
     const install = tenant.installed();
     expect(await status(install)).toBe(204);
     expect(await status(install)).toBe(401);

@@ -10,7 +10,7 @@ import type { AppDescriptor } from '../descriptor.ts';
 import type { JsonValue } from '../store/tenant-store.ts';
 import type { TenantClient } from '../tenant-client.ts';
 import type { TenantRecord } from '../tenant-record.ts';
-import type { VerifiedToken } from '../token/verify-tenant-token.ts';
+import type { RequestRules, VerifiedToken } from '../token/verify-tenant-token.ts';
 import { type AceHttpClient, aceHttpClient } from './host-client.ts';
 
 /** `req.context` and `res.locals` of a verified request, under the names that pages of atlassian-connect-express use. */
@@ -44,6 +44,9 @@ export interface AceOptions extends CreateAppKitOptions {
   /** Default: the host's `all.js`, which its pages bring. */
   readonly hostScriptUrl?: string;
 }
+
+/** The hosts of these Apps put no `jti` into their tokens; from one that does, a token counts once. */
+const AS_BEFORE: RequestRules = { repeatable: 'without-jti' };
 
 type AceRequest = IncomingMessage & { readonly originalUrl?: string; context?: AceContext };
 type AceServerResponse = ServerResponse & { locals?: Record<string, unknown> };
@@ -86,7 +89,7 @@ export class AceAddon extends EventEmitter {
 
   /** A request that the host signed for exactly this target. `skipQsh` is `checkValidToken`: a token of another request never counts. */
   authenticate(skipQsh = false): ExpressHandler {
-    return skipQsh ? this.checkValidToken() : this.#guard((request) => this.kit.verifyRequest(request));
+    return skipQsh ? this.checkValidToken() : this.#guard((request) => this.kit.verifyRequest(request, AS_BEFORE));
   }
 
   /** A context token, or a session token of this App, which the old front ends send as `JWT …`. */
@@ -135,7 +138,7 @@ export class AceAddon extends EventEmitter {
     const event = this.#webhooks.get(path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : path);
     if (event === undefined) return false;
     try {
-      const verified = await this.kit.verifyRequest(requestOf(message, rawTarget));
+      const verified = await this.kit.verifyRequest(requestOf(message, rawTarget), AS_BEFORE);
       message.context = this.#contextOf(verified, rawTarget);
       this.emit(event, event, parsedBody(await readBody(message)), message);
       sendNode(response, { status: 204, headers: {}, body: '' });

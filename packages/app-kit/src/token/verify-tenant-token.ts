@@ -31,10 +31,11 @@ export interface VerifiedToken {
 
 export interface RequestRules {
   /**
-   * The same token may come again until it ends: for pages that a browser loads again. Default: once. A request that changes something
-   * should never be repeatable.
+   * Whether the same token may come again until it ends. False (default): no. True: yes, for pages that a browser loads again. `without-jti`:
+   * only if it has no `jti`. Such a host's tokens for one URL in one second are equal, so that two webhooks of one second look like one
+   * and its repetition: Atlassian's are like that. Then tell repetitions apart by `X-Atlassian-Webhook-Identifier`.
    */
-  readonly repeatable?: boolean;
+  readonly repeatable?: boolean | 'without-jti';
 }
 
 /**
@@ -49,7 +50,7 @@ export async function verifyRequest(
   const token = findJwt(request, { scheme: 'JWT', inQuery: true });
   const tenant = await tenantThatSigned(kit, token, REQUEST_LIFETIME_SECONDS_MAX);
   if (token.claims.qsh !== requestHash(kit, request)) throw unauthorized('signed for another request');
-  if (!repeatable) await spendToken(kit, token);
+  if (repeatable === false || (repeatable === 'without-jti' && token.claims.jti !== undefined)) await spendToken(kit, token);
   return { kind: 'request', tenant, accountId: token.claims.sub ?? null, claims: token.claims };
 }
 

@@ -1,4 +1,4 @@
-import type { ApplicationId, Secret } from '@bulkhead/base';
+import { type ApplicationId, randomBase62, type Secret } from '@bulkhead/base';
 import {
   appTarget,
   type LifecycleEvent,
@@ -34,6 +34,8 @@ export function lifecycleEndpoint(
         iss: clientKey,
         iat,
         exp: iat + TOKEN_SECONDS,
+        // Two calls of one second are two tokens: an App that refuses replays takes both.
+        jti: randomBase62(22),
         qsh: queryStringHash({ method: 'POST', target: place.target }),
       };
       // An audience in a token of the shared secret would name the tenant instead of `iss`, to atlassian-connect-express at least.
