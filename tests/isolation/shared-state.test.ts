@@ -56,10 +56,6 @@ const KEPT: Readonly<Record<string, Kept>> = {
     'application id, or organization id at the Meta API',
     'packages/http/src/server/tenant-places.test.ts',
   ),
-  'packages/http/src/server/turns.ts #lines': tenant(
-    'application id that the request names, else its address',
-    'packages/http/src/server/turns.test.ts',
-  ),
   'packages/platform/src/tokens/delete-expired.ts #seen': tenant('application id', 'packages/platform/src/tokens/delete-expired.test.ts'),
   'packages/platform/src/vault/refresh-credential.ts #opened': noTenant('opened credentials, by the row that was read: whoever holds it'),
   'packages/postgres/src/recall.ts #compartments': tenant('application id', 'packages/postgres/src/recall-database.test.ts'),

@@ -15,3 +15,4 @@ export { type ApplicationId, applicationId, defineId, type Id, type IdKind } fro
 export { type Log, type LogFields, silentLog } from './log.ts';
 export { type Random, randomBase62, systemRandom } from './random.ts';
 export { Secret } from './secret.ts';
+export { Turns } from './turns.ts';

@@ -1,5 +1,6 @@
 import type { Log } from '@bulkhead/base';
 import pg from 'pg';
+import { ConnectionLine } from './connection-line.ts';
 import { bytesHeard, clientConfig, type ConnectionUrl, CorkableClient, cutConnection, isCut } from './connection.ts';
 import { fromDriver } from './database-errors.ts';
 
@@ -28,6 +29,7 @@ const GOODBYE_MS = 5_000;
 export class ConnectionPool {
   readonly url: ConnectionUrl;
   readonly #pool: pg.Pool;
+  readonly #line: ConnectionLine;
   /** Every connection, with the time it was made. */
   readonly #all = new Map<pg.PoolClient, number>();
   readonly #inUse = new Map<pg.PoolClient, InUse>();
@@ -36,6 +38,7 @@ export class ConnectionPool {
 
   constructor(options: ConnectionPoolOptions) {
     this.url = options.url;
+    this.#line = new ConnectionLine(options.size, options.acquireTimeoutMs);
     this.#pool = new pg.Pool({
       ...clientConfig(options.url, {
         applicationName: options.applicationName,
@@ -61,7 +64,10 @@ export class ConnectionPool {
       if (this.#isEnding && this.#all.size === 0) this.#gone.resolve();
     });
     this.#pool.on('acquire', (client) => this.#inUse.set(client, { bytes: bytesHeard(client), since: performance.now(), heardAt: 0 }));
-    this.#pool.on('release', (_error, client) => this.#inUse.delete(client));
+    this.#pool.on('release', (_error, client) => {
+      this.#inUse.delete(client);
+      this.#line.leave();
+    });
   }
 
   /** The connections in use that have said nothing for `ms`; judged by what had come at the last look. `now` as `performance.now()`. */
@@ -103,17 +109,28 @@ export class ConnectionPool {
     return idle.length + silent.length;
   }
 
-  /** A connection. Throws `database.unavailable` where none is to be had in time. */
-  async acquire(): Promise<pg.PoolClient> {
+  /** A connection, when it is the party's turn. Throws `database.unavailable` where none is to be had in time. */
+  async acquire(party = ''): Promise<pg.PoolClient> {
     try {
       for (;;) {
-        const client = await this.#pool.connect();
+        const turn = this.#line.enter(party);
+        if (turn !== null) await turn;
+        const client = await this.#connect();
         if (!isCut(client)) return client;
         // Cut a moment ago, and the pool is yet to be told.
         client.release(true);
       }
     } catch (error) {
       throw fromDriver(error);
+    }
+  }
+
+  async #connect(): Promise<pg.PoolClient> {
+    try {
+      return await this.#pool.connect();
+    } catch (error) {
+      this.#line.leave();
+      throw error;
     }
   }
 

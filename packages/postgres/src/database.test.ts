@@ -299,6 +299,45 @@ test('a migration under a running process costs each connection one retry at mos
   await own.close();
 });
 
+describe('T5: where every connection is taken', () => {
+  /** In what order these get the only connection, all asked for while somebody holds it. */
+  async function order(asked: readonly (readonly [string, ApplicationId])[]): Promise<string[]> {
+    const own = openDatabase({ ...world, log: silentLog, poolSize: 1 });
+    const gate = Promise.withResolvers<void>();
+    const holder = own.withTenant(a, async (tx) => {
+      await tx.query(sql`select 1`);
+      await gate.promise;
+    });
+    const served: string[] = [];
+    const all = asked.map(([name, id]) => own.withTenant(id, async (tx) => tx.query(sql`select 1`).then(() => served.push(name))));
+    gate.resolve();
+    await Promise.all([holder, ...all]);
+    await own.close();
+    return served;
+  }
+
+  test('tenants take turns: one that asks once does not wait for all that another has asked before', async () => {
+    const many = ['1', '2', '3', '4', '5'].map((name) => [name, a] as const);
+    expect(await order([...many, ['other', b]])).toEqual(['1', 'other', '2', '3', '4', '5']);
+    // Control: where it is one and the same tenant, it is last.
+    expect(await order([...many, ['other', a]])).toEqual(['1', '2', '3', '4', '5', 'other']);
+  });
+
+  test('who has given up leaves nothing behind: the connection goes to the next, and the one after is served at once', async () => {
+    const own = openDatabase({ ...world, log: silentLog, poolSize: 1, acquireTimeoutMs: 200 });
+    const gate = Promise.withResolvers<void>();
+    const holder = own.withTenant(a, async (tx) => {
+      await tx.query(sql`select 1`);
+      await gate.promise;
+    });
+    await expect(own.tenantQuery(b, sql`select 1`)).rejects.toMatchObject({ code: 'database.unavailable' });
+    gate.resolve();
+    await holder;
+    for (let time = 0; time < 3; time++) expect(await own.tenantQuery(b, sql`select 1 as one`)).toEqual([{ one: 1 }]);
+    await own.close();
+  });
+});
+
 describe('when the database does not answer', () => {
   test('a full pool answers 503 with a time to come back, and serves again once there is room', async () => {
     const own = openDatabase({ ...world, log: silentLog, poolSize: 1, acquireTimeoutMs: 3_000 });

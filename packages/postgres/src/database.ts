@@ -142,7 +142,7 @@ export function openDatabase(options: DatabaseOptions): Database {
 
   async function inOneFlight(applicationId: ApplicationId, statements: readonly Sql[]): Promise<readonly object[][]> {
     const inScopeOf = inTenantScope(applicationId);
-    const client = await pools.app.acquire();
+    const client = await pools.app.acquire(applicationId);
     if (statements.every(({ text }) => /^\s*select\b/i.test(text))) return Transaction.single(client, inScopeOf, statements);
     let hasChanged = true;
     try {
@@ -174,7 +174,7 @@ export function openDatabase(options: DatabaseOptions): Database {
 
     async withTenant(applicationId, work) {
       const inScopeOf = inTenantScope(applicationId);
-      return Transaction.run(await pools.app.acquire(), inScopeOf, (tx) => Object.assign(tx, { applicationId }), work);
+      return Transaction.run(await pools.app.acquire(applicationId), inScopeOf, (tx) => Object.assign(tx, { applicationId }), work);
     },
 
     async tenantQuery<Row extends object>(applicationId: ApplicationId, statement: Sql) {

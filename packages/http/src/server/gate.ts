@@ -1,6 +1,5 @@
-import type { PlatformError } from '@bulkhead/base';
+import { type PlatformError, Turns } from '@bulkhead/base';
 import { LineSpeed } from './line-speed.ts';
-import { Turns } from './turns.ts';
 
 /** How many requests run at the same moment, and how many more may wait for a place. */
 export interface Places {
