@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type AppDescriptor, appTarget, queryStringHash, sharedSecretKey, signConnectJwt } from '@bulkhead/protocol';
 import type { DeliveryKind, Endpoint } from '../deliveries/index.ts';
 import type { Vault } from '../vault/index.ts';
+import type { AppInstall } from './app.ts';
 import { openLifecycle } from './install-store.ts';
 
 /** Stands in `deliveries.kind`; the trigger on `events` writes it. */
@@ -14,8 +15,12 @@ interface WebhookModule {
   readonly url: string;
 }
 
-export function webhookModules(descriptor: AppDescriptor | null): readonly WebhookModule[] {
-  return descriptor?.modules?.webhooks ?? [];
+/** Those of the descriptor, and those that the App has added. */
+export function webhookModules({
+  descriptor,
+  dynamicModules,
+}: Pick<AppInstall, 'descriptor' | 'dynamicModules'>): readonly WebhookModule[] {
+  return [...(descriptor?.modules?.webhooks ?? []), ...(dynamicModules.webhooks ?? [])];
 }
 
 /** The lane of calls to one module, as the trigger names it too. The digest is a name and protects nothing. */
@@ -45,11 +50,10 @@ export function appWebhookDeliveries({ vault }: { vault: Vault }): DeliveryKind 
       const clientKeys = endpointIds.flatMap((id) => LANE.exec(id)?.[1] ?? []);
       const opened = await openLifecycle(tx, vault, { applicationId: tx.applicationId, clientKeys, onlyEnabled: true });
       const endpoints = new Map<string, Endpoint>();
-      for (const [clientKey, { baseUrl, descriptor, sharedSecret }] of opened)
-        for (const module of webhookModules(descriptor)) {
+      for (const [clientKey, called] of opened)
+        for (const module of webhookModules(called)) {
           const lane = appWebhookLane(clientKey, module);
-          if (endpointIds.includes(lane))
-            endpoints.set(lane, webhookEndpoint({ clientKey, baseUrl, descriptor, sharedSecret, url: module.url }));
+          if (endpointIds.includes(lane)) endpoints.set(lane, webhookEndpoint({ ...called, clientKey, url: module.url }));
         }
       return endpoints;
     },

@@ -13,6 +13,17 @@ export interface App {
   readonly modifiedAt: Date;
 }
 
+/** A webhook that an App has added to an install; `key` names it there. */
+export interface DynamicWebhook {
+  readonly key: string;
+  readonly event: string;
+  readonly url: string;
+}
+
+export interface DynamicModules {
+  readonly webhooks?: readonly DynamicWebhook[];
+}
+
 export type InstallStatus = 'enabled' | 'disabled' | 'uninstalled';
 
 /** An App in an Application. `clientKey` names the pair of them; it outlives refused installs, and uninstalls for 30 days. */
@@ -24,6 +35,8 @@ export interface AppInstall {
   readonly baseUrl: string | null;
   readonly descriptor: AppDescriptor | null;
   readonly scopes: readonly AppScope[];
+  /** What the App has added while it runs, beside its descriptor. */
+  readonly dynamicModules: DynamicModules;
   readonly generation: number;
   readonly createdAt: Date;
   readonly modifiedAt: Date;

@@ -4,6 +4,7 @@ export { appPropertyValues } from './app-property-store.ts';
 export { appRoutes } from './app-routes.ts';
 export { uninstallAll } from './change-install.ts';
 export { appWebhookDeliveries } from './app-webhooks.ts';
+export { dynamicModuleRoutes } from './dynamic-module-routes.ts';
 export { forgetUninstalled } from './forget-uninstalled.ts';
 export { installAuthenticator } from './install-authenticator.ts';
 export { installKeyRoutes } from './install-key-routes.ts';

@@ -45,6 +45,8 @@ export const installErrors = defineErrors({
     text: 'Send "Authorization: JWT TOKEN": signed HS256 with the shared secret of this install, iss the App\'s key, with iat, exp and the qsh of this very request.',
   },
   'app_property.limit': { status: 409, wire: 'conflict', text: 'An App holds at most {limit} properties per install. Delete one first.' },
+  'dynamic_module.invalid': { status: 400, wire: 'invalid_parameters', text: 'The modules cannot be added: {name} is {problem}.' },
+  'dynamic_module.limit': { status: 400, wire: 'request_failed', text: 'An App adds at most {limit} modules to one install.' },
   'install.path_malformed': {
     status: 400,
     wire: 'bad_request',

@@ -109,10 +109,10 @@ export function installRoutes(parts: InstallingParts): AnyRoute[] {
         const page = await db.withTenant(applicationId, async (tx) => {
           const install = await findAnyInstall(tx, applicationId, params.app_key);
           if (install === null) throw httpErrors('not_found');
-          const { clientKey, descriptor } = install;
+          const { clientKey } = install;
           const lanes = [
             ...LIFECYCLE_EVENTS.map((event) => lifecycleLane(clientKey, event)),
-            ...webhookModules(descriptor).map((module) => appWebhookLane(clientKey, module)),
+            ...webhookModules(install).map((module) => appWebhookLane(clientKey, module)),
           ];
           return listDeliveries(tx, applicationId, lanes, query);
         });

@@ -3,7 +3,8 @@ import type { Page } from '@bulkhead/http';
 import { type JsonValue, sql, type Tx } from '@bulkhead/postgres';
 import type { AppDescriptor, AppScope } from '@bulkhead/protocol';
 import { defineSealedColumn, type Vault } from '../vault/index.ts';
-import type { AppInstall, InstallStatus } from './app.ts';
+import type { AppInstall, DynamicModules, InstallStatus } from './app.ts';
+import { withoutStatic } from './dynamic-modules.ts';
 import { installErrors } from './install-errors.ts';
 
 /** The clientKey: opaque to Apps, random, and so unique on this host and beside other hosts. */
@@ -20,6 +21,7 @@ interface InstallRow {
   base_url: string | null;
   descriptor: AppDescriptor | null;
   scopes: AppScope[];
+  dynamic_modules: DynamicModules;
   secret_sealed: Buffer | null;
   pending_secret_sealed: Buffer | null;
   handshake_id: string | null;
@@ -39,6 +41,7 @@ function install(row: InstallRow): AppInstall {
     baseUrl: row.base_url,
     descriptor: row.descriptor,
     scopes: row.scopes,
+    dynamicModules: row.dynamic_modules,
     generation: row.generation,
     createdAt: row.created_at,
     modifiedAt: row.modified_at,
@@ -97,10 +100,16 @@ export async function completeHandshake(
   }: { applicationId: ApplicationId; handshake: Handshake; descriptor: AppDescriptor; now: Date },
 ): Promise<AppInstall | null> {
   const sealed = await vault.seal(tx, sharedSecrets.place(applicationId, [handshake.clientKey]), handshake.sharedSecret);
+  const held = await tx.maybe<Pick<InstallRow, 'dynamic_modules'>>(sql`
+    select dynamic_modules from app_installs
+     where application_id = ${applicationId} and client_key = ${handshake.clientKey} and handshake_id = ${handshake.handshakeId} for update`);
+  if (held === null) return null;
+  const dynamic = withoutStatic(held.dynamic_modules, descriptor);
   const row = await tx.maybe<InstallRow>(sql`
     update app_installs
        set status = 'enabled', secret_sealed = ${sealed}, pending_secret_sealed = null, handshake_id = null, handshake_until = null,
            base_url = ${descriptor.baseUrl}, descriptor = ${sql.json(descriptor as unknown as JsonValue)}, scopes = ${descriptor.scopes},
+           dynamic_modules = ${sql.json(dynamic as unknown as JsonValue)},
            generation = generation + 1, installed_at = ${now}, uninstalled_at = null, modified_at = ${now}
      where application_id = ${applicationId} and client_key = ${handshake.clientKey} and handshake_id = ${handshake.handshakeId}
     returning *`);
@@ -160,7 +169,8 @@ export async function changeStatus(
   const row = await tx.maybe<InstallRow>(sql`
     update app_installs
        set status = ${to}, generation = generation + 1, modified_at = ${now},
-           uninstalled_at = case when ${to === 'uninstalled'} then ${now}::timestamptz end
+           uninstalled_at = case when ${to === 'uninstalled'} then ${now}::timestamptz end,
+           dynamic_modules = case when ${to === 'uninstalled'} then '{}'::jsonb else dynamic_modules end
      where application_id = ${applicationId} and app_key = ${appKey} and status = any(${from}) returning *`);
   return row === null ? null : install(row);
 }
@@ -203,7 +213,15 @@ export async function openInstall(
   return secrets.length === 0 ? null : { install: install(row), secrets };
 }
 
-/** What lifecycle calls to these installs need, of uninstalled ones too: they are to hear of it. */
+/** An install as a call to its App needs it. */
+export interface CalledInstall {
+  readonly baseUrl: string;
+  readonly descriptor: AppDescriptor;
+  readonly dynamicModules: DynamicModules;
+  readonly sharedSecret: Secret;
+}
+
+/** What calls to these installs need, of uninstalled ones too: they are to hear of it. */
 export async function openLifecycle(
   tx: Tx,
   vault: Vault,
@@ -212,16 +230,17 @@ export async function openLifecycle(
     clientKeys: wanted,
     onlyEnabled = false,
   }: { applicationId: ApplicationId; clientKeys: readonly string[]; onlyEnabled?: boolean },
-): Promise<ReadonlyMap<string, { readonly baseUrl: string; readonly descriptor: AppDescriptor; readonly sharedSecret: Secret }>> {
-  const rows = await tx.query<Pick<InstallRow, 'client_key' | 'base_url' | 'descriptor' | 'secret_sealed'>>(sql`
-    select client_key, base_url, descriptor, secret_sealed from app_installs
+): Promise<ReadonlyMap<string, CalledInstall>> {
+  const rows = await tx.query<Pick<InstallRow, 'client_key' | 'base_url' | 'descriptor' | 'dynamic_modules' | 'secret_sealed'>>(sql`
+    select client_key, base_url, descriptor, dynamic_modules, secret_sealed from app_installs
      where application_id = ${applicationId} and client_key = any(${wanted}) and (not ${onlyEnabled} or status = 'enabled')`);
-  const opened = new Map<string, { baseUrl: string; descriptor: AppDescriptor; sharedSecret: Secret }>();
-  for (const { client_key: clientKey, base_url: baseUrl, descriptor, secret_sealed: sealed } of rows) {
+  const opened = new Map<string, CalledInstall>();
+  for (const { client_key: clientKey, base_url: baseUrl, descriptor, dynamic_modules: dynamicModules, secret_sealed: sealed } of rows) {
     if (baseUrl === null || descriptor === null || sealed === null) continue;
     opened.set(clientKey, {
       baseUrl,
       descriptor,
+      dynamicModules,
       sharedSecret: await vault.open(tx, sharedSecrets.place(applicationId, [clientKey]), sealed),
     });
   }

@@ -59,7 +59,7 @@ export async function tellLater(
   }
   // Webhooks that were stopped for failing begin anew; what waited for an App that is off now is cancelled when its turn comes.
   if (events.includes('enabled'))
-    for (const module of webhookModules(descriptor)) await clearEndpoint(tx, applicationId, appWebhookLane(clientKey, module));
+    for (const module of webhookModules(install)) await clearEndpoint(tx, applicationId, appWebhookLane(clientKey, module));
 }
 
 /** What `deliveries` needs to know of lifecycle calls: `uninstalled` is signed with an install key, the others with the shared secret. */
