@@ -1,4 +1,6 @@
 import type { Row } from './row.ts';
+import { appTenant } from './rows/app-tenant.ts';
+import { appVerify } from './rows/app-verify.ts';
 import { arrive } from './rows/arrive.ts';
 import { clone100k } from './rows/clone-100k.ts';
 import { clone } from './rows/clone.ts';
@@ -36,5 +38,7 @@ export const rows: readonly Row[] = [
   drain,
   arrive,
   incident,
+  appVerify,
+  appTenant,
   start,
 ];

@@ -1,4 +1,4 @@
-import { PlatformError } from '@bulkhead/base';
+import { type LogFields, PlatformError } from '@bulkhead/base';
 import type { AppRequest } from './app-request.ts';
 import type { AppDescriptor } from './descriptor.ts';
 import { type AppKitOptions, kitSettings, type KitSettings } from './kit-settings.ts';
@@ -119,8 +119,9 @@ function refusalOf(thrown: unknown): AppAnswer | null {
   };
 }
 
-/** For the log: names and reasons of ours, never a value that came in. */
-function reasonOf(thrown: unknown): Record<string, string> {
+/** For the log. What the kit says itself never holds a value that came in. */
+function reasonOf(thrown: unknown): LogFields {
   if (thrown instanceof PlatformError) return { code: thrown.code, ...(thrown.detail === undefined ? {} : { detail: thrown.detail }) };
-  return { code: thrown instanceof Error ? thrown.name : 'unknown' };
+  // Not of the kit: the App's own listener, or its store.
+  return { code: 'unknown', failure: thrown };
 }

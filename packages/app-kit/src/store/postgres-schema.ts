@@ -30,9 +30,10 @@ create policy purge on app_kit.spent_tokens using (app_key = current_setting('ap
   and expires_at <= nullif(current_setting('app_kit.purge_before', true), '')::bigint) with check (false);
 create or replace function app_kit.scope(app text, client text) returns void language sql
   as $$ select set_config('app_kit.app_key', app, true), set_config('app_kit.client_key', client, true), set_config('app_kit.purge_before', '', true) $$;
+-- A transaction of its own, in one call: what scope() does beyond this only a purge has set before.
 create or replace function app_kit.find_tenant(app text, client text) returns setof app_kit.tenants language plpgsql as $$
 begin
-  perform app_kit.scope(app, client);
+  perform set_config('app_kit.app_key', app, true), set_config('app_kit.client_key', client, true);
   return query select * from app_kit.tenants where app_key = app and client_key = client;
 end $$;
 create or replace function app_kit.spend_token(app text, client text, token text, until bigint, now bigint) returns boolean language plpgsql as $$

@@ -10,11 +10,6 @@ export interface SignedRequest {
   readonly form?: string;
 }
 
-interface Parameter {
-  readonly name: string;
-  readonly value: string;
-}
-
 /**
  * Atlassian Connect's canonical request, `METHOD&path&query`: the path as sent, without the base path and one closing slash, with `&`
  * written `%26`; the parameters decoded and encoded again by RFC 3986, sorted by name (UTF-16 order), a name's values sorted and joined
@@ -32,8 +27,12 @@ export function canonicalRequest({ method, target, basePath = '', form }: Signed
 /** The values of one parameter of a raw target, decoded, in the order they were sent: what a receiver looks `jwt` up by. */
 export function queryValues(target: string, name: string): string[] {
   const at = target.indexOf('?');
-  if (at === -1) return [];
-  return parameters(target.slice(at + 1)).flatMap((parameter) => (parameter.name === name ? [parameter.value] : []));
+  const found: string[] = [];
+  if (at === -1) return found;
+  eachParameter(target.slice(at + 1), (sentName, sentValue) => {
+    if (decoded(sentName) === name) found.push(decoded(sentValue));
+  });
+  return found;
 }
 
 function canonicalPath(sent: string, basePath: string): string {
@@ -46,16 +45,27 @@ function canonicalPath(sent: string, basePath: string): string {
 
 function canonicalQuery(query: string): string {
   if (query === '') return '';
-  const values = new Map<string, string[]>();
-  for (const { name, value } of parameters(query)) {
-    if (name === 'jwt') continue;
+  const values = new Map<string, string | string[]>();
+  const names: string[] = [];
+  eachParameter(query, (sentName, sentValue) => {
+    const name = decoded(sentName);
+    if (name === 'jwt') return;
+    const value = decoded(sentValue);
     const of = values.get(name);
-    if (of === undefined) values.set(name, [value]);
+    if (of === undefined) {
+      names.push(name);
+      values.set(name, value);
+    } else if (typeof of === 'string') values.set(name, [of, value]);
     else of.push(value);
+  });
+  // By code unit, which is the default order: every other one is a matter of locale, or of one platform's own.
+  let text = '';
+  for (const name of names.sort(byCodeUnit)) {
+    const of = values.get(name) ?? '';
+    const value = typeof of === 'string' ? encoded(of) : of.sort(byCodeUnit).map(encoded).join(',');
+    text += `${text === '' ? '' : '&'}${encoded(name)}=${value}`;
   }
-  // By code unit, as the default order is: every other order is a matter of locale or of one platform's own.
-  const names = [...values.keys()].sort(byCodeUnit);
-  return names.map((name) => `${encoded(name)}=${(values.get(name) ?? []).sort(byCodeUnit).map(encoded).join(',')}`).join('&');
+  return text;
 }
 
 function byCodeUnit(left: string, right: string): number {
@@ -66,15 +76,19 @@ function hasParameter(query: string): boolean {
   return /[^&]/.test(query);
 }
 
-/** Flat pairs, whatever their names look like: no `a[b]` makes an object here, and no name is special. */
-function parameters(query: string): Parameter[] {
-  const found: Parameter[] = [];
-  for (const part of query.split('&')) {
-    if (part === '') continue;
-    const at = part.indexOf('=');
-    found.push({ name: decoded(at === -1 ? part : part.slice(0, at)), value: at === -1 ? '' : decoded(part.slice(at + 1)) });
+/** Flat pairs as sent, whatever their names look like: no `a[b]` makes an object here, and no name is special. */
+function eachParameter(query: string, see: (name: string, value: string) => void): void {
+  let equals = query.indexOf('=');
+  for (let from = 0; from <= query.length; ) {
+    const end = query.indexOf('&', from);
+    const to = end === -1 ? query.length : end;
+    if (equals !== -1 && equals < from) equals = query.indexOf('=', from);
+    if (to > from) {
+      if (equals === -1 || equals >= to) see(query.slice(from, to), '');
+      else see(query.slice(from, equals), query.slice(equals + 1, to));
+    }
+    from = to + 1;
   }
-  return found;
 }
 
 /** `+` is a space. A name or value whose escapes are no UTF-8 stands for itself, as sent: no two of these become one. */
@@ -93,8 +107,8 @@ const UNRESERVED = /^[A-Za-z0-9._~-]*$/;
 /** RFC 3986 §2.1, §2.3: everything but the unreserved characters, in upper-case hexadecimal. */
 function encoded(text: string): string {
   if (UNRESERVED.test(text)) return text;
-  return encodeURIComponent(text.toWellFormed()).replaceAll(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
+  const escaped = encodeURIComponent(text.isWellFormed() ? text : text.toWellFormed());
+  return /[!'()*]/.test(escaped)
+    ? escaped.replaceAll(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+    : escaped;
 }

@@ -148,7 +148,7 @@ function typedClaims(payload: Readonly<Record<string, unknown>>): ConnectClaims 
   const { iss, iat, exp, nbf, sub, aud, jti, qsh } = payload;
   if (!isText(iss) || iss === '' || !isTime(iat) || !isTime(exp)) return null;
   if (nbf !== undefined && !isTime(nbf)) return null;
-  for (const text of [sub, jti, qsh]) if (text !== undefined && !isText(text)) return null;
+  if (!isTextOrAbsent(sub) || !isTextOrAbsent(jti) || !isTextOrAbsent(qsh)) return null;
   if (aud === undefined) return payload as unknown as ConnectClaims;
   const list: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
   if (list.length === 0 || !list.every(isText)) return null;
@@ -157,6 +157,10 @@ function typedClaims(payload: Readonly<Record<string, unknown>>): ConnectClaims 
 
 function isText(value: unknown): value is string {
   return typeof value === 'string';
+}
+
+function isTextOrAbsent(value: unknown): value is string | undefined {
+  return value === undefined || typeof value === 'string';
 }
 
 function isTime(value: unknown): value is number {

@@ -46,15 +46,33 @@ export function decodeJwt(token: string): JwtParts | JwtRefusal {
   const first = token.indexOf('.');
   const second = token.indexOf('.', first + 1);
   if (first <= 0 || second <= first + 1 || second === token.length - 1 || token.includes('.', second + 1)) return { refused: 'parts' };
-  const headerBytes = fromBase64url(token.slice(0, first));
+  const header = readHeader(token.slice(0, first));
+  if ('refused' in header) return header;
   const payloadBytes = fromBase64url(token.slice(first + 1, second));
   const signature = fromBase64url(token.slice(second + 1));
-  if (headerBytes === null || payloadBytes === null || signature === null) return { refused: 'encoding' };
-  const parsedHeader = parsedObject(headerBytes);
+  if (payloadBytes === null || signature === null) return { refused: 'encoding' };
   const payload = parsedObject(payloadBytes);
-  if (parsedHeader === null || payload === null) return { refused: 'json' };
-  const header = checkedHeader(parsedHeader);
-  return header === null ? { refused: 'header' } : { header, payload, signingInput: token.slice(0, second), signature };
+  return payload === null ? { refused: 'json' } : { header, payload, signingInput: token.slice(0, second), signature };
+}
+
+/** Headers that were read before: a host writes the same few each time, and reading one costs as much as an HMAC. */
+const headers = new Map<string, JwtHeader>();
+const HEADERS_MAX = 100;
+const KEPT_LENGTH_MAX = 200;
+
+function readHeader(text: string): JwtHeader | JwtRefusal {
+  const known = headers.get(text);
+  if (known !== undefined) return known;
+  const bytes = fromBase64url(text);
+  if (bytes === null) return { refused: 'encoding' };
+  const parsed = parsedObject(bytes);
+  if (parsed === null) return { refused: 'json' };
+  const header = checkedHeader(parsed);
+  if (header === null) return { refused: 'header' };
+  // Anybody can make one up, so there is an end to them.
+  if (headers.size >= HEADERS_MAX) headers.clear();
+  if (text.length <= KEPT_LENGTH_MAX) headers.set(text, Object.freeze(header));
+  return header;
 }
 
 /** RFC 4648 §5 without padding, and canonical: unused bits are zero, so that one value has one text. */
