@@ -60,15 +60,17 @@ describe('S2: a line before places', () => {
   it('takes no more than it serves within the longest wait, once it has been seen to move', async () => {
     const line = new Line();
     line.come(102);
-    await line.pass(200, 1);
-    // 100 a second: 50 in half a second. Of a hundred, some eighty wait still.
-    expect(line.come(10)).toBe(10);
     await line.pass(400, 1);
-    const waiting = 102 - 60 - 2;
-    expect(line.come(50)).toBe(50 - (50 - waiting));
-    // Control: a line that moves twice as fast has room for as many again.
+    // Control: until then it takes whoever comes.
+    expect(line.come(40)).toBe(0);
+    await line.pass(200, 1);
+    // 100 a second: 50 in half a second, and eighty wait.
+    expect(line.come(10)).toBe(10);
+    // Control: a line that moves twice as fast has room for twice as many.
     const faster = new Line();
     faster.come(102);
+    await faster.pass(400, 2);
+    faster.come(80);
     await faster.pass(200, 2);
     expect(faster.come(100)).toBe(100 - (100 - 60));
     expect(new Line({ waitMs: Infinity }).come(200)).toBe(98);
@@ -79,10 +81,10 @@ describe('S2: a line before places', () => {
     line.come(62);
     await line.pass(1_000, 0);
     expect(line.come(5)).toBe(5);
-    await line.pass(400, 1);
+    await line.pass(560, 1);
     expect(line.come(1)).toBe(0);
     // Control: it is not forgotten at once that it stood.
-    expect(line.come(50)).toBeGreaterThan(10);
+    expect(line.come(60)).toBeGreaterThan(10);
   });
 
   it('keeps nobody longer than a second, whatever was expected, and gives no place to who was turned away', async () => {

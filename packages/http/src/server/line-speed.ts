@@ -1,6 +1,6 @@
-/** A line tells nothing of its speed until it has stood for so long. */
-const KNOWN_AFTER_MS = 100;
-const FORGOTTEN_AFTER_MS = 200;
+/** A line tells nothing of its speed until it has stood for so long: a burst is over by then. */
+const KNOWN_AFTER_MS = 500;
+const FORGOTTEN_AFTER_MS = 1_000;
 
 /**
  * How fast a line moves: how many it let go while it stood. What a server serves while nobody waits says how many came, not how many
