@@ -32,6 +32,7 @@ export function receiverPage({ arrivals, code, siteUrl }: { arrivals: readonly A
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="/site.css">
 <link rel="stylesheet" href="/receiver.css">
+<script src="/copy.js" defer></script>
 <script src="/receiver.js" defer></script>
 </head>
 <body>

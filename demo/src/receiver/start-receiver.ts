@@ -87,6 +87,8 @@ class ReceiverSite implements Omit<Receiver, 'close'> {
         return asset(response, join(import.meta.dirname, '../site/assets/site.css'), 'text/css; charset=utf-8');
       case '/receiver.css':
         return asset(response, join(import.meta.dirname, 'assets/receiver.css'), 'text/css; charset=utf-8');
+      case '/copy.js':
+        return asset(response, join(import.meta.dirname, '../site/assets/copy.js'), 'text/javascript; charset=utf-8');
       case '/receiver.js':
         return asset(response, join(import.meta.dirname, 'assets/receiver.js'), 'text/javascript; charset=utf-8');
       default:

@@ -139,6 +139,7 @@ export function demoPage(input: PageInput): string {
 <title>Two customers, one integration · Bulkhead demo</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="/site.css">
+<script src="/copy.js" defer></script>
 <script src="/site.js" defer></script>
 </head>
 <body>

@@ -137,6 +137,8 @@ class Site {
         return this.#connected(response, found, url.searchParams);
       case '/site.css':
         return asset(response, join(import.meta.dirname, 'assets/site.css'), 'text/css; charset=utf-8');
+      case '/copy.js':
+        return asset(response, join(import.meta.dirname, 'assets/copy.js'), 'text/javascript; charset=utf-8');
       case '/site.js':
         return asset(response, join(import.meta.dirname, 'assets/site.js'), 'text/javascript; charset=utf-8');
       default:

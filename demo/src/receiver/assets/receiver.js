@@ -1,4 +1,4 @@
-// The page works without this: it only saves reloads and copies text.
+// The page works without this: it only saves reloads.
 const list = document.getElementById('arrivals');
 const live = document.getElementById('live');
 
@@ -22,23 +22,4 @@ stream.addEventListener('arrival', (event) => {
 document.addEventListener('submit', (event) => {
   event.preventDefault();
   void fetch(event.target.action, { method: 'POST' });
-});
-
-async function copy(button) {
-  const label = button.textContent;
-  try {
-    await navigator.clipboard.writeText(button.dataset.copy);
-    button.textContent = 'Copied';
-  } catch {
-    button.textContent = 'Press Ctrl+C';
-    getSelection().selectAllChildren(document.getElementById(button.dataset.select));
-  }
-  setTimeout(() => {
-    button.textContent = label;
-  }, 1600);
-}
-
-document.addEventListener('click', (event) => {
-  const button = event.target.closest('[data-copy]');
-  if (button !== null) void copy(button);
 });

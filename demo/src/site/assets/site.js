@@ -1,4 +1,4 @@
-// The page works without this: it only saves reloads, copies text, and reads news out.
+// The page works without this: it only saves reloads and reads news out.
 const news = document.getElementById('news');
 const trouble = document.getElementById('trouble');
 
@@ -71,24 +71,6 @@ addEventListener('pageshow', (event) => {
   if (event.persisted) location.reload();
 });
 
-async function copy(button) {
-  const label = button.textContent;
-  try {
-    await navigator.clipboard.writeText(button.dataset.copy);
-    button.textContent = 'Copied';
-    say('Copied');
-  } catch {
-    button.textContent = 'Press Ctrl+C';
-    getSelection().selectAllChildren(document.getElementById(button.dataset.select));
-  }
-  setTimeout(() => {
-    button.textContent = label;
-  }, 1600);
-}
-
-document.addEventListener('click', (event) => {
-  const button = event.target.closest('[data-copy]');
-  if (button !== null) void copy(button);
-});
+document.addEventListener('copied', () => say('Copied'));
 
 if (news.dataset.news !== '') say(news.dataset.news);

@@ -285,6 +285,25 @@ export async function cancelDeliveries(tx: Tx, applicationId: ApplicationId, end
      where application_id = ${applicationId} and endpoint_id = ${endpointId} and run_at is not null`);
 }
 
+/**
+ * Cancels what still waits of some endpoints, but for calls that may be under way at this moment. A row that nobody holds has two fences for
+ * each attempt; where that is not so it is taken to be held until its lease ends. Answers the subjects that were cancelled, and how many
+ * calls are under way.
+ */
+export async function quietDeliveries(
+  tx: Tx,
+  applicationId: ApplicationId,
+  endpointIds: readonly string[],
+  now: Date,
+): Promise<{ readonly cancelled: readonly string[]; readonly underWay: number }> {
+  const which = sql`application_id = ${applicationId} and endpoint_id = any(${endpointIds}) and run_at is not null`;
+  const cancelled = await tx.query<{ subject: string }>(sql`
+    update deliveries set status = 'cancelled', run_at = null, fence = fence + 1, finished_at = ${now}
+     where ${which} and (fence = 2 * attempts or run_at <= ${now}) returning subject`);
+  const { held } = await tx.one<{ held: number }>(sql`select count(*) as held from deliveries where ${which}`);
+  return { cancelled: cancelled.map(({ subject }) => subject), underWay: held };
+}
+
 /** Forgets what was sent to an endpoint, or still should be. */
 export async function deleteDeliveries(tx: Tx, applicationId: ApplicationId, endpointId: string): Promise<void> {
   await tx.execute(sql`delete from deliveries where application_id = ${applicationId} and endpoint_id = ${endpointId}`);

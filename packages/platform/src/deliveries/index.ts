@@ -5,6 +5,7 @@ export {
   hurryDeliveries,
   insertDelivery,
   listDeliveries,
+  quietDeliveries,
   recordDelivery,
   replayDeliveries,
   replayDelivery,

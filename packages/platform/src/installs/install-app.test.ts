@@ -261,6 +261,70 @@ describe('what follows an install', () => {
     expect((await told()).at(-1)).toBe('/uninstalled');
   });
 
+  describe('nothing of the state before reaches the App after it was told of an install', () => {
+    /** Uninstalls, and has the worker send that; the App answers when it is released. */
+    async function uninstalledOnItsWay() {
+      await install();
+      await told();
+      await world.meta('DELETE', `${installs()}/notes`);
+      world.clock.advance(1_000);
+      const arrived = Promise.withResolvers<void>();
+      const released = Promise.withResolvers<void>();
+      const order: string[] = [];
+      app.answer = async ({ path, body }) => {
+        // What an earlier test has left is not of this Application.
+        if (!body.baseUrl.endsWith(applicationId)) return { status: 204 };
+        if (path === '/uninstalled') {
+          arrived.resolve();
+          await released.promise;
+        }
+        order.push(path);
+        return { status: 204 };
+      };
+      const sent = world.platform.runDueDeliveries();
+      await arrived.promise;
+      return { release: () => released.resolve(), order, sent };
+    }
+
+    test('what is on its way is waited for', async () => {
+      const { release, order, sent } = await uninstalledOnItsWay();
+      const installed = install();
+      setTimeout(release, 300);
+      expect((await installed).json.status).toBe('enabled');
+      await sent;
+      expect(order.filter((path) => path === '/uninstalled' || path === '/installed')).toEqual(['/uninstalled', '/installed']);
+    });
+
+    test('where that takes too long the install is to be tried again later, and nothing has changed', async () => {
+      const { release, order, sent } = await uninstalledOnItsWay();
+      const answer = await install();
+      expect([answer.json.code, answer.headers.get('retry-after')]).toEqual(['install.busy', '15']);
+      expect(order).not.toContain('/installed');
+      release();
+      await sent;
+      expect((await install()).json.status).toBe('enabled');
+    });
+
+    test('what waits is taken back, and told after all where the App refuses the install', async () => {
+      await install();
+      await told();
+      await world.meta('DELETE', `${installs()}/notes`);
+      app.answer = ({ path }) => ({ status: path === '/installed' ? 503 : 204 });
+      expect((await install()).status).toBe(502);
+      await told();
+      world.clock.advance(1_000);
+      expect((await told()).slice(-2)).toEqual(['/disabled', '/uninstalled']);
+      app.answer = () => ({ status: 204 });
+      await install();
+      await told();
+      await world.meta('DELETE', `${installs()}/notes`);
+      await install();
+      app.calls.length = 0;
+      world.clock.advance(1_000);
+      expect(await told()).toEqual(['/enabled']);
+    });
+  });
+
   test('what an App did not hear of a state that is over it is not told any more', async () => {
     await install();
     await told();

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clock, defineId, PlatformError } from '@bulkhead/base';
 import type { Egress } from '@bulkhead/http';
 import type { Database } from '@bulkhead/postgres';
@@ -5,15 +6,15 @@ import { effectiveScopes, type AppScope } from '@bulkhead/protocol';
 import type { MetaTokenPrincipal, RequestContext } from '../access/index.ts';
 import { appendUpdated } from '../applications/index.ts';
 import { appendAudit, audit } from '../audit/index.ts';
-import { type Attempt, recordDelivery, sendSigned } from '../deliveries/index.ts';
+import { type Attempt, quietDeliveries, recordDelivery, sendSigned } from '../deliveries/index.ts';
 import type { Vault } from '../vault/index.ts';
 import type { App, AppInstall } from './app.ts';
 import { findApp } from './app-store.ts';
 import { installErrors } from './install-errors.ts';
 import type { InstallKeys } from './install-keys.ts';
-import { beginHandshake, abandonHandshake, completeHandshake, type Handshake } from './install-store.ts';
+import { abandonHandshake, beginHandshake, completeHandshake, findAnyInstall, type Handshake } from './install-store.ts';
 import { lifecycleEndpoint, lifecyclePayload, tenantBaseUrl } from './lifecycle-call.ts';
-import { LIFECYCLE_KIND, lifecycleLane, tellLater } from './lifecycle-deliveries.ts';
+import { LATER_EVENTS, type LaterEvent, LIFECYCLE_KIND, lifecycleLane, tellLater } from './lifecycle-deliveries.ts';
 
 export interface InstallingParts {
   readonly db: Database;
@@ -26,6 +27,11 @@ export interface InstallingParts {
 
 /** The whole call to an App, which a person waits for. */
 const INSTALL_TIMEOUT_MS = 10_000;
+/** How long a call that is on its way to the App is waited for. */
+const QUIET_MS_MAX = 3_000;
+const QUIET_STEP_MS = 100;
+/** By then it has ended. */
+const QUIET_RETRY_SECONDS = 15;
 const callId = defineId('lfc');
 
 /**
@@ -43,7 +49,9 @@ export async function installApp(
   if (app === null) throw installErrors('install.app_unknown', { field: 'app_key' });
   assertConsent(app, scopes);
   const handshake = await db.withTenant(applicationId, (tx) => beginHandshake(tx, vault, { applicationId, appKey, now }));
+  const takenBack: LaterEvent[] = [];
   try {
+    await quietLifecycle(parts, context, { appKey, clientKey: handshake.clientKey }, takenBack);
     const attempt = await callInstalled(parts, context, app, handshake);
     if (attempt !== null) await noteInstalled(db, context, handshake.clientKey, attempt);
     if (attempt !== null && attempt.failure !== null) throw refusal(appKey, attempt);
@@ -58,6 +66,9 @@ export async function installApp(
   } catch (thrown) {
     await db.withTenant(applicationId, async (tx) => {
       await abandonHandshake(tx, applicationId, handshake);
+      // What it was to hear is still true.
+      const before = takenBack.length === 0 ? null : await findAnyInstall(tx, applicationId, appKey);
+      if (before !== null) await tellLater(tx, parts, before, takenBack, now);
       await appendAudit(tx, {
         applicationId,
         actor: context.actor,
@@ -69,6 +80,27 @@ export async function installApp(
       });
     });
     throw thrown;
+  }
+}
+
+/**
+ * Sees to it that nothing of the state before reaches the App after it was told of the install: what waits is taken back, what is on its
+ * way is waited for. Throws `install.busy` where that takes too long.
+ */
+async function quietLifecycle(
+  { db }: InstallingParts,
+  { applicationId, now }: RequestContext,
+  { appKey, clientKey }: { appKey: string; clientKey: string },
+  takenBack: LaterEvent[],
+): Promise<void> {
+  const lanes = LATER_EVENTS.map((event) => lifecycleLane(clientKey, event));
+  for (let waitedMs = 0; ; waitedMs += QUIET_STEP_MS) {
+    const { cancelled, underWay } = await db.withTenant(applicationId, (tx) => quietDeliveries(tx, applicationId, lanes, now));
+    takenBack.push(...LATER_EVENTS.filter((event) => cancelled.includes(event)));
+    if (underWay === 0) return;
+    if (waitedMs >= QUIET_MS_MAX)
+      throw installErrors('install.busy', { params: { app_key: appKey }, retryAfterSeconds: QUIET_RETRY_SECONDS });
+    await sleep(QUIET_STEP_MS);
   }
 }
 
