@@ -1,4 +1,5 @@
-import { ManualClock, Secret } from '@bulkhead/base';
+import { inspect } from 'node:util';
+import { type Log, ManualClock, Secret } from '@bulkhead/base';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type AppKit, createAppKit } from './app-kit.ts';
 import type { AppRequest } from './app-request.ts';
@@ -176,8 +177,48 @@ describe('an App with the kit', () => {
     expect(await status(tenant.uninstalled())).toBe(204);
     expect(await status(tenant.uninstalled())).toBe(204);
     expect(await status(late)).toBe(204);
+    expect(await kit.settings.store.find('tenant-a')).toMatchObject({ state: 'uninstalled', secrets: [] });
     await expect(kit.verifyRequest(tenant.request('GET', '/notes/a'))).rejects.toMatchObject(refused);
     expect(await status(tenant.disabled())).toBe(401);
+  });
+
+  test('I5: of enabled and disabled the newer counts, whichever comes last', async () => {
+    await kit.answer(tenant.installed());
+    const enabled = tenant.enabled();
+    clock.advance(1_000);
+    expect(await status(tenant.disabled())).toBe(204);
+    expect(await status(enabled)).toBe(204);
+    expect(await kit.settings.store.find('tenant-a')).toMatchObject({ enabled: false });
+    clock.advance(1_000);
+    expect(await status(tenant.enabled())).toBe(204);
+    expect(await kit.settings.store.find('tenant-a')).toMatchObject({ enabled: true });
+  });
+
+  test('two first installs at once with two base URLs: one counts, and the other is a change that nobody allowed', async () => {
+    const calls = ['/t/one', '/t/two'].map((path) => tenant.installed({ baseUrl: host.origin + path }));
+    expect((await Promise.all(calls.map(status))).sort()).toEqual([204, 403]);
+  });
+
+  test("what the App's own part throws is in the log; tokens and secrets are not", async () => {
+    const lines: unknown[] = [];
+    const line = (...words: unknown[]) => void lines.push(words);
+    const log: Log = { debug: line, info: line, warn: line, error: line, child: () => log };
+    const noisy = createAppKit({
+      descriptor: defineDescriptor({ key, baseUrl: appBaseUrl }),
+      issuers: [host.issuer],
+      store: memoryTenantStore({ appKey: key }),
+      sessionSecret,
+      fetch: host.fetch,
+      clock,
+      log,
+      onLifecycle: () => Promise.reject(new Error('the table is not there')),
+    });
+    const request = tenant.installed();
+    expect(await noisy.answer(request)).toMatchObject({ status: 500, body: '' });
+    const text = inspect(lines, { depth: 10 });
+    expect(text).toContain('the table is not there');
+    expect(text).not.toContain(tenant.sharedSecret.reveal());
+    expect(text).not.toContain(String(request.headers['authorization']).split('.')[1]);
   });
 
   test('nothing counts of an uninstalled tenant: no request, no context token, no session', async () => {

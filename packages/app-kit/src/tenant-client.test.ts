@@ -184,6 +184,7 @@ describe('as a user', () => {
 
   test.each([
     ['refused', () => Response.json({ error: 'invalid_grant' }, { status: 400 })],
+    ['refused, with a token all the same', () => Response.json({ access_token: 't', expires_in: 900 }, { status: 400 })],
     ['HTML with 200', () => new Response('<html>')],
     ['a token that is no header', () => Response.json({ access_token: 'a\r\nb', expires_in: 900 })],
     ['no token', () => Response.json({ expires_in: 900 })],

@@ -106,6 +106,7 @@ describe.each([
       expect([api.status, JSON.parse(api.body)]).toEqual([200, { failure: null, statusCode: 200, body: { ok: true } }]);
     }
     expect(host.calls[0]?.url).toBe(`${tenant.baseUrl}/rest/thing?a=x+y`);
+    expect((await send(get('/loose', `JWT ${tenant.contextToken()}`))).status).toBe(200);
     expect(page.body).not.toContain(tenant.sharedSecret.reveal());
   });
 

@@ -1,4 +1,6 @@
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import { serve } from '@hono/node-server';
 import { Secret } from '@bulkhead/base';
 import fastify from 'fastify';
@@ -16,7 +18,7 @@ import { expressGuard, type ExpressHandler, expressKit } from './express.ts';
 import { fastifyGuard, fastifyKit } from './fastify.ts';
 import { verifiedOf } from './guard.ts';
 import { honoGuard, honoKit } from './hono.ts';
-import { answerNode, guardNode } from './node-http.ts';
+import { answerMessage, answerNode, guardNode } from './node-http.ts';
 
 const key = 'issue-notes';
 const appBaseUrl = 'https://app.example';
@@ -233,4 +235,14 @@ test('behind a body parser the kit says what is wrong instead of waiting', async
   expect((await sendRaw(running.port, host.tenant('t').installed())).status).toBe(500);
   expect(String(told)).toContain('before every body parser');
   await running.close();
+});
+
+test('of a body without an end no more is read than may come', async () => {
+  let given = 0;
+  const endless = (function* () {
+    for (; given < 10_000_000; given += 16_384) yield Buffer.alloc(16_384, ' ');
+  })();
+  const message = Object.assign(Readable.from(endless, { objectMode: false }), { method: 'POST', url: '/installed', headersDistinct: {} });
+  expect(await answerMessage(kitOf(), message as unknown as IncomingMessage, '/installed')).toMatchObject({ status: 413 });
+  expect(given).toBeLessThan(300_000);
 });
