@@ -79,18 +79,23 @@ describe('T3: a pooled connection never carries a scope into the next request', 
 
   test('control: a scope that is set for the session, not for the transaction, would be seen by the next one', async () => {
     const [first, second] = tenants;
-    const leaky = Array.from({ length: 5 }, () =>
+    const leaky = Array.from({ length: 40 }, () =>
       world.platform.db.withTenant(first!.id, async (tx) => {
         await tx.execute(sql`select set_config('bulkhead.organization_id', 'leaked', false)`);
         return tx.one<{ scope: string }>(sql`select current_setting('bulkhead.organization_id') as scope`);
       }),
     );
     await Promise.all(leaky);
-    const after = await world.platform.db.tenantQuery<{ scope: string | null }>(
-      second!.id,
-      sql`select current_setting('bulkhead.organization_id', true) as scope`,
+    // Behind a pooler it is one of many connections that comes next.
+    const after = await Promise.all(
+      Array.from({ length: 40 }, () =>
+        world.platform.db.tenantQuery<{ scope: string | null }>(
+          second!.id,
+          sql`select current_setting('bulkhead.organization_id', true) as scope`,
+        ),
+      ),
     );
-    expect(after).toEqual([{ scope: 'leaked' }]);
+    expect(after.flat()).toContainEqual({ scope: 'leaked' });
     // The scope of a tenant is set anew for every transaction, so that what leaks is never it.
     expect(await world.platform.db.tenantQuery(second!.id, allNames)).toEqual([{ name: second!.name }]);
   });

@@ -105,21 +105,23 @@ describe('what was read within the last second', () => {
   });
 
   test('is not remembered while changes cannot be heard, and again once they can', async () => {
+    const connections = (limit: number) =>
+      runAs(world.adminHere, `do $$ begin execute format('alter database %I connection limit ${limit}', current_database()); end $$`);
     await remembered(here, a);
+    // Whoever is connected stays so; the listener, cut off, cannot come back.
+    await connections(0);
     await runAs(
       world.adminHere,
       `select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'bulkhead-listener' and datname = current_database()`,
     );
-    await expect
-      .poll(async () => {
-        await behindTheirBacks(`update notes set body = body || '.' where application_id = '${a}'`);
-        const [first, second] = [
-          await read(here, a),
-          await behindTheirBacks(`update notes set body = body || '.'`).then(() => read(here, a)),
-        ];
-        return first !== second;
-      })
-      .toBe(true);
+    const changed = async (): Promise<boolean> => {
+      const first = await read(here, a);
+      await behindTheirBacks(`update notes set body = body || '.' where application_id = '${a}'`);
+      return (await read(here, a)) !== first;
+    };
+    await expect.poll(changed).toBe(true);
+    for (let time = 0; time < 10; time++) expect(await changed()).toBe(true);
+    await connections(-1);
     await remembered(here, a);
   });
 
