@@ -77,6 +77,16 @@ describe('the webhooks of an App', () => {
     expect(log.find(({ event }: { event: string }) => event === 'account.connected')).toMatchObject({ status: 'delivered', attempts: 2 });
   });
 
+  test('of one second, to one address, are two tokens: an App that takes each token once hears of both', async () => {
+    await install();
+    const headers = { authorization: `APIKey ${apiKey}` };
+    for (const account of [await connect('ada'), await connect('eve')]) await world.call('DELETE', `/v1/accounts/${account}`, { headers });
+    await world.platform.runDueDeliveries();
+    const deleted = app.calls.filter(({ path }) => path === '/deleted');
+    expect(deleted).toHaveLength(2);
+    expect(new Set(deleted.map(({ authorization }) => authorization)).size).toBe(2);
+  });
+
   test('of an App that is disabled or gone, or in another Application, hear nothing', async () => {
     await install();
     await world.meta('POST', `${installs()}/notes/disable`);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { randomBase62 } from '@bulkhead/base';
 import { type AppDescriptor, appTarget, queryStringHash, sharedSecretKey, signConnectJwt } from '@bulkhead/protocol';
 import type { DeliveryKind, Endpoint } from '../deliveries/index.ts';
 import type { Vault } from '../vault/index.ts';
@@ -93,6 +94,8 @@ function webhookEndpoint({
         iss: clientKey,
         iat,
         exp: iat + TOKEN_SECONDS,
+        // Two webhooks of one second are two tokens: an App that refuses replays takes both.
+        jti: randomBase62(22),
         qsh: queryStringHash({ method: 'POST', target: place.target }),
         context: {},
       };
