@@ -65,7 +65,7 @@ describe('bulkhead keys', () => {
   });
 
   it.each([
-    [['keys', 'rotate'], 'Say what to rotate: --root or --data.'],
+    [['keys', 'rotate'], 'Say what to rotate: --root, --data or --installs.'],
     [['keys', 'rotate', '--root', '--data'], 'cannot be used with'],
     [['keys', 'rotate', '--data', '--keep-old'], 'cannot be used with'],
     [['keys', 'rotate', '--application', `app${'0'.repeat(22)}`], 'Say what to rotate'],
