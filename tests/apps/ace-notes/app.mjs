@@ -34,13 +34,17 @@ server.post('/uninstalled', addon.authenticateInstall(), (request, response) => 
 });
 
 server.get('/heard', (_request, response) => response.json(heard));
-/** Has the App call its host, as of the tenant given. */
+/** Has the App call its host, as of the tenant given, or as a user there. */
 server.post('/call-host', (request, response) => {
-  const { clientKey, method, path, json } = request.body;
-  addon.httpClient({ clientKey })[method]({ url: path, json: json ?? true }, (error, answer, body) => {
-    if (error) response.status(502).json({ error: String(error.message ?? error) });
-    else response.json({ status: answer.statusCode, body: body ?? null });
-  });
+  const { clientKey, userAccountId, method, path, json } = request.body;
+  const host = addon.httpClient({ clientKey });
+  (userAccountId === undefined ? host : host.asUserByAccountId(userAccountId))[method](
+    { url: path, json: json ?? true },
+    (error, answer, body) => {
+      if (error) response.status(502).json({ error: String(error.message ?? JSON.stringify(error)) });
+      else response.json({ status: answer.statusCode, body: body ?? null });
+    },
+  );
 });
 
 server.listen(Number(process.env.PORT), '127.0.0.1', () => {
