@@ -3,7 +3,7 @@ import { World } from '@bulkhead/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AceApp, freePort, startAceApp } from './ace-process.ts';
 
-const shim = join(import.meta.dirname, 'ace-notes/own-authorization-server.cjs');
+const shim = join(import.meta.dirname, 'own-authorization-server.cjs');
 const scopes = ['READ', 'ACT_AS_USER'];
 let world: World;
 let app: AceApp;
