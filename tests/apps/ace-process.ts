@@ -19,6 +19,8 @@ export interface AceApp extends AsyncDisposable {
   /** Has it call the host of a tenant through `httpClient`. */
   callHost(call: {
     clientKey: string;
+    /** `asUserByAccountId` */
+    userAccountId?: string;
     method: 'get' | 'put' | 'post' | 'del';
     path: string;
     json?: unknown;

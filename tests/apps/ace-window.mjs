@@ -21,11 +21,15 @@ addon.on('host_settings_saved', (clientKey) => heard.push(`installed ${clientKey
 
 app.get('/heard', (_request, response) => response.json(heard));
 app.post('/refuse', (request, response) => response.json(Object.assign(refusal, request.body)));
-/** Has the App call its host, as of the tenant given. */
+/** Has the App call its host, as of the tenant given, or as a user there. */
 app.post('/call-host', (request, response) => {
-  const { clientKey, method, path, json } = request.body;
-  addon.httpClient({ clientKey })[method]({ url: path, json: json ?? true }, (error, answer, body) => {
-    if (error) response.status(502).json({ error: String(error.message ?? error) });
-    else response.json({ status: answer.statusCode, body: body ?? null });
-  });
+  const { clientKey, userAccountId, method, path, json } = request.body;
+  const host = addon.httpClient({ clientKey });
+  (userAccountId === undefined ? host : host.asUserByAccountId(userAccountId))[method](
+    { url: path, json: json ?? true },
+    (error, answer, body) => {
+      if (error) response.status(502).json({ error: String(error.message ?? JSON.stringify(error)) });
+      else response.json({ status: answer.statusCode, body: body ?? null });
+    },
+  );
 });

@@ -32,6 +32,16 @@ export type { JwtProblem, JwtRefusal } from './installs/jwt-parts.ts';
 export { type LifecycleEvent } from './installs/lifecycle-event.ts';
 export { CONTEXT_QSH, queryStringHash } from './installs/query-string-hash.ts';
 export {
+  JWT_BEARER,
+  readUserAssertion,
+  USER_ASSERTION_SECONDS,
+  type UserAssertion,
+  userAssertionClaims,
+  userTokenRequest,
+  type UserTokenResponse,
+  userTokenResponse,
+} from './installs/user-assertion.ts';
+export {
   type AuthorizationDestination,
   authorizationDestination,
   type AuthorizationDetails,

@@ -15,3 +15,5 @@ export { pendingSharedSecrets, sharedSecrets } from './install-store.ts';
 export { lifecycleDeliveries } from './lifecycle-deliveries.ts';
 export { type InstallKeyRotation, rotateInstallKeys } from './rotate-install-keys.ts';
 export { upmRoutes } from './upm-routes.ts';
+export { userTokenAuthenticator } from './user-token-authenticator.ts';
+export { userTokenRoutes } from './user-token-routes.ts';
