@@ -1,6 +1,7 @@
 import { type Egress, httpErrors } from '@bulkhead/http';
 import { type AppDescriptor, appDescriptor, unknownFields } from '@bulkhead/protocol';
 import { installErrors } from './install-errors.ts';
+import { isShallow } from './json-text.ts';
 
 const DESCRIPTOR_BYTES_MAX = 256 * 1024;
 const DESCRIPTOR_TIMEOUT_MS = 10_000;
@@ -64,9 +65,4 @@ function problemOf(issue: {
   if (issue.code === 'too_big' && issue.message.startsWith('Too big')) return `too long; ${String(issue.maximum)} is the most`;
   if (issue.code === 'too_small' && issue.message.startsWith('Too small')) return 'empty; give it a value';
   return issue.message;
-}
-
-function isShallow(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  return depth > 0 && Object.values(value).every((inner) => isShallow(inner, depth - 1));
 }
