@@ -16,7 +16,7 @@ export function claimedTenant({ headers, params, query, remoteAddress }: Incomin
   const clientId = query['client_id'] ?? (header === undefined || scheme.toLowerCase() === 'jwt' ? params['application_id'] : undefined);
   const named =
     IN_CREDENTIAL.exec(credential) ?? IN_CLIENT_ID.exec(credential) ?? IN_CLIENT_ID.exec(typeof clientId === 'string' ? clientId : '');
-  return named?.[1] ?? remoteAddress;
+  return named?.[1] === undefined ? remoteAddress : `${applicationId.prefix}${named[1]}`;
 }
 
 /**
