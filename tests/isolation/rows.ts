@@ -166,7 +166,7 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   // Whose it is stands in the token alone: there is nothing in the request to try another's with.
   'function_runner.code': { own: 200 },
   'function_runner.storage': { body: { op: 'set', key: 'of-the-matrix', value: 1 }, own: 200 },
-  'function_runner.fetch': { body: { url: 'https://undeclared.example/', method: 'GET', headers: [], body: '' }, own: 403 },
+  'function_runner.fetch': { body: { url: 'https://undeclared.example/', method: 'GET', headers: [], body: '' }, own: 403, late: 202 },
   'install_key.get': { path: { kid: ref('install_key') }, own: 200, open: ['install_key'] },
   'app_property.list': { path: ownApp, own: 200, foreign: NOT_THIS_APP },
   'app_property.get': { path: { ...ownApp, property_key: ref('app_property') }, own: 200, foreign: NOT_THIS_APP },
@@ -177,6 +177,25 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
     foreign: NOT_THIS_APP,
   },
   'app_property.delete': { path: { ...ownApp, property_key: ref('app_property') }, own: 204, foreign: NOT_THIS_APP, late: 205 },
+
+  'app_record.usage': { path: below, own: 200, foreign: [401] },
+  'app_record.list': [
+    { path: { ...below, collection: 'notes' }, own: 200, foreign: [401] },
+    { path: { ...below, collection: 'notes' }, query: { prefix: ref('app_record') }, own: 200, foreign: [200, 401] },
+  ],
+  'app_record.get': { path: { ...below, collection: 'notes', record_key: ref('app_record') }, own: 200, foreign: NOT_THIS_APP },
+  'app_record.put': {
+    path: { ...below, collection: 'notes', record_key: 'of-the-matrix' },
+    body: { written: 'by the matrix' },
+    own: 201,
+    foreign: [401],
+  },
+  'app_record.delete': {
+    path: { ...below, collection: 'notes', record_key: ref('app_record') },
+    own: 204,
+    foreign: NOT_THIS_APP,
+    late: 205,
+  },
 
   'app_account.list': { path: below, own: 200, foreign: NOT_THIS_APP },
   'app_account.get': { path: { ...below, ...account }, own: 200, foreign: NOT_THIS_APP },

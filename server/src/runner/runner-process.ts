@@ -100,7 +100,7 @@ export class RunnerProcess implements FunctionRunner {
         if (!this.#isClosed)
           this.#options.log.error('The process of the runner has ended; the next call starts another', { pid: child.pid });
         // Calls belong to one process at a time: what was given to this one is lost with it.
-        for (const id of [...this.#calls.keys()]) this.#end(id, crashed);
+        for (const id of this.#calls.keys()) this.#end(id, crashed);
         this.#started = null;
         resolve({ child, isolation: null });
       };
