@@ -43,7 +43,7 @@ export function functionRoutes(parts: InvokingParts): AnyRoute[] {
         const { organizationId } = context.principal;
         const { environment, manifest, code } = body;
         if (manifest.app !== appKey)
-          throw httpErrors('request.invalid', { field: 'manifest.app', params: { problem: `expected "${appKey}", as in the path` } });
+          throw httpErrors('request.invalid', { field: 'manifest.app', params: { problem: 'expected the key of the App in the path' } });
         const deployment = await db.withControl('deploy functions', async (tx) => {
           const functions = manifest.functions.map(({ key }) => key);
           const egressHosts = egressHostsOf(manifest);
