@@ -21,7 +21,7 @@ export {
   type DefineDescriptor,
 } from './descriptor.ts';
 export { atlassianCloud, bulkhead, type Issuer } from './issuer.ts';
-export type { BaseUrlChange } from './kit-settings.ts';
+export type { AppLog, BaseUrlChange } from './kit-settings.ts';
 export type { LifecycleEvent, TenantDetails } from './lifecycle-call.ts';
 export type { Fetch } from './outbound.ts';
 export type { LifecycleListener } from './receive-lifecycle.ts';
