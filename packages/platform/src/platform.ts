@@ -39,6 +39,7 @@ import { forgetPastInbound, inboundMessageRoutes, inboundWebhookRoutes, receiveR
 import {
   appHostRoutes,
   appPropertyRoutes,
+  appRecordRoutes,
   appRoutes,
   appWebhookDeliveries,
   dynamicModuleRoutes,
@@ -174,6 +175,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...installRoutes({ ...parts, installKeys }),
     ...installKeyRoutes({ installKeys }),
     ...appPropertyRoutes(parts),
+    ...appRecordRoutes(parts),
     ...appAccountRoutes(parts),
     ...dynamicModuleRoutes(parts),
     ...appHostRoutes(parts),

@@ -2,12 +2,23 @@ import { type AppDescriptor, appDescriptor } from '@bulkhead/protocol';
 import { z } from 'zod';
 import type { AppInstall, DynamicModules, DynamicWebhook } from './app.ts';
 import { installErrors } from './install-errors.ts';
+import { isHostEvent, refusedWebhooks } from './webhook-modules.ts';
 
 const MODULES_MAX = 100;
 
 const added = z.strictObject({
   webhooks: z
-    .array(z.strictObject({ key: z.string().min(1).max(100), event: z.string().min(1).max(100), url: z.string().min(1).max(200) }))
+    .array(
+      z.strictObject({
+        key: z.string().min(1).max(100),
+        event: z.string().min(1).max(100).refine(isHostEvent, 'not an event of this host'),
+        url: z.string().min(1).max(200),
+        excludeBody: z.boolean().optional(),
+        // Refused in words of their own.
+        filter: z.unknown().optional(),
+        propertyKeys: z.unknown().optional(),
+      }),
+    )
     .max(MODULES_MAX),
 });
 
@@ -30,7 +41,14 @@ export function withoutStatic({ webhooks = [] }: DynamicModules, descriptor: App
 export function withAdded({ descriptor, dynamicModules }: AppInstall, body: unknown): DynamicModules {
   const read = added.safeParse(body);
   if (!read.success) throw invalid(read.error.issues[0]!);
-  const webhooks: DynamicWebhook[] = [...(dynamicModules.webhooks ?? []), ...read.data.webhooks];
+  for (const { path, problem } of refusedWebhooks(read.data.webhooks)) throw invalid({ path: ['webhooks', ...path], message: problem });
+  const more = read.data.webhooks.map(({ key, event, url, excludeBody = false }) => ({
+    key,
+    event,
+    url,
+    ...(excludeBody ? { excludeBody } : {}),
+  }));
+  const webhooks: DynamicWebhook[] = [...(dynamicModules.webhooks ?? []), ...more];
   if (webhooks.length > MODULES_MAX) throw installErrors('dynamic_module.limit', { params: { limit: MODULES_MAX } });
   const modules = descriptor?.modules ?? {};
   const own = modules.webhooks ?? [];
