@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { createDatabase, dropDatabase, runPastDoors } from '@bulkhead/postgres';
 import { testCluster } from '@bulkhead/testkit';
 
-const folder = join(import.meta.dirname, 'ace-notes');
+const folder = join(import.meta.dirname, '../../examples/ace-app-before');
+const window = join(import.meta.dirname, 'ace-window.mjs');
 const READY_LIMIT_MS = 30_000;
 
-/** The example App, unmodified atlassian-connect-express on Express 4, in a process and a database of its own. */
+/** `examples/ace-app-before`, unmodified atlassian-connect-express on Express 4, in a process and a database of its own. */
 export interface AceApp extends AsyncDisposable {
   readonly key: string;
   readonly url: string;
@@ -18,6 +19,8 @@ export interface AceApp extends AsyncDisposable {
   /** Has it call the host of a tenant through `httpClient`. */
   callHost(call: {
     clientKey: string;
+    /** `asUserByAccountId` */
+    userAccountId?: string;
     method: 'get' | 'put' | 'post' | 'del';
     path: string;
     json?: unknown;
@@ -26,6 +29,8 @@ export interface AceApp extends AsyncDisposable {
   refuse(status: number): Promise<void>;
   /** Rows of its store. */
   clientInfos(): Promise<{ clientKey: string; val: Record<string, unknown> }[]>;
+  /** Of its database, as who owns it, and as a role that may only serve. */
+  readonly databaseUrls: { readonly owner: string; readonly serving: string };
   /** Everything it wrote to its outputs. */
   output(): string;
   /** Ends it as a developer does, and waits. */
@@ -54,12 +59,12 @@ export async function startAceApp({
   keysUrl: string;
   env?: Readonly<Record<string, string>>;
 }): Promise<AceApp> {
-  const { adminUrl } = await testCluster();
+  const { adminUrl, appUrl, template } = await testCluster();
   const database = `ace_${port}_${process.pid}`;
   await createDatabase({ adminUrl, name: database });
   const storeUrl = adminUrl.replace(/\/postgres\?/, `/${database}?`);
   const url = `http://127.0.0.1:${port}`;
-  const child = spawn(process.execPath, ['app.mjs'], {
+  const child = spawn(process.execPath, [window], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
@@ -80,6 +85,7 @@ export async function startAceApp({
     key: 'ace-notes',
     url,
     address: `127.0.0.1:${port}`,
+    databaseUrls: { owner: storeUrl, serving: appUrl.replace(`/${template}?`, `/${database}?`) },
     heard: async () => (await (await fetch(`${url}/heard`)).json()) as string[],
     async callHost(call) {
       const answer = await fetch(`${url}/call-host`, {
@@ -110,7 +116,8 @@ export async function startAceApp({
   };
 }
 
-async function untilListening(child: ChildProcess, output: () => string): Promise<void> {
+/** Waits for the line by which an App says that it listens. */
+export async function untilListening(child: ChildProcess, output: () => string): Promise<void> {
   const signal = AbortSignal.timeout(READY_LIMIT_MS);
   while (!/^listening /m.test(output())) {
     if (child.exitCode !== null || signal.aborted) throw new Error(`the App did not start: ${output()}`);

@@ -1,134 +1,265 @@
-import { randomBytes } from 'node:crypto';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHmac, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import {
-  AceAddon,
-  type AceContext,
-  type AceRow,
-  bulkhead,
-  type DefineDescriptor,
-  defineDescriptor,
-  importAceSettings,
-  Secret,
-  sqliteTenantStore,
-} from '@bulkhead/app-kit';
-import { queryStringHash, sharedSecretKey, signConnectJwt } from '@bulkhead/protocol';
+import { text } from 'node:stream/consumers';
+import { runPastDoors } from '@bulkhead/postgres';
+import { queryStringHash } from '@bulkhead/protocol';
 import { World } from '@bulkhead/testkit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort, startAceApp } from './ace-process.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type AceApp, freePort, startAceApp, untilListening } from './ace-process.ts';
 
-const descriptorFile = join(import.meta.dirname, 'ace-notes/atlassian-connect.json');
+const folders = {
+  before: join(import.meta.dirname, '../../examples/ace-app-before'),
+  after: join(import.meta.dirname, '../../examples/ace-app-after'),
+};
+
+interface Tenant {
+  readonly applicationId: string;
+  readonly apiKey: string;
+  readonly clientKey: string;
+  readonly sharedSecret: string;
+}
+
 let world: World;
-let server: Server | undefined;
-let port: number;
-
-beforeAll(async () => {
-  port = await freePort();
-  world = await World.create({ egressAllow: [`127.0.0.1:${port}`] });
-});
-afterAll(async () => {
-  server?.closeAllConnections();
-  server?.close();
-  await world[Symbol.asyncDispose]();
-});
+let url: string;
+let before: AceApp;
+let after: ChildProcess | undefined;
+let env: Record<string, string>;
+let tenants: Tenant[];
 
 /** The App's clock is the machine's; the world's stands still until it is moved. */
 const now = (): number => {
   world.clock.advance(Date.now() - world.clock.now());
   return Math.floor(Date.now() / 1_000);
 };
-const property = '/rest/atlassian-connect/1/addons/ace-notes/properties/note';
-
-/** The routes of `ace-notes/app.mjs` on the kit. */
-function movedApp(addon: AceAddon): Server {
-  const page = addon.authenticate();
-  return createServer((request, response) => {
-    addon.middleware()(request, response, () => {
-      if (!request.url?.startsWith('/notes')) return void response.writeHead(404).end();
-      page(request, response, () => {
-        const { clientKey, hostBaseUrl } = (request as IncomingMessage & { context: AceContext }).context;
-        response.end(JSON.stringify({ clientKey, hostBaseUrl }));
-      });
-    });
-  });
-}
-
-test('an App moves over from atlassian-connect-express: its tenants stay installed, its host notices nothing', async () => {
-  const ids = [(await world.application()).id, (await world.application()).id];
-  const rows: AceRow[] = [];
-  const clientKeys: string[] = [];
-  {
-    await using before = await startAceApp({ port, keysUrl: `${world.url}/keys` });
-    expect((await world.meta('POST', '/apps', { descriptor_url: `${before.url}/atlassian-connect.json` })).status).toBe(201);
-    for (const id of ids) {
-      now();
-      const answer = await world.meta('POST', `/applications/${id}/installs`, { app_key: 'ace-notes', scopes: ['READ'] });
-      expect(answer.status, answer.text).toBe(201);
-      clientKeys.push(answer.json.client_key as string);
-    }
-    await world.platform.runDueDeliveries();
-    for (const clientKey of clientKeys)
-      expect((await before.callHost({ clientKey, method: 'put', path: property, json: clientKey })).status).toBe(201);
-    for (const { clientKey, val } of await before.clientInfos()) rows.push({ clientKey, key: 'clientInfo', val });
-    await before.stop();
-  }
-
-  const baseUrl = `http://127.0.0.1:${port}`;
-  const issuers = [bulkhead(world.url)];
-  const store = sqliteTenantStore({
-    appKey: 'ace-notes',
-    database: new DatabaseSync(':memory:'),
-    sealingKeys: { current: randomBytes(32) },
-  });
-  expect(await importAceSettings({ rows, store, issuers })).toEqual({ tenants: 2, records: 0, skipped: [] });
-  const old = JSON.parse(readFileSync(descriptorFile, 'utf8')) as DefineDescriptor;
-  const addon = new AceAddon({
-    descriptor: defineDescriptor({ ...old, baseUrl }),
-    issuers,
-    store,
-    sessionSecret: new Secret('a session secret of thirty-two characters'),
-  });
-  const saved: string[] = [];
-  addon.on('host_settings_saved', (clientKey: string) => saved.push(clientKey));
-  const running = movedApp(addon);
-  server = running;
-  await new Promise<void>((resolve) => running.listen(port, '127.0.0.1', resolve));
-
-  const info = rows.find(({ clientKey }) => clientKey === clientKeys[0])?.val as { sharedSecret: string };
-  const iat = now();
-  const claims = {
-    iss: clientKeys[0] ?? '',
-    iat,
-    exp: iat + 180,
-    context: {},
-    qsh: queryStringHash({ method: 'GET', target: '/notes?a=1' }),
-  };
-  const jwt = signConnectJwt({ algorithm: 'HS256', key: sharedSecretKey(new Secret(info.sharedSecret)) }, claims);
-  expect(await (await fetch(`${baseUrl}/notes?a=1&jwt=${jwt}`)).json()).toEqual({
-    clientKey: clientKeys[0],
-    hostBaseUrl: `${world.url}/t/${ids[0]}`,
-  });
-  expect((await fetch(`${baseUrl}/notes?a=2&jwt=${jwt}`)).status).toBe(401);
-  for (const clientKey of clientKeys)
-    expect(await addon.httpClient({ clientKey }).get({ url: property, json: true })).toMatchObject({
-      statusCode: 200,
-      body: { value: clientKey },
-    });
-
-  // And from here on as any App: installed again, disabled, gone.
+const install = (id: string) => {
   now();
-  expect((await world.meta('POST', `/applications/${ids[0]}/installs`, { app_key: 'ace-notes', scopes: ['READ'] })).status).toBeLessThan(
-    300,
-  );
-  expect(saved).toEqual([clientKeys[0]]);
-  expect(await addon.httpClient({ clientKey: clientKeys[0] ?? '' }).get({ url: property, json: true })).toMatchObject({ statusCode: 200 });
-  expect((await world.meta('DELETE', `/applications/${ids[1]}/installs/ace-notes`)).status).toBe(204);
-  for (let time = 0; time < 3; time++) {
-    world.clock.advance(1_000);
-    await world.platform.runDueDeliveries();
+  return world.meta('POST', `/applications/${id}/installs`, { app_key: 'ace-notes', scopes: ['READ'] });
+};
+
+beforeAll(async () => {
+  const port = await freePort();
+  url = `http://127.0.0.1:${port}`;
+  world = await World.create({ egressAllow: [`127.0.0.1:${port}`] });
+  before = await startAceApp({ port, keysUrl: `${world.url}/keys` });
+  expect((await world.meta('POST', '/apps', { descriptor_url: `${url}/atlassian-connect.json` })).status).toBe(201);
+  const installed: Omit<Tenant, 'sharedSecret'>[] = [];
+  for (let at = 0; at < 2; at++) {
+    const { id, apiKey } = await world.application({ events_enabled: true });
+    const answer = await install(id);
+    expect(answer.status, answer.text).toBe(201);
+    installed.push({ applicationId: id, apiKey, clientKey: answer.json.client_key as string });
   }
-  expect(await store.find(clientKeys[1] ?? '')).toMatchObject({ state: 'uninstalled' });
-  expect(await store.find(clientKeys[0] ?? '')).toMatchObject({ state: 'installed', enabled: true });
+  await world.platform.runDueDeliveries();
+  const infos = await before.clientInfos();
+  tenants = installed.map((tenant) => ({
+    ...tenant,
+    sharedSecret: String(infos.find(({ clientKey }) => clientKey === tenant.clientKey)?.val['sharedSecret']),
+  }));
+  env = {
+    PATH: process.env['PATH'] ?? '',
+    PORT: String(port),
+    AC_LOCAL_BASE_URL: url,
+    BULKHEAD_URL: world.url,
+    DB_URL: before.databaseUrls.serving,
+    OWNER_DB_URL: before.databaseUrls.owner,
+    SERVING_ROLE: 'bulkhead_app',
+    APP_SEALING_KEY: randomBytes(32).toString('base64'),
+    APP_SESSION_SECRET: randomBytes(32).toString('base64'),
+  };
 }, 60_000);
+afterAll(async () => {
+  if (after?.exitCode === null) {
+    after.kill('SIGTERM');
+    await once(after, 'close');
+  }
+  await before[Symbol.asyncDispose]();
+  await world[Symbol.asyncDispose]();
+});
+
+/** A token of these claims and no others, whether a host would make it or not. */
+function token({ sharedSecret }: Tenant, claims: Record<string, unknown>): string {
+  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const input = `${part({ typ: 'JWT', alg: 'HS256' })}.${part(claims)}`;
+  return `${input}.${createHmac('sha256', sharedSecret).update(input).digest('base64url')}`;
+}
+const claimsOf = ({ clientKey }: Tenant, method = 'GET', target = '/notes') => {
+  const iat = now();
+  return { iss: clientKey, sub: 'ada', iat, exp: iat + 180, context: {}, qsh: queryStringHash({ method, target }) };
+};
+/** The page as the host would load it into its frame. */
+async function openPage(tenant: Tenant): Promise<{ page: string; session: string; headers: Headers }> {
+  const answer = await fetch(`${url}/notes?jwt=${token(tenant, claimsOf(tenant))}`);
+  const page = await answer.text();
+  expect(answer.status, page).toBe(200);
+  return { page, session: /name="token" content="([^"]+)"/.exec(page)?.[1] ?? '', headers: answer.headers };
+}
+const json = { 'content-type': 'application/json' };
+/** What the page's script does with the token that it found in the page. */
+const writeNote = (authorization: string, note: string, more: Record<string, unknown> = {}) =>
+  fetch(`${url}/api/note`, {
+    method: 'PUT',
+    headers: { ...json, ...(authorization === '' ? {} : { authorization }) },
+    body: JSON.stringify({ note, ...more }),
+  });
+const connectAccount = async ({ apiKey }: Tenant, account: string): Promise<string> => {
+  const body = { service: 'gdrive', account, token: 'x' };
+  const made = await world.call('POST', '/v1/accounts', { headers: { authorization: `APIKey ${apiKey}` }, body });
+  now();
+  await world.platform.runDueDeliveries();
+  return String(made.json.id);
+};
+const post = (path: string, authorization: string, body: unknown) =>
+  fetch(`${url}${path}`, { method: 'POST', headers: { ...json, authorization }, body: JSON.stringify(body) });
+
+/** Requests that a host of today does not make, with the number of the weakness in connect.md §3.3 and what each App answers. */
+const weaknesses: readonly (readonly [string, number, number, (tenant: Tenant, other: Tenant) => Promise<Response>])[] = [
+  [
+    '3. an install with a token that is none',
+    500,
+    401,
+    ({ clientKey }) =>
+      post('/installed', 'JWT a.b.c', {
+        key: 'ace-notes',
+        clientKey,
+        baseUrl: world.url,
+        sharedSecret: 'x'.repeat(32),
+        eventType: 'installed',
+      }),
+  ],
+  [
+    '5. a page’s token without an end',
+    200,
+    401,
+    (tenant) => fetch(`${url}/notes?jwt=${token(tenant, { ...claimsOf(tenant), exp: undefined })}`),
+  ],
+  [
+    '6. a token whose issuer is one tenant and whose audience another',
+    200,
+    401,
+    (tenant, other) => fetch(`${url}/notes?jwt=${token(tenant, { ...claimsOf(tenant), iss: other.clientKey, aud: [tenant.clientKey] })}`),
+  ],
+  [
+    '7. what the App itself has signed for its host',
+    200,
+    401,
+    (tenant) => fetch(`${url}/notes?jwt=${token(tenant, { ...claimsOf(tenant), iss: 'ace-notes', aud: [tenant.clientKey] })}`),
+  ],
+  [
+    '8. one tenant’s token to say that another is enabled',
+    204,
+    401,
+    (tenant, other) =>
+      post('/enabled', `JWT ${token(tenant, claimsOf(tenant, 'POST', '/enabled'))}`, {
+        key: 'ace-notes',
+        clientKey: other.clientKey,
+        baseUrl: world.url,
+        eventType: 'enabled',
+      }),
+  ],
+  [
+    '11. a token of another request where the page’s own is asked for',
+    204,
+    401,
+    (tenant) => writeNote(`JWT ${token(tenant, claimsOf(tenant))}`, `note of ${tenant.clientKey}`),
+  ],
+  ['12. a token in a body', 204, 401, (tenant) => writeNote('', `note of ${tenant.clientKey}`, { jwt: token(tenant, claimsOf(tenant)) })],
+];
+const answersOf = async () => {
+  const statuses: [string, number][] = [];
+  for (const [title, , , send] of weaknesses) {
+    now();
+    statuses.push([title, (await send(tenants[0]!, tenants[1]!)).status]);
+  }
+  return statuses;
+};
+const node = async (script: string) => {
+  const child = spawn(process.execPath, [join(folders.after, script)], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const [said, problems] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  expect([child.exitCode, problems]).toEqual([0, '']);
+  return JSON.parse(said) as unknown;
+};
+
+/** The tests of this file go one after the other through the life of one App. */
+describe('an App of atlassian-connect-express that moves over', () => {
+  const accounts: string[] = [];
+
+  test('its routes are the same file before and after, and so is its descriptor', () => {
+    for (const name of ['routes.js', 'atlassian-connect.json'])
+      expect(readFileSync(join(folders.after, name), 'utf8')).toBe(readFileSync(join(folders.before, name), 'utf8'));
+  });
+
+  test('before: two customers use it, each with a note and an account of its own; it accepts what it should not', async () => {
+    for (const tenant of tenants) {
+      const { session, headers } = await openPage(tenant);
+      expect(headers.get('x-acpt'), '10. a session that renews itself').not.toBeNull();
+      expect((await writeNote(`JWT ${session}`, `note of ${tenant.clientKey}`)).status).toBe(204);
+      accounts.push(await connectAccount(tenant, tenant.clientKey));
+    }
+    for (const [at, tenant] of tenants.entries()) {
+      const { page } = await openPage(tenant);
+      expect(page).toContain(`<p id="note">note of ${tenant.clientKey}</p>\n<ul><li>${accounts[at]}</li></ul>`);
+    }
+    expect(await answersOf()).toEqual(weaknesses.map(([title, status]) => [title, status]));
+  });
+
+  test('its tenants are taken over, once, out of the very database in which they are', async () => {
+    await before.stop();
+    expect(await node('import.js')).toEqual({ tenants: 2, records: 2, skipped: [] });
+    expect(await node('import.js')).toMatchObject({ tenants: 0, records: 0 });
+    const dump = async (table: string) => JSON.stringify(await runPastDoors(before.databaseUrls.owner, `select t::text from ${table} t`));
+    const { sharedSecret } = tenants[0]!;
+    expect(await dump('"AddonSettings"'), '19. the secret in clear').toContain(sharedSecret);
+    for (const table of ['app_kit.tenants', 'app_kit.records']) {
+      const stored = await dump(table);
+      expect(stored).toContain(tenants[0]!.clientKey);
+      expect(stored).not.toContain(sharedSecret);
+      expect(stored).not.toContain(Buffer.from(sharedSecret).toString('hex'));
+    }
+  });
+
+  test('after: nobody has installed it again, and each customer finds what was there', async () => {
+    const child = spawn(process.execPath, [join(folders.after, 'app.js')], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    after = child;
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (said: string) => (output += said));
+    await untilListening(child, () => output);
+    for (const [at, tenant] of tenants.entries()) {
+      const { page, session, headers } = await openPage(tenant);
+      expect(page).toContain(`<h1>Notes at ${world.url}/t/${tenant.applicationId}</h1>`);
+      expect(page).toContain(`<p id="note">note of ${tenant.clientKey}</p>\n<ul><li>${accounts[at]}</li></ul>`);
+      expect(headers.get('x-acpt')).toBeNull();
+      expect((await writeNote(`JWT ${session}`, `second note of ${tenant.clientKey}`)).status).toBe(204);
+      const next = await connectAccount(tenant, `${tenant.clientKey} again`);
+      const again = (await openPage(tenant)).page;
+      expect(again).toContain(`<p id="note">second note of ${tenant.clientKey}</p>\n<ul><li>${accounts[at]}</li><li>${next}</li></ul>`);
+    }
+  });
+
+  test('after: what it should not accept is refused', async () => {
+    expect(await answersOf()).toEqual(weaknesses.map(([title, , status]) => [title, status]));
+  });
+
+  test('after: it is installed again, disabled, enabled and uninstalled like any App', async () => {
+    const [first, second] = tenants as [Tenant, Tenant];
+    expect((await install(first.applicationId)).status).toBeLessThan(300);
+    for (const verb of ['disable', 'enable']) {
+      now();
+      expect((await world.meta('POST', `/applications/${first.applicationId}/installs/ace-notes/${verb}`)).status).toBe(200);
+      await world.platform.runDueDeliveries();
+    }
+    // Installed again with another secret, which nobody but host and App knows; the one before counts until that was used.
+    expect((await fetch(`${url}/notes?jwt=${token(second, claimsOf(second))}`)).status).toBe(200);
+    expect((await world.meta('DELETE', `/applications/${second.applicationId}/installs/ace-notes`)).status).toBe(204);
+    for (let time = 0; time < 3; time++) {
+      world.clock.advance(1_000);
+      await world.platform.runDueDeliveries();
+    }
+    expect((await fetch(`${url}/notes?jwt=${token(second, claimsOf(second))}`)).status).toBe(401);
+    const told = await world.meta('GET', `/applications/${first.applicationId}/installs/ace-notes/deliveries`);
+    const calls = (told.json.objects as { event: string; status: string }[]).map(({ event, status }) => `${event} ${status}`);
+    expect(calls.slice(0, 4)).toEqual(['enabled delivered', 'disabled delivered', 'enabled cancelled', 'installed delivered']);
+  });
+});

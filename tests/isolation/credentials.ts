@@ -39,7 +39,10 @@ export function valid(kind: string, twin: Twin): readonly Shown[] {
     case 'client':
       return [apiKey(`${twin.title} as client`, twin.apiKey), basic(`${twin.title} as client by Basic`, twin.applicationId, twin.apiKey)];
     case 'install':
-      return [{ title: `${twin.title}'s App`, headers: {}, sign: (request) => twin.app.authorization(request) }];
+      return [
+        { title: `${twin.title}'s App`, headers: {}, sign: (request) => twin.app.authorization(request) },
+        bearer(`${twin.title}'s App, for a user`, twin.app.userToken),
+      ];
     default:
       throw new Error(`nobody told the matrix what a ${kind} looks like`);
   }
@@ -74,7 +77,10 @@ export function worthless(route: AnyRoute, twin: Twin): readonly Shown[] {
       : [bearer('an access token', names.access_token), basic('an access token by Basic', applicationId, names.access_token)]),
     ...(taken.has('install')
       ? worthlessTokens(twin)
-      : [{ title: "an App's token", headers: {}, sign: (request: Signed) => twin.app.authorization(request) }]),
+      : [
+          { title: "an App's token", headers: {}, sign: (request: Signed) => twin.app.authorization(request) },
+          bearer("an App's token for a user", twin.app.userToken),
+        ]),
     ...(taken.has('api_key') || taken.has('client') ? [] : [apiKey('an API key', twin.apiKey)]),
   ];
   return [...noise, ...others];
@@ -83,7 +89,7 @@ export function worthless(route: AnyRoute, twin: Twin): readonly Shown[] {
 type Signed = { readonly method: string; readonly path: string };
 
 /** Tokens of the right App that are not made for this request, not by its secret, or not of now. */
-function worthlessTokens({ app, applicationId }: Twin): readonly Shown[] {
+function worthlessTokens({ app, applicationId, names }: Twin): readonly Shown[] {
   const shown = (title: string, sign: (request: Signed) => string): Shown => ({ title, headers: {}, sign });
   const elsewhere = `/t/${applicationId}/rest/atlassian-connect/1/addons`;
   return [
@@ -95,6 +101,8 @@ function worthlessTokens({ app, applicationId }: Twin): readonly Shown[] {
     shown('a token for a year', (request) => app.authorization(request, { exp: Math.floor(Date.now() / 1_000) + 31_536_000 })),
     shown('a token for another host', (request) => app.authorization(request, { aud: ['another-client-key'] })),
     shown("a token in the host's own name", (request) => app.authorization(request, { iss: app.clientKey })),
+    { title: 'a token for a user as JWT', headers: { authorization: `JWT ${app.userToken}` } },
+    { title: 'an assertion', headers: { authorization: `JWT ${names.app_assertion}` } },
     shown('a token as Bearer', (request) => app.authorization(request).replace('JWT ', 'Bearer ')),
     shown('a token without its signature', (request) => app.authorization(request).replace(/\.[^.]*$/, '.')),
     shown('a token of an unsigned kind', (request) => {

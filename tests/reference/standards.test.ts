@@ -7,7 +7,7 @@ const pages = globSync('docs/standards/*.md', { cwd: root, exclude: ['docs/stand
 const text = (file: string) => readFileSync(join(root, file), 'utf8');
 
 /** Every standard that the code follows, the RFCs by number; whoever adds one writes its page. */
-const RFCS = [6585, 6749, 6750, 6890, 6901, 7009, 7636, 7662, 8252, 8414, 8693, 9110, 9112, 9126, 9207, 9396, 9449, 9700];
+const RFCS = [6585, 6749, 6750, 6890, 6901, 7009, 7523, 7636, 7662, 8252, 8414, 8693, 9110, 9112, 9126, 9207, 9396, 9449, 9700];
 const FOLLOWED = ['ratelimit-headers', ...RFCS.map((rfc) => `rfc${rfc}`), 'standard-webhooks', 'whatwg-url'];
 
 /** The rows of a page: clause, what holds, file, test. */

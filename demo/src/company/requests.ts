@@ -112,6 +112,21 @@ export function redeemCode(key: HeldCredential, code: HeldCredential, pending: P
   return { method: 'POST', path: '/v1/oauth/token', credential: apiKey(key), form };
 }
 
+/** An App becomes known to the organization. It is fetched now, and again whenever it is registered again. */
+export function registerApp(metaToken: HeldCredential, descriptorUrl: string): BulkheadRequest {
+  return { method: 'POST', path: '/v1/meta/apps', credential: bearer(metaToken), json: { descriptor_url: descriptorUrl } };
+}
+
+export function installApp(metaToken: HeldCredential, applicationId: string, appKey: string): BulkheadRequest {
+  const json = { app_key: appKey, scopes: ['READ'] };
+  return { method: 'POST', path: below(applicationId, 'installs'), credential: bearer(metaToken), json };
+}
+
+/** The log of what Bulkhead has sent to the App. */
+export function listAppCalls(metaToken: HeldCredential, applicationId: string, appKey: string): BulkheadRequest {
+  return { method: 'GET', path: below(applicationId, `installs/${appKey}/deliveries`), credential: bearer(metaToken) };
+}
+
 /** Which account a Bearer token opens: its service, its health. */
 export function readAccount(held: HeldCredential, accountId: string): BulkheadRequest {
   return { method: 'GET', path: `/v1/accounts/${accountId}`, credential: bearer(held) };

@@ -21,6 +21,8 @@ beforeAll(async () => {
     metaToken: world.metaToken,
     upstream: services.upstream,
     receiver: services.receiver,
+    app: services.app,
+    clock: world.clock,
     log: silentLog,
   });
   browser = await launchBrowser();
@@ -32,7 +34,7 @@ afterAll(async () => {
   await services.close();
 });
 
-it('a visitor clicks through all five steps for both customers and meets the 404', async () => {
+it('a visitor clicks through all six steps for both customers, meets the 404, and writes notes that stay apart', async () => {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, permissions: ['clipboard-read', 'clipboard-write'] });
   const page = await context.newPage();
   const complaints: string[] = [];
@@ -72,7 +74,25 @@ it('a visitor clicks through all five steps for both customers and meets the 404
     '200 OK',
   ]);
   expect(await page.locator('#call-birch .outcome').textContent()).toContain('Birch Clinics – budget.csv');
-  expect(await page.locator('.progress .done').count()).toBe(5);
+  await press('app', 'alder');
+  await press('app', 'birch');
+  expect(await page.locator('#app-alder .status').allTextContents()).toEqual(['201 Created', '201 Created', '200 OK']);
+  expect(await page.locator('#app-birch .outcome').textContent()).toContain('Issue notes is installed for Birch Clinics.');
+  for (const [key, text] of [
+    ['alder', 'call <b>Ada</b> back'],
+    ['birch', 'order more forms'],
+  ] as const) {
+    await page.locator(`#note-${key}-text`).fill(text);
+    await page.keyboard.press('Enter');
+    await page.locator(`#app-${key} .kept li`).waitFor();
+    expect(await page.evaluate('document.activeElement.id')).toBe(`note-${key}-button`);
+  }
+  expect(await page.locator('#app-alder .kept li').allTextContents()).toEqual(['call <b>Ada</b> back']);
+  expect(await page.locator('#app-birch .kept li').allTextContents()).toEqual(['order more forms']);
+  expect(await page.locator('#app-birch .outcome').textContent()).toContain(
+    'Written for Birch Clinics. For Alder Logistics the App finds what it found before: one note.',
+  );
+  expect(await page.locator('.progress .done').count()).toBe(6);
 
   // The copied line is one that can be run: with A's token on B's account it gives the very same refusal.
   await page.locator('#wall-alder .call .copy').first().click();

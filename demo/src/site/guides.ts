@@ -9,6 +9,8 @@ export const guides: readonly { readonly path: string; readonly title: string }[
   { path: '/guides/connect-an-account.md', title: 'Connect an account' },
   { path: '/guides/pass-through.md', title: 'Pass-through' },
   { path: '/guides/exchange-a-token.md', title: 'Exchange a token' },
+  { path: '/guides/install-an-app.md', title: 'Install an App' },
+  { path: '/guides/write-an-app.md', title: 'Write an App' },
   { path: '/guides/self-host.md', title: 'Host it yourself' },
 ];
 

@@ -1,5 +1,6 @@
 import { COMPANY } from '../company/index.ts';
 import { demoNotesAccounts } from '../upstream/index.ts';
+import { appView } from './app-view.ts';
 import { callView, keyView, lineView, tokenView } from './call-view.ts';
 import { compartmentsView } from './compartments-view.ts';
 import { guides } from './guides.ts';
@@ -36,6 +37,7 @@ function isReady(visit: Visit, lane: Lane, step: StepName): boolean {
     case 'clone':
       return true;
     case 'connect':
+    case 'app':
       return lane.application !== null;
     case 'call':
     case 'exchange':
@@ -66,7 +68,7 @@ function held(lane: Lane, step: StepName, bulkheadUrl: string): Html | null {
 }
 
 function buttonOf(visit: Visit, lane: Lane, step: StepName): Html | null {
-  if (step === 'clone' && lane.application !== null) return null;
+  if ((step === 'clone' && lane.application !== null) || (step === 'app' && lane.install !== null)) return null;
   const text = stepTexts[step];
   const other = otherLane(visit, lane).customer.name;
   const ready = isReady(visit, lane, step);
@@ -82,7 +84,8 @@ function buttonOf(visit: Visit, lane: Lane, step: StepName): Html | null {
 </form>`;
 }
 
-function notesOf(lane: Lane): Html | null {
+/** The way to an account without OAuth. */
+function lanternOf(lane: Lane): Html | null {
   if (lane.application === null) return null;
   const key = demoNotesAccounts.find(({ id }) => id === lane.customer.key)?.key ?? '';
   return html`<details class="aside" id="notes-${lane.customer.key}"><summary>A service without OAuth</summary>
@@ -97,8 +100,9 @@ function panel(input: PageInput, lane: Lane, step: StepName): Html {
   return html`<section class="panel ${customer.key}" id="${step}-${customer.key}" aria-label="${stepTexts[step].title}, ${customer.name}">
 <h3><span class="dot"></span>${customer.name}${step === 'connect' ? html`<span class="who">${customer.person.name}</span>` : null}</h3>
 ${buttonOf(input.visit, lane, step)}
+${step === 'app' ? appView(lane) : null}
 ${resultView(lane, step, input.bulkheadUrl)}
-${step === 'connect' ? notesOf(lane) : null}
+${step === 'connect' ? lanternOf(lane) : null}
 </section>`;
 }
 
@@ -149,7 +153,7 @@ export function demoPage(input: PageInput): string {
 <main class="wide">
 <section class="hero"><div>
 <h1>Two customers, one integration, and a wall between them</h1>
-<p class="lead">${COMPANY} is a made-up product. Its customers connect their files, and each gets a sealed compartment. Press the buttons: ${COMPANY}’s server talks to Bulkhead by HTTP, and every request is shown as a <code>curl</code> line.</p>
+<p class="lead">${COMPANY} is a made-up product. Its customers connect their files and install an App, and each gets a sealed compartment. Press the buttons: ${COMPANY}’s server talks to Bulkhead by HTTP, and every request is shown as a <code>curl</code> line.</p>
 <p class="small">Everything here is made up and stays on this machine.</p>
 ${runView}
 </div>

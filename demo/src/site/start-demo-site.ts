@@ -2,11 +2,13 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { type Log, PlatformError } from '@bulkhead/base';
+import { type Clock, type Log, PlatformError } from '@bulkhead/base';
+import type { DemoApp } from '../app/index.ts';
 import { bulkheadClient, type Fetch, heldCredential } from '../company/index.ts';
 import type { Receiver } from '../receiver/index.ts';
 import type { DemoUpstream } from '../upstream/index.ts';
 import { asset, plain, readForm, seeOther } from './answers.ts';
+import { AppSteps } from './app-steps.ts';
 import { CompanyServer } from './company-server.ts';
 import { guideAt } from './guides.ts';
 import { demoPage } from './page.ts';
@@ -23,6 +25,10 @@ export interface DemoSiteOptions {
   readonly upstream: DemoUpstream;
   /** Where the webhooks of its Applications lead. */
   readonly receiver: Receiver;
+  /** Begins with this site: from then on it may be installed. */
+  readonly app: DemoApp;
+  /** Of the App; default: the machine's. */
+  readonly clock?: Clock;
   readonly log: Log;
   /** 0 or absent: any free one. */
   readonly port?: number;
@@ -35,7 +41,7 @@ export interface DemoSite {
 }
 
 /**
- * The made-up company's own site, on 127.0.0.1: a page that goes through clone, connect, call, exchange and the wall for two customers.
+ * The made-up company's own site, on 127.0.0.1: a page that goes through clone, connect, call, exchange, the wall and an App for two customers.
  * It reaches Bulkhead by its public HTTP API alone and keeps the Meta token and the API keys to itself.
  */
 export async function startDemoSite({
@@ -43,6 +49,8 @@ export async function startDemoSite({
   metaToken,
   upstream,
   receiver,
+  app,
+  clock,
   log,
   port = 0,
   fetch = globalThis.fetch,
@@ -53,17 +61,20 @@ export async function startDemoSite({
   const bound = (server.address() as AddressInfo).port;
   const url = `http://${HOST}:${bound}`;
   receiver.siteUrl = url;
+  app.begin({ bulkheadUrl, ...(clock === undefined ? {} : { clock }) });
   const client = bulkheadClient(bulkheadUrl, fetch);
-  const company = new CompanyServer({
+  const parts = {
     client,
     metaToken: heldCredential('META_TOKEN', metaToken),
     upstream,
     receiver,
+    app,
     redirectUri: `${url}/connected`,
     log,
-  });
+  };
   const site = new Site({
-    company,
+    company: new CompanyServer(parts),
+    apps: new AppSteps(parts),
     client,
     url,
     receiverUrl: receiver.url,
@@ -90,6 +101,7 @@ export async function startDemoSite({
 
 interface SiteParts {
   readonly company: CompanyServer;
+  readonly apps: AppSteps;
   readonly client: ReturnType<typeof bulkheadClient>;
   readonly url: string;
   readonly receiverUrl: string;
@@ -175,6 +187,7 @@ class Site {
     if (url.pathname === '/reset') return this.#reset(response, visit);
     const [, key, step] = url.pathname.split('/');
     const lane = customers.some((customer) => customer.key === key) ? visit.lanes[key as Lane['customer']['key']] : null;
+    if (lane !== null && step === 'note') return this.#note(response, visit, lane, form.get('text') ?? '');
     const name = stepNames.find((each) => each === step);
     if (lane === null || name === undefined) return plain(response, 404, 'There is no such step.');
     if (name === 'connect') return this.#connect(response, visit, lane, form.get('service') === 'lantern' ? ['lantern'] : serviceIds);
@@ -183,7 +196,7 @@ class Site {
   }
 
   async #step(visit: Visit, lane: Lane, step: Exclude<StepName, 'connect'>, record: Recorder): Promise<Outcome | null> {
-    const { company } = this.#parts;
+    const { company, apps } = this.#parts;
     switch (step) {
       case 'clone':
         return lane.application === null ? company.clone(lane, record) : null;
@@ -193,7 +206,19 @@ class Site {
         return company.exchange(lane, record);
       case 'wall':
         return company.tryWall(visit, lane, record);
+      case 'app':
+        return lane.install === null ? apps.install(lane, record) : null;
     }
+  }
+
+  /** A note stands in the step of the App, whose requests stay as they are. */
+  async #note(response: ServerResponse, visit: Visit, lane: Lane, text: string): Promise<void> {
+    const { calls } = lane.results.get('app') ?? { calls: [] };
+    await this.#run(visit, lane, 'app', async (record) => {
+      record.calls.push(...calls);
+      return this.#parts.apps.writeNote(visit, lane, text);
+    });
+    return seeOther(response, `/#app-${lane.customer.key}`);
   }
 
   /** Runs one step after those before it, and keeps what it came to. Null leaves everything as it was. */

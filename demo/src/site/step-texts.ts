@@ -54,4 +54,12 @@ export const stepTexts: Readonly<Record<StepName, StepText>> = {
     again: (other) => `Try ${possessive(other)} account again`,
     first: 'Connect both customers first.',
   },
+  app: {
+    title: 'Install an App',
+    short: 'App',
+    lead: 'An App is a program of somebody else that many customers use. This one, Issue notes, runs beside the demo and keeps notes on issues. It is installed into one Application at a time, and knows each by a key and a secret of its own.',
+    button: () => 'Install Issue notes',
+    again: () => 'Install Issue notes',
+    first: 'Clone first.',
+  },
 };

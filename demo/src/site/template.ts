@@ -1,4 +1,5 @@
 import type { Log } from '@bulkhead/base';
+import type { DemoApp } from '../app/index.ts';
 import { type BulkheadClient, type HeldCredential, textAt, valueAt } from '../company/index.ts';
 import * as requests from '../company/requests.ts';
 import type { Receiver } from '../receiver/index.ts';
@@ -12,6 +13,7 @@ export interface CompanyParts {
   readonly metaToken: HeldCredential;
   readonly upstream: DemoUpstream;
   readonly receiver: Receiver;
+  readonly app: DemoApp;
   readonly redirectUri: string;
   readonly log: Log;
 }

@@ -6,7 +6,7 @@ import type { RecordedCall } from './recorder.ts';
 export const customers: readonly Customer[] = [alder, birch];
 export type CustomerKey = Customer['key'];
 
-export const stepNames = ['clone', 'connect', 'call', 'exchange', 'wall'] as const;
+export const stepNames = ['clone', 'connect', 'call', 'exchange', 'wall', 'app'] as const;
 export type StepName = (typeof stepNames)[number];
 
 export const serviceIds = ['harbour', 'lantern'] as const;
@@ -37,6 +37,8 @@ export interface Lane {
   pending: { readonly flow: Pending; readonly calls: readonly RecordedCall[] } | null;
   readonly accounts: Map<ServiceId, ConnectedAccount>;
   narrowed: HeldCredential | null;
+  /** Of the App, once it is installed: who it is here, and the notes that it keeps for this customer. */
+  install: { readonly clientKey: string; readonly notes: readonly string[] } | null;
   readonly results: Map<StepName, StepResult>;
 }
 
@@ -51,7 +53,7 @@ export interface Visit {
 }
 
 function emptyLane(customer: Customer): Lane {
-  return { customer, application: null, pending: null, accounts: new Map(), narrowed: null, results: new Map() };
+  return { customer, application: null, pending: null, accounts: new Map(), narrowed: null, install: null, results: new Map() };
 }
 
 function emptyVisit(id: string): Visit {

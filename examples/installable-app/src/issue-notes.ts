@@ -10,6 +10,14 @@ import {
   type TenantClient,
 } from '@bulkhead/app-kit';
 
+export const APP_KEY = 'issue-notes';
+
+export interface Note {
+  readonly text: string;
+  /** The user's id at the host, if the host named one. */
+  readonly by: string | null;
+}
+
 /** An App that keeps notes on a host's issues: each tenant's own, in that tenant's records. */
 export interface IssueNotes {
   readonly kit: AppKit;
@@ -20,7 +28,7 @@ type Options = Omit<CreateAppKitOptions, 'descriptor'> & { readonly baseUrl: str
 
 export function createIssueNotes({ baseUrl, ...options }: Options): IssueNotes {
   const descriptor = defineDescriptor({
-    key: 'issue-notes',
+    key: APP_KEY,
     name: 'Issue notes',
     baseUrl,
     scopes: ['READ'],
@@ -57,7 +65,7 @@ async function answer(kit: AppKit, request: IncomingMessage, response: ServerRes
     const caller = await guardNode(kit, { token: 'request' }, request, response);
     if (caller === null) return;
     const { issue } = await readJson(request);
-    if (isIssueKey(issue)) await deleteNotes(kit.tenant(caller.tenant), issue);
+    if (isIssueKey(issue)) await notesOn(kit.tenant(caller.tenant), issue).clear();
     return sendJson(response, 200, {});
   }
   if (route === 'GET /api/notes' || route === 'POST /api/notes') {
@@ -65,20 +73,28 @@ async function answer(kit: AppKit, request: IncomingMessage, response: ServerRes
     if (caller === null) return;
     const issue = searchParams.get('issue');
     if (!isIssueKey(issue)) return sendJson(response, 400, { message: 'issue: a key' });
-    const { records } = kit.tenant(caller.tenant);
+    const notes = notesOn(kit.tenant(caller.tenant), issue);
     if (request.method === 'POST') {
       const { text } = await readJson(request);
       if (typeof text !== 'string' || text.length === 0 || text.length > 2_000)
         return sendJson(response, 400, { message: 'text: 1 to 2000' });
-      await records.put(`note/${issue}/${Date.now()}-${randomUUID()}`, { text, by: caller.accountId });
+      await notes.add({ text, by: caller.accountId });
     }
-    return sendJson(response, 200, { notes: (await records.list({ prefix: `note/${issue}/` })).map(({ value }) => value) });
+    return sendJson(response, 200, { notes: await notes.list() });
   }
   sendJson(response, 404, { message: 'not found' });
 }
 
-async function deleteNotes({ records }: TenantClient, issue: string): Promise<void> {
-  for (const { key } of await records.list({ prefix: `note/${issue}/`, limit: 1_000 })) await records.delete(key);
+/** The notes on one issue of one tenant. No argument could name another tenant: its records know whose they are. */
+export function notesOn({ records }: TenantClient, issue: string) {
+  const prefix = `note/${issue}/`;
+  return {
+    add: ({ text, by }: Note) => records.put(`${prefix}${Date.now()}-${randomUUID()}`, { text, by }),
+    list: async () => (await records.list({ prefix })).map(({ value }) => value as unknown as Note),
+    clear: async () => {
+      for (const { key } of await records.list({ prefix, limit: 1_000 })) await records.delete(key);
+    },
+  };
 }
 
 const isIssueKey = (value: unknown): value is string => typeof value === 'string' && /^[A-Za-z0-9-]{1,80}$/.test(value);

@@ -6,6 +6,7 @@ export { expressGuard, type ExpressHandler, expressKit } from './adapter/express
 export { type FastifyAnswer, type FastifyCall, fastifyGuard, type FastifyHook, fastifyKit } from './adapter/fastify.ts';
 export { type Guard, verifiedOf } from './adapter/guard.ts';
 export { answerFetch, fetchRequest, type HonoContext, honoGuard, honoKit, type HonoMiddleware } from './adapter/hono.ts';
+export { type KoaContext, koaGuard, koaKit, type KoaMiddleware } from './adapter/koa.ts';
 export { answerNode, guardNode, requestOf } from './adapter/node-http.ts';
 export { type AppAnswer, type AppKit, createAppKit, type CreateAppKitOptions } from './app-kit.ts';
 export type { AppRequest } from './app-request.ts';

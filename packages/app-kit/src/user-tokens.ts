@@ -1,11 +1,10 @@
-import { sharedSecretKey, signConnectJwt } from '@bulkhead/protocol';
+import { randomUUID } from 'node:crypto';
+import { JWT_BEARER, sharedSecretKey, signConnectJwt, userAssertionClaims } from '@bulkhead/protocol';
 import type { KitSettings } from './kit-settings.ts';
 import { readBounded } from './outbound.ts';
 import { appRefusals } from './refusals.ts';
 import { liveSecrets, type TenantRecord } from './tenant-record.ts';
 
-const GRANT = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
-const ASSERTION_SECONDS = 60;
 const TIMEOUT_MS = 10_000;
 const ANSWER_BYTES_MAX = 65_536;
 /** A token that ends sooner is not begun with. */
@@ -69,19 +68,15 @@ export class UserTokens {
     const { oauthClientId } = tenant.details;
     if (secret === undefined || oauthClientId === undefined)
       throw appRefusals('app_kit.impersonation_refused', { detail: 'no oauthClientId' });
-    const iat = Math.floor(this.#kit.clock.now() / 1000);
     const assertion = signConnectJwt(
       { algorithm: 'HS256', key: sharedSecretKey(secret.sharedSecret) },
-      {
-        iss: `urn:atlassian:connect:clientid:${oauthClientId}`,
-        sub: `urn:atlassian:connect:useraccountid:${accountId}`,
-        tnt: tenant.baseUrl,
-        aud: server,
-        iat,
-        exp: iat + ASSERTION_SECONDS,
-      },
+      userAssertionClaims(
+        { oauthClientId, accountId, tenant: tenant.baseUrl },
+        // A host takes an assertion once: two of one second are told apart by their id.
+        { audience: server, now: Math.floor(this.#kit.clock.now() / 1000), id: randomUUID() },
+      ),
     );
-    const form = new URLSearchParams({ grant_type: GRANT, assertion });
+    const form = new URLSearchParams({ grant_type: JWT_BEARER, assertion });
     if (scopes.length > 0) form.set('scope', scopes.map((scope) => scope.toUpperCase()).join(' '));
     return readAnswer(await this.#post(`${server.replace(/\/+$/, '')}/oauth2/token`, form.toString()));
   }

@@ -28,13 +28,11 @@ describe('T5: turns', () => {
     expect(drained(turns)).toBe('b2 a3 c1 b3');
   });
 
-  it('room is made by the last of the longest line, for whoever has less', () => {
-    const turns = lines('a1 b1 b2 b3 c1 c2');
-    expect(turns.takeFromLonger('a')).toBe('b3');
-    expect(turns.takeFromLonger('b')).toBe(undefined);
-    expect(turns.takeFromLonger('new')).toBeOneOf(['b2', 'c2']);
-    expect(turns.size).toBe(4);
-    expect(lines('a1 b1').takeFromLonger('c')).toBe(undefined);
+  it('says how many each has in it, and how many of them there are', () => {
+    const turns = lines('a1 b1 b2 b3 c1');
+    expect([turns.lengthOf('b'), turns.lengthOf('new'), turns.parties, turns.size]).toEqual([3, 0, 3, 5]);
+    turns.next();
+    expect([turns.lengthOf('a'), turns.parties, turns.size]).toEqual([0, 2, 4]);
   });
 
   it('takes from the head of each line for as long as it holds', () => {

@@ -8,6 +8,15 @@ export class Turns<Item> {
     return this.#size;
   }
 
+  /** How many parties have something in it. */
+  get parties(): number {
+    return this.#lines.size;
+  }
+
+  lengthOf(party: string): number {
+    return this.#lines.get(party)?.length ?? 0;
+  }
+
   push(party: string, item: Item): void {
     const line = this.#lines.get(party);
     if (line === undefined) this.#lines.set(party, [item]);
@@ -25,16 +34,6 @@ export class Turns<Item> {
     if (line.length > 0) this.#lines.set(party, line);
     this.#size--;
     return item;
-  }
-
-  /** The last of the longest line, if that is longer than the party's would be with one more; else nothing. */
-  takeFromLonger(party: string): Item | undefined {
-    let longest = party;
-    let length = (this.#lines.get(party)?.length ?? 0) + 1;
-    for (const [other, line] of this.#lines) if (line.length > length) [longest, length] = [other, line.length];
-    if (longest === party) return undefined;
-    this.#size--;
-    return this.#lines.get(longest)!.pop();
   }
 
   /** Those at the head of each line for which it holds. */

@@ -125,8 +125,8 @@ export async function listEntries(options: ListOptions): Promise<void> {
 }
 
 function actorText(actor: unknown): string {
-  const { kind = '?', id } = (actor ?? {}) as { kind?: string; id?: string };
-  return id === undefined ? kind : `${kind}:${id}`;
+  const { kind = '?', id, user } = (actor ?? {}) as { kind?: string; id?: string; user?: string };
+  return (id === undefined ? kind : `${kind}:${id}`) + (user === undefined ? '' : ` for ${JSON.stringify(user)}`);
 }
 
 async function* allLogs(db: Database): AsyncGenerator<AuditLogId> {

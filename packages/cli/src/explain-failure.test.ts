@@ -131,11 +131,13 @@ describe('the start block', () => {
       harbourUrl: 'http://127.0.0.1:8402',
       lanternUrl: 'http://127.0.0.1:36111',
       receiverUrl: 'http://127.0.0.1:8404',
+      appUrl: 'http://127.0.0.1:8405',
     };
     const block = startBlock({ ...facts, demo });
     expect(block).toMatch(/Demo +http:\/\/127\.0\.0\.1:8401[\s\S]*API +http/);
     expect(block).toMatch(/Harbour Files +http:\/\/127\.0\.0\.1:8402 [\s\S]*Lantern Notes +http:\/\/127\.0\.0\.1:36111 /);
-    expect(startBlock(facts)).not.toMatch(/Harbour|Lantern/);
+    expect(block).toMatch(/Issue notes +http:\/\/127\.0\.0\.1:8405 /);
+    expect(startBlock(facts)).not.toMatch(/Harbour|Lantern|Issue notes/);
   });
 });
 

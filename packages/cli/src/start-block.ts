@@ -4,8 +4,14 @@ export interface StartFacts {
   readonly version: string;
   /** Null where this process does not serve the API. */
   readonly publicUrl: string | null;
-  /** Its page, its two services and its receiver of webhooks, where they are: on other ports than usual where those were taken. */
-  readonly demo: { readonly url: string; readonly harbourUrl: string; readonly lanternUrl: string; readonly receiverUrl: string } | null;
+  /** Its page, its two services, its receiver of webhooks and its App, where they are: on other ports than usual where those were taken. */
+  readonly demo: {
+    readonly url: string;
+    readonly harbourUrl: string;
+    readonly lanternUrl: string;
+    readonly receiverUrl: string;
+    readonly appUrl: string;
+  } | null;
   /** Null: somebody else's PostgreSQL. */
   readonly dataDir: string | null;
   readonly workingDirectory: string;
@@ -30,6 +36,7 @@ export function startBlock(facts: StartFacts): string {
       rows.push(
         ['Harbour Files', `${facts.demo.harbourUrl}  (the demo's service with OAuth)`],
         ['Lantern Notes', `${facts.demo.lanternUrl}  (the demo's service with an API key)`],
+        ['Issue notes', `${facts.demo.appUrl}  (the demo's App, installed from its page)`],
       );
   }
   rows.push([

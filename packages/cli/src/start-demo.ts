@@ -13,8 +13,9 @@ const SITE = 1;
 const HARBOUR = 2;
 const LANTERN = 3;
 const RECEIVER = 4;
+const APP = 5;
 
-/** Harbour Files, Lantern Notes and the receiver of webhooks: before the platform, which is told that it may reach them. */
+/** Harbour Files, Lantern Notes, the receiver of webhooks and the place of the App: before the platform, which is told that it may reach them. */
 export async function startServicesOfDemo(config: Config, log: Log, closing: Closing): Promise<DemoServices> {
   const { startDemoServices } = await import('@bulkhead/demo');
   const services = await startDemoServices({
@@ -22,6 +23,7 @@ export async function startServicesOfDemo(config: Config, log: Log, closing: Clo
     port: await portFor(config, HARBOUR),
     notesPort: await portFor(config, LANTERN),
     receiverPort: await portFor(config, RECEIVER),
+    appPort: await portFor(config, APP),
   });
   closing.push(() => services.close());
   return services;
@@ -34,7 +36,7 @@ export interface SiteParts {
   readonly services: DemoServices;
 }
 
-/** The page. It holds a Meta token of its own, which ends with it. */
+/** The page, and with it the App. It holds a Meta token of its own, which ends with it. */
 export async function startSiteOfDemo({ config, log, bulkhead, services }: SiteParts, closing: Closing): Promise<DemoSite> {
   const { startDemoSite } = await import('@bulkhead/demo');
   const token = await issueTemporaryMetaToken(bulkhead.db, systemClock, 'Demo page (revoked when its server stops)');
@@ -44,6 +46,7 @@ export async function startSiteOfDemo({ config, log, bulkhead, services }: SiteP
     metaToken: token.secret.reveal(),
     upstream: services.upstream,
     receiver: services.receiver,
+    app: services.app,
     log,
     port: await portFor(config, SITE),
   });

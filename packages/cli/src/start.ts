@@ -44,6 +44,7 @@ export async function start({ demo = false }: { readonly demo?: boolean } = {}):
                   harbourUrl: services.upstream.issuer,
                   lanternUrl: services.upstream.notesBaseUrl,
                   receiverUrl: services.receiver.url,
+                  appUrl: services.app.url,
                 },
           dataDir: config.databaseUrl === null ? config.dataDir : null,
           workingDirectory,

@@ -11,6 +11,7 @@ import {
   credentialHooks,
   findAccount,
   forgetUnconfirmedTask,
+  isEndUser,
 } from './accounts/index.ts';
 import {
   apiKeyAuthenticator,
@@ -49,6 +50,8 @@ import {
   installRoutes,
   lifecycleDeliveries,
   upmRoutes,
+  userTokenAuthenticator,
+  userTokenRoutes,
 } from './installs/index.ts';
 import { passthroughRoutes } from './passthrough/index.ts';
 import { eraseApplicationTask, lineageRoutes, provisioningRoutes } from './provisioning/index.ts';
@@ -145,6 +148,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
   const resolve = resolveService(vault);
   const refresher = new CredentialRefresher({ ...parts, ...credentialHooks(), resolve });
 
+  const uses = credentialUses(parts);
+  const rates = new RequestRates(clock, options.rateLimits);
   const installKeys = new InstallKeys(parts);
   const readiness = new Readiness(parts);
   const declared: AnyRoute[] = [
@@ -177,13 +182,17 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...apScriptRoutes(),
     ...appHostRoutes(parts),
     ...upmRoutes({ ...parts, installKeys }),
+    ...userTokenRoutes({
+      ...parts,
+      isUser: isEndUser,
+      takeRate: (principal, call) => rates.take(principal, { rateClass: 'oauth' }, call),
+      recordUse: (use) => uses.record(use),
+    }),
     ...passthroughRoutes({ ...parts, refresher }),
     ...tokenRoutes(parts),
     ...authorizationRoutes({ ...parts, upstreamTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS }),
   ];
   const routes = [...declared, ...legacyAliases(declared), ...openApiRoutes(declared, publicUrl)];
-  const uses = credentialUses(parts);
-  const rates = new RequestRates(clock, options.rateLimits);
   const server = await createServer<RequestContext>({
     routes,
     log,
@@ -201,6 +210,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
         bearer: bearerAuthenticator(parts),
         client: clientAuthenticator({ ...parts, authenticateApiKey }),
         install: installAuthenticator(parts),
+        userToken: userTokenAuthenticator(parts),
       },
     }),
     challenge: challengeFor,

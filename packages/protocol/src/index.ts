@@ -34,6 +34,16 @@ export { isRemoteCondition, type ModuleCondition } from './installs/module-condi
 export { isAbsoluteItem, PAGE_MODULE_TYPES, type PageModule, pageModules, type PageModuleType } from './installs/page-module.ts';
 export { CONTEXT_QSH, queryStringHash } from './installs/query-string-hash.ts';
 export {
+  JWT_BEARER,
+  readUserAssertion,
+  USER_ASSERTION_SECONDS,
+  type UserAssertion,
+  userAssertionClaims,
+  userTokenRequest,
+  type UserTokenResponse,
+  userTokenResponse,
+} from './installs/user-assertion.ts';
+export {
   type AuthorizationDestination,
   authorizationDestination,
   type AuthorizationDetails,

@@ -1,8 +1,8 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import { type ApplicationId, applicationId as applicationIds, defineTenantCredential } from '@bulkhead/base';
+import { type ApplicationId, applicationId as applicationIds, defineTenantCredential, Secret } from '@bulkhead/base';
 import { issueMetaToken } from '@bulkhead/platform';
 import { sql } from '@bulkhead/postgres';
-import { readConnectJwt } from '@bulkhead/protocol';
+import { JWT_BEARER, readConnectJwt, sharedSecretKey, signConnectJwt, userAssertionClaims } from '@bulkhead/protocol';
 import { dpopProof } from './dpop-proof.ts';
 import { appToken } from './fake-app.ts';
 import type { FakeUpstream } from './fake-upstream.ts';
@@ -27,6 +27,7 @@ export type Name =
   | 'page_ticket'
   | 'app_plugin'
   | 'app_property'
+  | 'app_assertion'
   | 'install_key'
   | 'callback'
   | 'redirect_url'
@@ -80,6 +81,8 @@ export interface TwinApp {
   readonly appKey: string;
   readonly clientKey: string;
   readonly sharedSecret: string;
+  /** By which it acts for the end user of the twin. */
+  readonly userToken: string;
   /** `Authorization` of a call by this App. */
   authorization(request: { readonly method: string; readonly path: string }, claims?: Readonly<Record<string, unknown>>): string;
 }
@@ -303,6 +306,7 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       page_ticket: pages.ticket,
       app_plugin: `${app.appKey}-key`,
       app_property: `${canary}-note`,
+      app_assertion: app.assertion,
       install_key: app.kid,
       callback: service.callback_url.split('/').at(-1),
       redirect_url: redirectUrl,
@@ -338,6 +342,8 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       secondaryInboundSecret,
       app.sharedSecret,
       pages.ticket,
+      app.userToken,
+      app.assertion,
       upstreamKey,
       unspent.code,
       unspent.verifier,
@@ -349,24 +355,27 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
   };
 }
 
-/** Registers an App of the twin, installs it, and has it keep a property. The upstream plays the App. */
+/** Registers an App of the twin, installs it, and has it keep a property and act for the end user. The upstream plays the App. */
 async function installedApp(
   world: World,
   upstream: FakeUpstream,
   meta: Meta,
   { applicationId, appKey, canary }: { applicationId: ApplicationId; appKey: string; canary: string },
-): Promise<TwinApp & { readonly kid: string }> {
+): Promise<TwinApp & { readonly kid: string; readonly assertion: string }> {
   const descriptor = {
     key: appKey,
     name: `${canary} App`,
     baseUrl: `${upstream.url}/app/${appKey}`,
     authentication: { type: 'jwt' },
     lifecycle: { installed: '/installed', enabled: '/enabled', uninstalled: '/uninstalled' },
-    scopes: ['READ'],
+    scopes: ['READ', 'ACT_AS_USER'],
     modules: { generalPages: [{ key: 'page', url: '/page?of={note}', name: { value: `${canary} page` } }] },
   };
   await meta.call('POST', '/apps', { descriptor });
-  const installed = await meta.call('POST', `/applications/${applicationId}/installs`, { app_key: appKey, scopes: ['READ'] });
+  const installed = await meta.call('POST', `/applications/${applicationId}/installs`, {
+    app_key: appKey,
+    scopes: ['READ', 'ACT_AS_USER'],
+  });
   const told = () => upstream.requests.findLast(({ path }) => path === `/app/${appKey}/installed`)!;
   const secret = (): string => JSON.parse(told().body).sharedSecret;
   const signature = readConnectJwt(String(told().headers.authorization).replace(/^JWT /, ''));
@@ -383,7 +392,20 @@ async function installedApp(
   const path = `/t/${applicationId}/rest/atlassian-connect/1/addons/${appKey}/properties/${canary}-note`;
   const kept = { headers: { authorization: app.authorization({ method: 'PUT', path }) }, body: { text: `${canary} note` } };
   await mustBe(201, await world.call('PUT', path, kept));
-  return app;
+  const base = `${world.url}/t/${applicationId}`;
+  const assertionOf = (id: string) =>
+    signConnectJwt(
+      { algorithm: 'HS256', key: sharedSecretKey(new Secret(secret())) },
+      userAssertionClaims(
+        { oauthClientId: app.clientKey, accountId: `${canary}-user`, tenant: base },
+        { audience: base, now: Math.floor(world.clock.now() / 1_000), id },
+      ),
+    );
+  const asked = await world.call('POST', `/t/${applicationId}/oauth2/token`, {
+    body: new URLSearchParams({ grant_type: JWT_BEARER, assertion: assertionOf('first') }),
+  });
+  const userToken = (await mustBe(200, asked)).json.access_token as string;
+  return Object.assign(app, { userToken, assertion: assertionOf('second') });
 }
 
 export interface ConnectingTenant {

@@ -1,4 +1,4 @@
-import { Secret } from '@bulkhead/base';
+import { type Log, Secret, silentLog } from '@bulkhead/base';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listening, type Running, sendRaw } from '../../test/raw-request.ts';
 import { type Express, express4, express5 } from '../../test/untyped-express.ts';
@@ -38,6 +38,11 @@ describe.each([
   const host = new FakeHost({ appKey: key, appBaseUrl: baseUrl });
   const saved: unknown[] = [];
   const hooks: unknown[] = [];
+  const logged: unknown[] = [];
+  const log: Log = {
+    ...silentLog,
+    error: (message, fields) => void logged.push([message, fields?.['event'], (fields?.['failure'] as Error | undefined)?.message]),
+  };
   let addon: AceAddon;
   let running: Running;
   let tenant: FakeTenant;
@@ -61,6 +66,7 @@ describe.each([
       store: memoryTenantStore({ appKey: key }),
       sessionSecret: new Secret('a session secret of thirty-two characters'),
       fetch: host.fetch,
+      log,
     });
     addon.on('host_settings_saved', (...told: unknown[]) => saved.push(told));
     addon.on('jira:issue_created', (event: string, body: unknown) => hooks.push([event, body]));
@@ -119,6 +125,15 @@ describe.each([
     expect(hooks).toHaveLength(1);
   });
 
+  test('a listener that fails after its webhook was answered is logged, and the process lives on', async () => {
+    const fails = (() => Promise.reject(new Error('no room'))) as unknown as () => void;
+    addon.on('jira:issue_created', fails);
+    const before = logged.length;
+    expect((await send(tenant.request('POST', '/created?x=1', { body: '{}' }))).status).toBe(204);
+    await expect.poll(() => logged.slice(before)).toContainEqual(['a listener of the App failed', 'jira:issue_created', 'no room']);
+    addon.off('jira:issue_created', fails);
+  });
+
   test.each<[string, () => AppRequest]>([
     ['a token of another request at checkValidToken', () => get('/api', `JWT ${tenant.sign({ qsh: tenant.qsh('GET', '/x') })}`)],
     ['a token without qsh at authenticate(true)', () => get('/loose', `JWT ${tenant.sign({})}`)],
@@ -137,6 +152,10 @@ describe.each([
     expect(answer).toMatchObject({ statusCode: 200, body: { ok: true } });
     expect(host.calls.at(-1)).toMatchObject({ method: 'POST', body: '{"a":1}', headers: { 'content-type': 'application/json' } });
     expect(host.calls.at(-1)?.headers['authorization']).toMatch(/^Bearer /);
+    for (const json of ['a text', 7, ['a']]) {
+      await addon.httpClient({ clientKey: 'tenant-a' }).put({ url: '/rest/x', json });
+      expect(host.calls.at(-1)).toMatchObject({ body: JSON.stringify(json), headers: { 'content-type': 'application/json' } });
+    }
     await expect(addon.httpClient({ clientKey: 'nobody' }).get('/x')).rejects.toThrow('not installed');
     const failure = await new Promise((resolve) => void addon.httpClient({ clientKey: 'nobody' }).get('/x', resolve));
     expect(String(failure)).toContain('not installed');

@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events';
+import { captureRejectionSymbol, EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { queryValues, readConnectJwt } from '@bulkhead/protocol';
 import type { ExpressHandler } from '../adapter/express.ts';
@@ -64,7 +64,7 @@ export class AceAddon extends EventEmitter {
   readonly #webhooks: ReadonlyMap<string, string>;
 
   constructor({ hostScriptUrl, onLifecycle, ...options }: AceOptions) {
-    super();
+    super({ captureRejections: true });
     this.kit = createAppKit({
       ...options,
       onLifecycle: async (event, tenant) => {
@@ -76,6 +76,11 @@ export class AceAddon extends EventEmitter {
     this.key = this.kit.key;
     this.#hostScriptUrl = hostScriptUrl;
     this.#webhooks = new Map((this.descriptor.modules?.webhooks ?? []).map(({ url, event }) => [url.split('?')[0] ?? url, event]));
+  }
+
+  /** A listener that fails later has been answered already; it is logged, and the process lives on. */
+  override [captureRejectionSymbol](failure: Error, event: string): void {
+    this.kit.settings.log.error('a listener of the App failed', { event, failure });
   }
 
   /** Descriptor, lifecycle calls and webhooks. Before every body parser. */

@@ -81,9 +81,9 @@ async function call(
 
 function bodyOf({ body, json, form }: AceCallOptions): { readonly type: string; readonly text: string } | null {
   if (form !== undefined) return { type: 'application/x-www-form-urlencoded', text: new URLSearchParams(form).toString() };
-  const value = typeof json === 'object' && json !== null ? json : body;
-  if (value === undefined) return null;
-  return typeof value === 'string' ? { type: 'text/plain', text: value } : { type: 'application/json', text: JSON.stringify(value) };
+  if (json !== undefined && typeof json !== 'boolean') return { type: 'application/json', text: JSON.stringify(json) };
+  if (body === undefined) return null;
+  return typeof body === 'string' ? { type: 'text/plain', text: body } : { type: 'application/json', text: JSON.stringify(body) };
 }
 
 function withQuery(uri: string, qs: AceCallOptions['qs']): string {

@@ -5,6 +5,7 @@ import { serve } from '@hono/node-server';
 import { Secret } from '@bulkhead/base';
 import fastify from 'fastify';
 import { Hono } from 'hono';
+import Koa from 'koa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listening, type Running, sendRaw } from '../../test/raw-request.ts';
 import { type Express, express4, express5 } from '../../test/untyped-express.ts';
@@ -18,6 +19,7 @@ import { expressGuard, type ExpressHandler, expressKit } from './express.ts';
 import { fastifyGuard, fastifyKit } from './fastify.ts';
 import { verifiedOf } from './guard.ts';
 import { honoGuard, honoKit } from './hono.ts';
+import { koaGuard, koaKit } from './koa.ts';
 import { answerMessage, answerNode, guardNode } from './node-http.ts';
 
 const key = 'issue-notes';
@@ -117,6 +119,29 @@ const servers: readonly (readonly [name: string, start: (kit: AppKit) => Promise
           resolve({ port, close: () => void running.close() }),
         );
       });
+    },
+  ],
+  [
+    'Koa',
+    (kit) => {
+      const server = new Koa();
+      server.use(koaKit(kit));
+      const [byRequest, bySession] = [koaGuard(kit, { token: 'request' }), koaGuard(kit, { token: 'session' })];
+      // What Koa's routers do: the route's own middleware, then its handler. And a mounted application: it sees what is left of the path.
+      server.use((context) => {
+        const { path } = context;
+        context.path = '/';
+        return (path === '/inner/api' ? bySession : byRequest)(context, async () => {
+          const token = verifiedOf(context);
+          expect(verifiedOf(context.req)).toBe(token);
+          const chunks: Buffer[] = [];
+          for await (const chunk of context.req as AsyncIterable<Buffer>) chunks.push(chunk);
+          const text = Buffer.concat(chunks).toString();
+          context.body = who(token, path === '/page' ? kit.issueSession(token) : null, text === '' ? null : JSON.parse(text));
+        });
+      });
+      const answer = server.callback();
+      return listening((request, response) => void answer(request, response));
     },
   ],
 ];

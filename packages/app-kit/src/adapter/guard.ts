@@ -22,7 +22,7 @@ export function keepVerified(request: object, token: VerifiedToken): void {
   verified.set(request, token);
 }
 
-/** Who called: of a request (Express's, Fastify's, Hono's context, `node:http`'s) behind a guard. Throws where there was none. */
+/** Who called: of a request (Express's, Fastify's, `node:http`'s, the context of Hono or Koa) behind a guard. Throws where there was none. */
 export function verifiedOf(request: object): VerifiedToken {
   const token = verified.get(request);
   if (token === undefined) throw new Error('This route has no guard of the kit.');

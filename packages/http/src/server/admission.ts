@@ -48,14 +48,14 @@ const PLACES: Readonly<Record<Exclude<RateClass, 'health'>, Places>> = {
 };
 const SHARE = 0.25;
 const WAIT_MS = 500;
-const PATIENCE_MS = 1_000;
+const PATIENCE_MS = 2_000;
 const LOOK_EVERY_MS = 10;
 
 const NOBODYS: Place = { belongTo: () => undefined, leave: () => undefined };
 
 /**
  * Admission by class: what has a place runs, what finds none waits, and what would wait for too long is answered 503 with Retry-After
- * at once, while it costs next to nothing. How long it would wait is told by how fast the line has moved; a line that has only begun
+ * at once, while it costs next to nothing; who was let into a line is not turned away for others that come after. How long it would wait is told by how fast the line has moved; a line that has only begun
  * takes all that it has room for, since a burst is over soon. Time in which the machine gave this process no processor is nobody's
  * fault and not counted.
  *
@@ -131,8 +131,13 @@ class ClassGate {
   }
 
   enter(claimed?: () => string): Place | Promise<Place> {
-    if (this.all.tryEnter()) return new TakenPlace(this);
-    return this.all.wait(claimed?.() ?? '').then(() => new TakenPlace(this));
+    if (this.all.tryEnter()) return new TakenPlace(this, false);
+    const party = claimed?.() ?? '';
+    // Whoever would be turned away for its own too many once it is known whose it is, hears so before it stands in a line, not after.
+    const own = this.#owns.get(party);
+    if (own?.hasLine === true) own.refuseLate('', this.all.waitingOf(party));
+    this.all.refuseLate(party);
+    return this.all.wait(party).then(() => new TakenPlace(this, true));
   }
 
   ownOf(party: string): Gate {
@@ -157,12 +162,15 @@ class ClassGate {
 
 class TakenPlace implements Place {
   readonly #gates: ClassGate;
+  /** It has stood in a line. */
+  readonly #hasWaited: boolean;
   #isIn = true;
   #own: Gate | null = null;
   #party = '';
 
-  constructor(gates: ClassGate) {
+  constructor(gates: ClassGate, hasWaited: boolean) {
     this.#gates = gates;
+    this.#hasWaited = hasWaited;
   }
 
   belongTo(party: string): void | Promise<void> {
@@ -182,6 +190,7 @@ class TakenPlace implements Place {
   async #await(party: string, own: Gate): Promise<void> {
     this.#gates.all.leave();
     this.#isIn = false;
+    if (!this.#hasWaited) own.refuseLate('');
     await own.wait('');
     this.#hold(party, own);
     if (!this.#gates.all.tryEnter()) await this.#gates.all.wait(party);

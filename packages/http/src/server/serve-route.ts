@@ -113,6 +113,8 @@ export function serveRoute<Context>(
   }
 
   async function refuse(exchange: Exchange, thrown: unknown): Promise<void> {
+    // Who leaves before it has said all is nobody's failure, and hears nothing.
+    if (thrown === exchange.message.errored && (thrown as { code?: unknown } | null)?.code === 'ECONNRESET') return;
     const error = asPlatformError(thrown);
     logError(parts.log, error, { requestId: exchange.requestId, route: route.id });
     await sendError(parts, error, exchange, { shape: route.errors ?? 'rest', isOpen });

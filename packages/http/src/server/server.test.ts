@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { once } from 'node:events';
-import { silentLog } from '@bulkhead/base';
+import { type LogFields, silentLog } from '@bulkhead/base';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { httpErrors } from './http-errors.ts';
@@ -118,13 +118,14 @@ function memoryIdempotency(): IdempotencyStore<unknown> {
   };
 }
 
+const failures: { readonly message: string; readonly fields: LogFields | undefined }[] = [];
 let server: HttpServer;
 let url: string;
 let port: number;
 beforeAll(async () => {
   server = await createServer({
     routes,
-    log: silentLog,
+    log: { ...silentLog, error: (message, fields) => failures.push({ message, fields }) },
     bodyBytesMax: 1000,
     limits: { bodyMs: 200 },
     drainMsMax: 300,
@@ -390,6 +391,30 @@ describe('closing', () => {
     expect(await (await answer).json()).toEqual({ done: true });
     await closed;
     await expect(fetch(`http://127.0.0.1:${slowPort}/slow`)).rejects.toThrow();
+  });
+});
+
+describe('a caller that leaves before it has said all', () => {
+  it("is nobody's failure, and no line of the log", async () => {
+    const before = failures.length;
+    const head = 'POST /v1/form HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{';
+    const opened = async () => {
+      const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+      await once(socket, 'connect');
+      socket.write(head);
+      return socket;
+    };
+    for (const leaves of ['destroy', 'resetAndDestroy'] as const) {
+      const socket = await opened();
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      socket[leaves]();
+      await once(socket, 'close');
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(failures.slice(before)).toEqual([]);
+    // Control: what fails by itself is one.
+    await fetch(`${url}/v1/broken`);
+    expect(failures).toHaveLength(before + 1);
   });
 });
 

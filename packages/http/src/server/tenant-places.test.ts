@@ -147,16 +147,45 @@ describe('T5: a line before the places', () => {
     await expect.poll(() => order).toEqual(['a1', 'a2', 'a3', 'b1']);
   });
 
-  it('who fills it makes room for another, which is not turned away', async () => {
+  it('who fills it keeps nobody out who has less in it, and loses none that it has in it', async () => {
     open({ places: { api: { running: 1, waiting: 4 } }, share: 1 });
     const requests = new Requests();
-    await requests.send('a1 a2 a3 a4 a5 b1 c1', { proven: false });
-    expect(requests.refused).toEqual({ a5: 'server.overloaded', a4: 'server.overloaded' });
-    // Control: nobody makes room for one who has as much in it already.
-    await requests.send('a6', { proven: false });
-    expect(requests.refused).toHaveProperty('a6');
-    for (const name of ['a1', 'a2', 'b1', 'c1', 'a3']) await requests.end(name);
+    await requests.send('a1 a2 a3 a4 a5 a6 b1 c1', { proven: false });
+    expect(requests.refused).toEqual({ a6: 'server.overloaded' });
+    // Control: nor is there room for one that has as much in it already as the others.
+    await requests.send('b2 b3', { proven: false });
+    expect(Object.keys(requests.refused)).toEqual(['a6', 'b3']);
+    for (const name of ['a1', 'a2', 'b1', 'c1', 'a3', 'b2', 'a4', 'a5']) await requests.end(name);
     expect(requests.running).toEqual([]);
+  });
+
+  it('who has too many waiting for its own is told so before it stands in the line, not after', async () => {
+    open({ places: { api: { running: 4, waiting: 16 } }, share: 0.25 });
+    const requests = new Requests();
+    // One runs, four wait for its own: all that may.
+    await requests.send('a1 a2 a3 a4 a5');
+    await requests.send('b1 c1 d1 e1');
+    expect(requests.running).toEqual(['a1', 'b1', 'c1', 'd1']);
+    await requests.send('a6 e2');
+    expect(requests.refused).toEqual({ a6: 'server.too_many_at_once' });
+    // Control: who has none waiting for its own stands in the line.
+    await requests.end('b1');
+    await requests.end('c1');
+    expect(requests.running).toContain('e1');
+    expect(requests.refused).not.toHaveProperty('e2');
+  });
+
+  it('who has stood in it is not turned away for its own too many', async () => {
+    open({ places: { api: { running: 4, waiting: 16 } }, share: 0.25 });
+    const requests = new Requests();
+    await requests.send('b1 c1 d1 e1');
+    await requests.send('a1 a2 a3 a4 a5 a6 a7');
+    for (const name of ['b1', 'c1', 'd1', 'e1']) await requests.end(name);
+    for (const name of ['a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7']) await requests.end(name);
+    expect([requests.running, requests.refused]).toEqual([[], {}]);
+    // Control: of as many that have not, what goes beyond its own line is refused.
+    for (const name of ['a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7']) await requests.send(name);
+    expect(Object.keys(requests.refused)).toEqual(['a6', 'a7']);
   });
 });
 

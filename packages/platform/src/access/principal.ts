@@ -46,14 +46,16 @@ export interface ClientPrincipal {
   readonly apiKeyId: string | null;
 }
 
-/** An App that calls the host of one of its installs, by a token signed with their shared secret. */
+/** An App that calls the host of one of its installs, by a token signed with their shared secret, or by one for a user (RFC 7523). */
 export interface InstallPrincipal {
   readonly kind: 'install';
   readonly applicationId: ApplicationId;
   readonly clientKey: string;
   readonly appKey: string;
-  /** As granted; what they hold beside that is for whoever compares. */
+  /** As granted, to the App or its token; what they hold beside that is for whoever compares. */
   readonly scopes: readonly AppScope[];
+  /** The end user it acts for: nothing of another's is there for it then. Null: it acts as itself. */
+  readonly userId: string | null;
 }
 
 export type Principal = MetaTokenPrincipal | ApiKeyPrincipal | BearerPrincipal | ClientPrincipal | InstallPrincipal;
@@ -78,6 +80,8 @@ export function isNamedOnly(principal: Principal): boolean {
 export interface Actor {
   readonly kind: CredentialKind | 'operator' | 'end_user' | 'anonymous' | 'system';
   readonly id?: string;
+  /** The end user that an App acted for. */
+  readonly user?: string;
 }
 
 export function actorOf(principal: Principal | null): Actor {
@@ -91,7 +95,7 @@ export function actorOf(principal: Principal | null): Actor {
     case 'client':
       return { kind: 'client', ...(principal.apiKeyId === null ? {} : { id: principal.apiKeyId }) };
     case 'install':
-      return { kind: 'install', id: principal.clientKey };
+      return { kind: 'install', id: principal.clientKey, ...(principal.userId === null ? {} : { user: principal.userId }) };
     case undefined:
       return { kind: 'anonymous' };
   }

@@ -86,6 +86,13 @@ export async function recallAccount(
   );
 }
 
+/** Whether a live account of the Application belongs to this end user. */
+export async function isEndUser(tx: Tx, applicationId: ApplicationId, endUser: string): Promise<boolean> {
+  const row = await tx.maybe(sql`
+    select from accounts where application_id = ${applicationId} and end_user = ${endUser} and not provisional limit 1`);
+  return row !== null;
+}
+
 /** The live accounts of these identities at a service, by identity. */
 export async function findAccountsOfIdentities(
   tx: Tx,

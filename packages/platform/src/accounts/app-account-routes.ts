@@ -48,8 +48,12 @@ export function appAccountRoutes({ db }: { db: Database }): AnyRoute[] {
         end_user: z.string().max(512).optional(),
       }),
       answers: { 200: z.object({ total: z.number(), accounts: z.array(shown) }) },
-      handler: async ({ applicationId }, { query }) => {
-        const filter = { service: query.service, endUser: query.end_user };
+      handler: async ({ applicationId, principal }, { query }) => {
+        const { userId } = principal;
+        // Who acts for a user sees what that user has.
+        if (userId !== null && query.end_user !== undefined && query.end_user !== userId)
+          return { status: 200, body: { total: 0, accounts: [] } };
+        const filter = { service: query.service, endUser: userId ?? query.end_user };
         const { rows, total } = await db.withTenant(applicationId, (tx) => listAccounts(tx, applicationId, filter, query));
         return { status: 200, body: { total, accounts: rows.map(shape) } };
       },
@@ -65,9 +69,9 @@ export function appAccountRoutes({ db }: { db: Database }): AnyRoute[] {
       audit: null,
       params: z.object({ application_id: z.string(), account_id: z.string().regex(/^\d{1,16}$/) }),
       answers: { 200: shown },
-      handler: async ({ applicationId }, { params }) => {
+      handler: async ({ applicationId, principal: { userId } }, { params }) => {
         const account = await db.withTenant(applicationId, (tx) => findAccount(tx, applicationId, Number(params.account_id)));
-        if (account === null) throw httpErrors('not_found');
+        if (account === null || (userId !== null && account.endUser !== userId)) throw httpErrors('not_found');
         return { status: 200, body: shape(account) };
       },
     }),

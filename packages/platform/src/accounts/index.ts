@@ -1,7 +1,7 @@
 export type { AccountsOlderThan } from './account.ts';
 export { accountParams } from './account-messages.ts';
 export { accountIdOf, accountRoutes } from './account-routes.ts';
-export { findAccount, findAccountsBelow, findAccountsOfIdentities, recallAccount } from './account-store.ts';
+export { findAccount, findAccountsBelow, findAccountsOfIdentities, isEndUser, recallAccount } from './account-store.ts';
 export { appAccountRoutes } from './app-account-routes.ts';
 export { confirmAccount, connectAccount, type ConnectAccountInput } from './connect-account.ts';
 export { credentialHooks } from './credential-hooks.ts';

@@ -79,7 +79,7 @@ export function credentialUses({ db, clock, log: parentLog }: { db: Database; cl
     const { log: of, outcome } = use;
     const map = counted[outcome];
     const owner = `${of.kind}|${of.id}`;
-    const key = `${owner}|${use.actor.kind}|${use.actor.id ?? ''}|${use.token ?? ''}|${use.route}|${use.address}`;
+    const key = `${owner}|${use.actor.kind}|${use.actor.id ?? ''}|${use.actor.user ?? ''}|${use.token ?? ''}|${use.route}|${use.address}`;
     const known = map.get(key);
     if (known !== undefined) return known;
     const held = perLog[outcome].get(owner) ?? 0;

@@ -19,3 +19,5 @@ export { shownModules } from './shown-modules.ts';
 export { lifecycleDeliveries } from './lifecycle-deliveries.ts';
 export { type InstallKeyRotation, rotateInstallKeys } from './rotate-install-keys.ts';
 export { upmRoutes } from './upm-routes.ts';
+export { userTokenAuthenticator } from './user-token-authenticator.ts';
+export { userTokenRoutes } from './user-token-routes.ts';

@@ -47,7 +47,7 @@ export function installAuthenticator({
       // Only now: to whoever is not the App, every request is as bad as the other.
       if (!isNormalPath(call.target.split('?')[0]!)) throw installErrors('install.path_malformed');
       if (install.status === 'disabled') throw installErrors('install.disabled');
-      return { kind: 'install', applicationId, clientKey: install.clientKey, appKey, scopes: install.scopes };
+      return { kind: 'install', applicationId, clientKey: install.clientKey, appKey, scopes: install.scopes, userId: null };
     }
     return null;
   };

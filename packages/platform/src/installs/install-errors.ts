@@ -52,5 +52,48 @@ export const installErrors = defineErrors({
     wire: 'bad_request',
     text: 'The request URI is improperly formed: write the path without dot segments, empty segments, backslashes or needless escapes.',
   },
+  'impersonation.unsupported_type': {
+    status: 400,
+    wire: 'bad_request',
+    oauth: 'unsupported_grant_type',
+    text: 'The grant_type must be urn:ietf:params:oauth:grant-type:jwt-bearer.',
+  },
+  /** RFC 7523 §3.1. One text for every reason: whoever has not proved to be the App learns nothing of it. */
+  'impersonation.assertion_invalid': {
+    status: 400,
+    wire: 'bad_request',
+    oauth: 'invalid_grant',
+    text: "The assertion is unknown, over or used before. Sign a new one for each request: HS256 with the shared secret of this install; iss urn:atlassian:connect:clientid: and its oauthClientId, sub urn:atlassian:connect:useraccountid: and the user, tnt and aud the tenant's base URL, exp at most 60 seconds after iat.",
+  },
+  'impersonation.user_unknown': {
+    status: 400,
+    wire: 'bad_request',
+    oauth: 'invalid_grant',
+    text: 'No account of this Application belongs to that user. The user is named as in "end_user" of an account.',
+  },
+  'impersonation.not_granted': {
+    status: 400,
+    wire: 'forbidden',
+    oauth: 'unauthorized_client',
+    text: 'The App may not act for users here. It has to ask for the scope ACT_AS_USER, and to be installed again with it.',
+  },
+  'impersonation.disabled': {
+    status: 400,
+    wire: 'forbidden',
+    oauth: 'unauthorized_client',
+    text: 'The App is disabled in this Application. Who installed it can enable it again.',
+  },
+  'impersonation.scope_exceeded': {
+    status: 400,
+    wire: 'invalid_parameters',
+    oauth: 'invalid_scope',
+    text: 'The scope asks for more than the App was granted: {held}.',
+  },
+  'impersonation.limit': {
+    status: 429,
+    wire: 'too_many_requests',
+    oauth: 'temporarily_unavailable',
+    text: 'An App holds at most {limit} tokens for users of one Application at a time. Use each until it is over.',
+  },
   'install.scope_missing': { status: 403, wire: 'forbidden', text: 'Request not in an authorized API scope.' },
 });

@@ -199,11 +199,13 @@ export interface OpenedInstall {
 export async function openInstall(
   tx: Tx,
   vault: Vault,
-  { applicationId, appKey, now }: { applicationId: ApplicationId; appKey: string; now: Date },
+  named: { applicationId: ApplicationId; now: Date } & ({ appKey: string } | { clientKey: string }),
 ): Promise<OpenedInstall | null> {
+  const { applicationId, now } = named;
+  const which = 'appKey' in named ? sql`i.app_key = ${named.appKey}` : sql`i.client_key = ${named.clientKey}`;
   const row = await tx.maybe<InstallRow>(sql`
     select i.* from app_installs i join applications a using (application_id)
-     where i.application_id = ${applicationId} and i.app_key = ${appKey} and a.active and a.deleted_at is null`);
+     where i.application_id = ${applicationId} and ${which} and a.active and a.deleted_at is null`);
   if (row === null) return null;
   const secrets: Secret[] = [];
   if (row.secret_sealed !== null && row.status !== 'uninstalled')

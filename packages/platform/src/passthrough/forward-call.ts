@@ -11,7 +11,7 @@ import { passthroughErrors } from './passthrough-errors.ts';
 import { readForwardedAccount } from './passthrough-store.ts';
 import { headerValue, upstreamHeaders } from './request-headers.ts';
 import { type ApiBase, apiBase, upstreamTarget, type WantedTarget } from './target.ts';
-import { assertAllowed, type ForwardingPrincipal, isLimited } from './token-limits.ts';
+import { assertAllowed, type ForwardingPrincipal, isLimited, isReached } from './token-limits.ts';
 import { watchUpload } from './upload-watch.ts';
 import type { UpstreamLimits } from './upstream-limits.ts';
 
@@ -66,7 +66,7 @@ type Body =
 export async function forwardCall(options: ForwardParts, context: ForwardContext, call: WantedCall): Promise<void> {
   const { applicationId, principal } = context;
   const account = await readForwardedAccount(options.db, applicationId, call.accountId);
-  if (account === null) throw httpErrors('not_found');
+  if (account === null || !isReached(principal, account)) throw httpErrors('not_found');
   if (!account.active) throw passthroughErrors('passthrough.account_inactive');
   const { credential, service } = account;
   if (service === null) throw passthroughErrors('passthrough.service_gone');

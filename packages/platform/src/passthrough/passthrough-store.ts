@@ -6,6 +6,7 @@ import { type CredentialRow, type StoredCredential, storedCredential } from '../
 export interface ForwardedAccount {
   readonly accountId: number;
   readonly active: boolean;
+  readonly endUser: string | null;
   /** Null where the Application has removed it. */
   readonly service: UpstreamService | null;
   /** Null where an operator revoked it. */
@@ -16,6 +17,7 @@ export interface ForwardedAccount {
 type ForwardedRow = (CredentialRow | { readonly credential_id: null }) & {
   readonly account_id: number;
   readonly active: boolean;
+  readonly end_user: string | null;
   readonly account_service: string;
   readonly account_broken_reason: string | null;
   readonly definition: ServiceDefinition | null;
@@ -31,7 +33,7 @@ export async function readForwardedAccount(
     applicationId,
     `forwarded_account ${accountId}`,
     () => sql`
-      select a.account_id, a.active, a.service as account_service, a.broken_reason as account_broken_reason, s.definition,
+      select a.account_id, a.active, a.end_user, a.service as account_service, a.broken_reason as account_broken_reason, s.definition,
              c.application_id, c.credential_id, c.service, c.version, c.sealed, c.expires_at, c.refreshable, c.lease_until, c.retry_after, c.failure_count, c.broken_reason, c.modified_at
         from accounts a
         left join credentials c on c.application_id = a.application_id and c.credential_id = a.credential_id
@@ -47,6 +49,7 @@ function forwardedAccount(row: ForwardedRow): ForwardedAccount {
   return {
     accountId: row.account_id,
     active: row.active,
+    endUser: row.end_user,
     service,
     credential: row.credential_id === null ? null : storedCredential(row),
     brokenReason: row.account_broken_reason,

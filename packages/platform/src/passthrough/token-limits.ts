@@ -40,6 +40,11 @@ export function isLimited(principal: ForwardingPrincipal): boolean {
   return principal.kind === 'bearer' && (principal.authorizationDetails !== null || methodsOfScope(principal.scope) !== 'all');
 }
 
+/** Whether an account is there for the principal at all: for an App that acts for a user, those of the user only. */
+export function isReached(principal: ForwardingPrincipal, { endUser }: { readonly endUser: string | null }): boolean {
+  return principal.kind !== 'install' || principal.userId === null || principal.userId === endUser;
+}
+
 /** What an App needs for a method (scopes of Atlassian Connect). */
 function scopeOfMethod(method: string): 'READ' | 'WRITE' | 'DELETE' {
   return SAFE.has(method) ? 'READ' : method === 'DELETE' ? 'DELETE' : 'WRITE';

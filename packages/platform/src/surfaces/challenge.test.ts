@@ -30,11 +30,14 @@ describe('RFC 6750 §3 the challenge', () => {
     expect(challengeFor(needed, route(credentials), call())).toBe(expected);
   });
 
-  test('where Apps install themselves a Meta token may be the password of Basic; a token of an App is a JWT', () => {
+  test('where Apps install themselves a Meta token may be the password of Basic; a token of an App is a JWT, or where scopes decide a Bearer', () => {
     expect(challengeFor(needed, route(['meta_token'], null, '/t/{application_id}/rest'), call())).toBe(
       'Bearer realm="bulkhead", Basic realm="bulkhead"',
     );
     expect(challengeFor(needed, route(['install'], null, '/t/{application_id}/rest'), call())).toBe('JWT realm="bulkhead"');
+    expect(challengeFor(needed, route(['install'], 'app:READ', '/t/{application_id}/rest'), call())).toBe(
+      'JWT realm="bulkhead", Bearer realm="bulkhead"',
+    );
   });
 
   test.each([

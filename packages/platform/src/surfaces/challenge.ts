@@ -24,7 +24,7 @@ export function challengeFor(error: PlatformError, route: AnyRoute | null, call:
   const told = toldError(error, kinds);
   if (told === null && error.status !== 401) return null;
   const known = ORDER.filter((kind) => kinds.includes(kind)).flatMap((kind) => SCHEMES[kind]);
-  const schemes = takesBasic(route) ? [...known, 'Basic'] : known;
+  const schemes = [...known, ...(takesBasic(route) ? ['Basic'] : []), ...(takesUserToken(route) ? ['Bearer'] : [])];
   const used = /^[a-z]+/i.exec(headerText(call))?.[0].toLowerCase();
   const at = schemes.find((scheme) => scheme.toLowerCase() === used) ?? schemes.find((scheme) => scheme === 'Bearer');
   return [...new Set(schemes)]
@@ -43,6 +43,11 @@ export function challengeFor(error: PlatformError, route: AnyRoute | null, call:
 /** Whether a route takes a Meta token as the password of Basic: where Apps that are being developed install themselves, which know no other way. */
 export function takesBasic({ path, credentials }: Pick<AnyRoute, 'path' | 'credentials'>): boolean {
   return path.startsWith('/t/') && credentials.includes('meta_token');
+}
+
+/** Whether an App may call it for a user: where scopes decide. What needs none is the App's own. */
+function takesUserToken({ credentials, scope }: Pick<AnyRoute, 'credentials' | 'scope'>): boolean {
+  return scope !== null && credentials.includes('install');
 }
 
 /** RFC 6750 §3.1: the codes of a protected resource. An OAuth client is told in the body instead (RFC 6749 §5.2). */

@@ -96,6 +96,6 @@ export function principalName(principal: Exclude<Principal, { kind: 'meta_token'
     case 'client':
       return `client:${principal.apiKeyId ?? 'public'}`;
     case 'install':
-      return `install:${principal.clientKey}`;
+      return `install:${principal.clientKey}${principal.userId === null ? '' : `:${principal.userId}`}`;
   }
 }

@@ -4,7 +4,6 @@ import { describe, expect, it } from 'vitest';
 import { claimedTenant } from './claimed-tenant.ts';
 
 const id = applicationId.generate();
-const bare = id.slice(applicationId.prefix.length);
 const key = defineTenantCredential('bhk').issue(id).secret.reveal();
 const token = defineTenantCredential('bha').issue(id).secret.reveal();
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
@@ -20,15 +19,15 @@ describe('T5: in a line, a request counts as of the tenant that it names', () =>
     ['Basic with an id and a key', basic(`${id}:${key}`)],
     ['Basic with an id alone', basic(`${id}:`)],
   ])('%s', (_what, header) => {
-    expect(claim(header)).toBe(bare);
+    expect(claim(header)).toBe(id);
   });
 
   it('a client_id of the query', () => {
-    expect(claim(undefined, { client_id: id })).toBe(bare);
+    expect(claim(undefined, { client_id: id })).toBe(id);
   });
 
   it('a path, where a service calls that brings no credential; not beside a Meta token, which may name any', () => {
-    expect(claim(undefined, {}, { application_id: id })).toBe(bare);
+    expect(claim(undefined, {}, { application_id: id })).toBe(id);
     const meta = `Bearer ${issueControlCredential('bhm').secret.reveal()}`;
     expect(claim(meta, {}, { application_id: id })).toBe('192.0.2.7');
   });

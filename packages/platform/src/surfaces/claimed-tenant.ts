@@ -16,14 +16,15 @@ export function claimedTenant({ headers, params, query, remoteAddress }: Incomin
   const clientId = query['client_id'] ?? (header === undefined || scheme.toLowerCase() === 'jwt' ? params['application_id'] : undefined);
   const named =
     IN_CREDENTIAL.exec(credential) ?? IN_CLIENT_ID.exec(credential) ?? IN_CLIENT_ID.exec(typeof clientId === 'string' ? clientId : '');
-  return named?.[1] ?? remoteAddress;
+  return named?.[1] === undefined ? remoteAddress : `${applicationId.prefix}${named[1]}`;
 }
 
 /**
- * Of whose places a message takes one that a service sends: of the Application whose address it came to. It is not proved yet, but who
- * floods one address takes the places of that one only. Null for any other request without a credential.
+ * Of whose places a request takes one that proves itself by what it holds, a service's message or an App's assertion: of the Application whose
+ * address it came to. It is not proved yet, but who floods one address takes the places of that one only. Null for any other request
+ * without a credential.
  */
 export function partyAtAddress({ params }: Pick<IncomingCall, 'params'>, { rateClass }: Pick<AnyRoute, 'rateClass'>): string | null {
   const named = params['application_id'];
-  return rateClass === 'inbound' && named !== undefined && applicationId.is(named) ? named : null;
+  return (rateClass === 'inbound' || rateClass === 'oauth') && named !== undefined && applicationId.is(named) ? named : null;
 }

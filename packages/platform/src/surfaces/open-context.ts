@@ -23,6 +23,8 @@ export interface Authenticators {
   readonly bearer: (presented: PresentedToken) => Promise<Principal | null>;
   /** Judges the whole request: its token was made for it. */
   readonly install: (token: string, call: IncomingCall, now: Date) => Promise<Principal | null>;
+  /** A token by which an App acts for a user: good for any request of that Application's. */
+  readonly userToken: (token: string, call: IncomingCall, now: Date) => Promise<Principal | null>;
   /** Reads header and form itself: RFC 6749 §2.3 knows several ways. */
   readonly client: (call: IncomingCall) => Promise<Principal | null>;
 }
@@ -62,8 +64,15 @@ export function openContext(parts: OpenContextParts): (call: IncomingCall, route
   };
 }
 
-/** What an App was granted where it was installed covers what the route asks for, if it asks for anything. */
-function assertGranted({ scopes }: InstallPrincipal, { scope }: AnyRoute): void {
+/**
+ * What an App was granted where it was installed covers what the route asks for. What asks for nothing is the App's own, and no user's: a token
+ * for one does not open it.
+ */
+function assertGranted({ scopes, userId }: InstallPrincipal, { scope, credentials }: AnyRoute): void {
+  if (scope === null && userId !== null)
+    throw httpErrors('unauthorized.wrong_kind', {
+      params: { sent: 'a token of an App for a user', expected: expectedOf(credentials as readonly CredentialKind[]) },
+    });
   if (scope === null) return;
   const needed = APP_SCOPES.find((each) => scope === `app:${each}`);
   if (needed === undefined || !effectiveScopes(scopes).has(needed)) throw httpErrors('forbidden', { params: { scope: needed ?? scope } });
@@ -129,6 +138,7 @@ function byScheme(
   if (scheme === 'apikey' && kinds.includes('api_key')) return authenticators.apiKey(value, now);
   if ((scheme === 'bearer' || scheme === 'developerkey') && kinds.includes('meta_token')) return authenticators.metaToken(value);
   if (scheme === 'jwt' && kinds.includes('install')) return authenticators.install(value, call, now);
+  if (scheme === 'bearer' && kinds.includes('install')) return authenticators.userToken(value, call, now);
   if ((scheme === 'bearer' || scheme === 'dpop') && kinds.includes('bearer')) return authenticators.bearer({ token: value, scheme, call });
   return null;
 }
@@ -137,20 +147,26 @@ const KINDS_BY_PREFIX: Readonly<Record<string, { readonly kind: CredentialKind; 
   bhk_: { kind: 'api_key', scheme: 'apikey', name: 'an API key' },
   bha_: { kind: 'bearer', scheme: 'bearer', name: 'an access token' },
   bhm_: { kind: 'meta_token', scheme: 'bearer', name: 'a Meta token' },
+  bhu_: { kind: 'install', scheme: 'bearer', name: 'a token of an App for a user' },
 };
+
+const WORDS: Readonly<Record<CredentialKind, string>> = {
+  meta_token: '"Authorization: Bearer META_TOKEN"',
+  api_key: '"Authorization: APIKey KEY"',
+  bearer: '"Authorization: Bearer TOKEN"',
+  client: 'client authentication',
+  install: '"Authorization: JWT TOKEN", made for this request and signed with the shared secret of the install',
+};
+
+function expectedOf(kinds: readonly CredentialKind[]): string {
+  return kinds.map((kind) => WORDS[kind]).join(' or ');
+}
 
 function refusal(
   kinds: readonly CredentialKind[],
   presented: Presented | null,
   invalidToken: 'token.invalid' | 'token.invalid_at_verify' | 'token.invalid_at_picker',
 ): Error {
-  const words: Record<CredentialKind, string> = {
-    meta_token: '"Authorization: Bearer META_TOKEN"',
-    api_key: '"Authorization: APIKey KEY"',
-    bearer: '"Authorization: Bearer TOKEN"',
-    client: 'client authentication',
-    install: '"Authorization: JWT TOKEN", made for this request and signed with the shared secret of the install',
-  };
   // Kloudless's clients branch on the status: it counts for more than the better sentence.
   const isToken = (presented?.scheme === 'bearer' || presented?.scheme === 'dpop') && kinds.includes('bearer');
   if (isToken && invalidToken !== 'token.invalid') return httpErrors(invalidToken);
@@ -158,9 +174,9 @@ function refusal(
   const sent = presented === null ? undefined : KINDS_BY_PREFIX[presented.value.slice(0, 4)];
   if (isToken && sent?.kind === 'bearer') return httpErrors(invalidToken);
   if (sent !== undefined && (!kinds.includes(sent.kind) || presented?.scheme !== sent.scheme))
-    return httpErrors('unauthorized.wrong_kind', { params: { sent: sent.name, expected: kinds.map((kind) => words[kind]).join(' or ') } });
+    return httpErrors('unauthorized.wrong_kind', { params: { sent: sent.name, expected: expectedOf(kinds) } });
   if (isToken) return httpErrors(invalidToken);
-  return httpErrors('unauthorized', { params: { expected: kinds.map((kind) => words[kind]).join(' or ') } });
+  return httpErrors('unauthorized', { params: { expected: expectedOf(kinds) } });
 }
 
 async function ownedApplication(db: Database, named: string, organizationId: string): Promise<ApplicationId> {

@@ -41,7 +41,7 @@ export class RequestRates {
    * counted by `charge` once its request has changed something, which takes a code or a token.
    * @throws rate.exceeded
    */
-  take(principal: Principal, { rateClass }: AnyRoute, call: IncomingCall): void {
+  take(principal: Principal, { rateClass }: Pick<AnyRoute, 'rateClass'>, call: IncomingCall): void {
     const limit = this.#limits.get(rateClass);
     if (limit === undefined) return;
     const { budget, policy } = limit;

@@ -1,0 +1,1 @@
+export { type DemoApp, startDemoApp } from './start-demo-app.ts';

@@ -1,0 +1,74 @@
+import { demoErrors, possessive, textAt } from '../company/index.ts';
+import * as requests from '../company/requests.ts';
+import type { Recorder } from './recorder.ts';
+import type { CompanyParts } from './template.ts';
+import { type Lane, otherLane, type Outcome, type Visit } from './visit.ts';
+
+const NOTE_LENGTH_MAX = 200;
+
+/** The last step: one App in both Applications. The company installs it; what it keeps, the App is asked itself. */
+export class AppSteps {
+  readonly #parts: Pick<CompanyParts, 'metaToken' | 'app'>;
+
+  constructor(parts: Pick<CompanyParts, 'metaToken' | 'app'>) {
+    this.#parts = parts;
+  }
+
+  async install(lane: Lane, record: Recorder): Promise<Outcome> {
+    const { app, metaToken } = this.#parts;
+    if (lane.application === null) throw demoErrors('demo.too_early', { params: { first: 'Clone' } });
+    // 201 the first time, 200 whenever it is registered again.
+    const registered = await record.ask('The App made known, by its descriptor', requests.registerApp(metaToken, app.descriptorUrl));
+    if (registered.status !== 200) record.expect(registered, 201);
+    const { id } = lane.application;
+    const installed = await record.need('Installed: the scopes are the consent', requests.installApp(metaToken, id, app.key), 201);
+    const clientKey = textAt(installed, 'client_key');
+    lane.install = { clientKey, notes: await listed(app.notes(clientKey)) };
+    await record.need('What the App was told, and what it answered', requests.listAppCalls(metaToken, id, app.key), 200);
+    const seen = await listed(app.accountsOf(clientKey));
+    const own = new Set([...lane.accounts.values()].map((account) => account.id));
+    const held = seen.every((account) => own.has(account));
+    const { name } = lane.customer;
+    return {
+      good: held,
+      text: held ? `Issue notes is installed for ${name}.` : 'The wall has a hole: the App was shown an account of somebody else.',
+      points: [
+        `Here its clientKey is ${clientKey.slice(0, 9)}…. Every other Application has another one for it, and another secret.`,
+        `It has called back with that secret, and was shown ${seen.length === 0 ? 'no account, since none is connected' : `${possessive(name)} accounts: ${seen.join(', ')}`}.`,
+      ],
+    };
+  }
+
+  /** Has the App keep a note for this customer, then asks it what it keeps for either. */
+  async writeNote(visit: Visit, lane: Lane, typed: string): Promise<Outcome> {
+    const { app } = this.#parts;
+    const { install } = lane;
+    if (install === null) throw demoErrors('demo.too_early', { params: { first: 'Install' } });
+    const text = typed.trim().slice(0, NOTE_LENGTH_MAX);
+    const { name } = lane.customer;
+    if (text === '') return { good: false, text: 'A note has some text.' };
+    const other = otherLane(visit, lane);
+    const before = other.install === null ? [] : await listed(app.notes(other.install.clientKey));
+    if (!(await app.addNote(install.clientKey, text))) throw demoErrors('demo.app_gone', { params: { customer: name } });
+    lane.install = { ...install, notes: await listed(app.notes(install.clientKey)) };
+    if (other.install === null) return { good: true, text: `Written for ${name}.` };
+    const after = await listed(app.notes(other.install.clientKey));
+    other.install = { ...other.install, notes: after };
+    const held = after.length === before.length;
+    return {
+      good: held,
+      text: held
+        ? `Written for ${name}. For ${other.customer.name} the App finds what it found before: ${count(after.length)}.`
+        : `The wall has a hole: the note turned up at ${other.customer.name}.`,
+    };
+  }
+}
+
+/** The App was installed a moment ago; where it is not any more there is nothing to list. */
+async function listed(found: Promise<readonly string[] | null>): Promise<readonly string[]> {
+  return (await found) ?? [];
+}
+
+function count(notes: number): string {
+  return notes === 0 ? 'no note' : notes === 1 ? 'one note' : `${notes} notes`;
+}
