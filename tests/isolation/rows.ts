@@ -162,6 +162,25 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   },
   'app_property.delete': { path: { ...ownApp, property_key: ref('app_property') }, own: 204, foreign: NOT_THIS_APP, late: 205 },
 
+  'app_record.usage': { path: below, own: 200, foreign: [401] },
+  'app_record.list': [
+    { path: { ...below, collection: 'notes' }, own: 200, foreign: [401] },
+    { path: { ...below, collection: 'notes' }, query: { prefix: ref('app_record') }, own: 200, foreign: [200, 401] },
+  ],
+  'app_record.get': { path: { ...below, collection: 'notes', record_key: ref('app_record') }, own: 200, foreign: NOT_THIS_APP },
+  'app_record.put': {
+    path: { ...below, collection: 'notes', record_key: 'of-the-matrix' },
+    body: { written: 'by the matrix' },
+    own: 201,
+    foreign: [401],
+  },
+  'app_record.delete': {
+    path: { ...below, collection: 'notes', record_key: ref('app_record') },
+    own: 204,
+    foreign: NOT_THIS_APP,
+    late: 205,
+  },
+
   'app_account.list': { path: below, own: 200, foreign: NOT_THIS_APP },
   'app_account.get': { path: { ...below, ...account }, own: 200, foreign: NOT_THIS_APP },
   'app_passthrough.proxy': { path: { ...below, ...account, path: 'echo' }, own: 200, foreign: NOT_THIS_APP },

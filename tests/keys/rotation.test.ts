@@ -21,6 +21,7 @@ import { openEverything } from './open-everything.ts';
 const COLUMNS = [
   'app_installs.secret_sealed',
   'app_properties.value_sealed',
+  'app_records.value_sealed',
   'authorization_transactions.code_verifier_sealed',
   'credentials.sealed',
   'idempotency_keys.sealed_answer',

@@ -20,6 +20,7 @@ export {
   defineDescriptor,
   type DefineDescriptor,
 } from './descriptor.ts';
+export type { HostRecord, HostRecordPage, HostRecords } from './host-records.ts';
 export { atlassianCloud, bulkhead, type Issuer } from './issuer.ts';
 export type { BaseUrlChange } from './kit-settings.ts';
 export type { LifecycleEvent, TenantDetails } from './lifecycle-call.ts';

@@ -40,6 +40,7 @@ import { forgetPastInbound, inboundMessageRoutes, inboundWebhookRoutes, receiveR
 import {
   appHostRoutes,
   appPropertyRoutes,
+  appRecordRoutes,
   appRoutes,
   appWebhookDeliveries,
   dynamicModuleRoutes,
@@ -175,6 +176,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...installRoutes({ ...parts, installKeys }),
     ...installKeyRoutes({ installKeys }),
     ...appPropertyRoutes(parts),
+    ...appRecordRoutes(parts),
     ...appAccountRoutes(parts),
     ...dynamicModuleRoutes(parts),
     ...moduleRoutes(parts),

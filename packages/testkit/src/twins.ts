@@ -28,6 +28,7 @@ export type Name =
   | 'app_plugin'
   | 'app_property'
   | 'app_assertion'
+  | 'app_record'
   | 'install_key'
   | 'callback'
   | 'redirect_url'
@@ -307,6 +308,7 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       app_plugin: `${app.appKey}-key`,
       app_property: `${canary}-note`,
       app_assertion: app.assertion,
+      app_record: `${canary}-record`,
       install_key: app.kid,
       callback: service.callback_url.split('/').at(-1),
       redirect_url: redirectUrl,
@@ -392,6 +394,9 @@ async function installedApp(
   const path = `/t/${applicationId}/rest/atlassian-connect/1/addons/${appKey}/properties/${canary}-note`;
   const kept = { headers: { authorization: app.authorization({ method: 'PUT', path }) }, body: { text: `${canary} note` } };
   await mustBe(201, await world.call('PUT', path, kept));
+  const record = `/t/${applicationId}/rest/bulkhead/1/records/notes/${canary}-record`;
+  const put = { headers: { authorization: app.authorization({ method: 'PUT', path: record }) }, body: { text: `${canary} record` } };
+  await mustBe(201, await world.call('PUT', record, put));
   const base = `${world.url}/t/${applicationId}`;
   const assertionOf = (id: string) =>
     signConnectJwt(

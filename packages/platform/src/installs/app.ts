@@ -18,6 +18,8 @@ export interface DynamicWebhook {
   readonly key: string;
   readonly event: string;
   readonly url: string;
+  /** The App wants to be called, and to ask for itself. */
+  readonly excludeBody?: boolean;
 }
 
 /** A module that is shown, as the App gave it; checked as in a descriptor. */

@@ -10,7 +10,7 @@ import { findInstall } from './install-store.ts';
 
 const path = '/t/{application_id}/rest/atlassian-connect/{version}/app/module/dynamic';
 const params = z.object({ application_id: z.string(), version: z.enum(['1', 'latest']) });
-const webhook = z.object({ key: z.string(), event: z.string(), url: z.string() });
+const webhook = z.object({ key: z.string(), event: z.string(), url: z.string(), excludeBody: z.boolean().optional() });
 const pages = z.array(z.looseObject({ key: z.string() })).optional();
 const listed = z.object({
   webhooks: z.array(webhook),

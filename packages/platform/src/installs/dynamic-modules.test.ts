@@ -51,6 +51,23 @@ async function hearing(): Promise<string[]> {
 }
 
 describe('modules that an App adds while it runs', () => {
+  test('are refused where they would not do what they say', async () => {
+    for (const [changes, field] of [
+      [{ filter: 'a = 1' }, 'webhooks.0.filter'],
+      [{ propertyKeys: ['a'] }, 'webhooks.0.propertyKeys'],
+      [{ event: 'jira:issue_created' }, 'webhooks.0.event'],
+      [{ colour: 'blue' }, 'webhooks.0'],
+    ] as const)
+      expect((await call('POST', { body: { webhooks: [{ ...hook('one'), ...changes }] } })).json).toMatchObject({
+        code: 'dynamic_module.invalid',
+        field,
+      });
+    expect((await call('POST', { body: { webhooks: [{ ...hook('one'), excludeBody: true }] } })).status).toBe(204);
+    expect((await call('GET')).json.webhooks).toEqual([{ ...hook('one'), excludeBody: true }]);
+    await hearing();
+    expect(app.calls.at(-1)).toMatchObject({ path: '/one', body: null });
+  });
+
   test('are webhooks of this install until they are taken away', async () => {
     expect(await hearing()).toEqual([]);
     expect((await call('POST', { body: { webhooks: [hook('one'), hook('two'), hook('three')] } })).status).toBe(204);

@@ -2,6 +2,7 @@ import { type AppDescriptor, appDescriptor } from '@bulkhead/protocol';
 import { z } from 'zod';
 import type { AppInstall, DynamicModules, DynamicModuleType } from './app.ts';
 import { installErrors } from './install-errors.ts';
+import { isHostEvent, refusedWebhooks } from './webhook-modules.ts';
 
 const MODULES_MAX = 100;
 /** What one install may have added, in characters of JSON: the row of the install is read with each call of its App. */
@@ -16,7 +17,15 @@ export const DYNAMIC_TYPES = [
   'dialogs',
 ] as const satisfies DynamicModuleType[];
 
-const webhook = z.strictObject({ key: z.string().min(1).max(100), event: z.string().min(1).max(100), url: z.string().min(1).max(200) });
+const webhook = z.strictObject({
+  key: z.string().min(1).max(100),
+  event: z.string().min(1).max(100).refine(isHostEvent, 'not an event of this host'),
+  url: z.string().min(1).max(200),
+  excludeBody: z.boolean().optional(),
+  // Refused in words of their own.
+  filter: z.unknown().optional(),
+  propertyKeys: z.unknown().optional(),
+});
 const page = z.array(z.looseObject({ key: z.string().min(1).max(100) })).max(MODULES_MAX);
 
 const added = z
@@ -67,9 +76,15 @@ export function withoutStatic(modules: DynamicModules, descriptor: AppDescriptor
 export function withAdded({ descriptor, dynamicModules }: AppInstall, body: unknown): DynamicModules {
   const read = added.safeParse(body);
   if (!read.success) throw invalid(read.error.issues[0]!);
+  const { webhooks = [], ...pages } = read.data;
+  for (const { path, problem } of refusedWebhooks(webhooks)) throw invalid({ path: ['webhooks', ...path], message: problem });
+  const more: DynamicModules = {
+    ...pages,
+    webhooks: webhooks.map(({ key, event, url, excludeBody = false }) => ({ key, event, url, ...(excludeBody ? { excludeBody } : {}) })),
+  } as DynamicModules;
   const all = Object.fromEntries(
     DYNAMIC_TYPES.flatMap((type) => {
-      const both = [...(dynamicModules[type] ?? []), ...(read.data[type] ?? [])];
+      const both = [...(dynamicModules[type] ?? []), ...(more[type] ?? [])];
       return both.length === 0 ? [] : [[type, both]];
     }),
   ) as DynamicModules;

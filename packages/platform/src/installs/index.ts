@@ -1,6 +1,8 @@
 export { appHostRoutes } from './app-host-routes.ts';
 export { appPropertyRoutes } from './app-property-routes.ts';
 export { appPropertyValues, findProperty } from './app-property-store.ts';
+export { appRecordRoutes } from './app-record-routes.ts';
+export { appRecordValues } from './app-record-store.ts';
 export { appRoutes } from './app-routes.ts';
 export { uninstallAll } from './change-install.ts';
 export type { AppInstall } from './app.ts';

@@ -55,6 +55,36 @@ describe('a descriptor', () => {
     expect((await world.meta('GET', '/apps/notes')).json).toMatchObject({ name: 'Notes again', scopes: ['READ'] });
   });
 
+  test('with webhooks that will not be called as they are written is refused, or registered with a word about it', async () => {
+    const webhooks = (...listed: object[]) => register({ modules: { webhooks: listed } });
+    const ours = { event: 'account.connected', url: '/hook' };
+    for (const [field, value] of [
+      ['filter', 'project = X'],
+      ['filter', { a: 1 }],
+      ['propertyKeys', ['colour']],
+      ['propertyKeys', 'colour'],
+    ] as const)
+      expect((await webhooks(ours, { ...ours, url: '/other', [field]: value })).json).toMatchObject({
+        status_code: 400,
+        code: 'app.descriptor_invalid',
+        field: `descriptor.modules.webhooks.1.${field}`,
+        message: expect.stringContaining('take it away'),
+      });
+    expect((await webhooks(ours, { ...ours, excludeBody: true })).json).toMatchObject({
+      field: 'descriptor.modules.webhooks.1.excludeBody',
+    });
+    expect((await webhooks({ ...ours, excludeBody: 'yes' })).status).toBe(400);
+    // What says nothing is no wish; of an event of another host nothing is told, and that is said.
+    const jira = { event: 'jira:issue_created', url: '/issue', filter: 'project = X', propertyKeys: ['a'], excludeBody: true };
+    const answer = await webhooks({ ...ours, filter: '', propertyKeys: [], excludeBody: true, colour: 'blue' }, jira);
+    expect(answer.status, answer.text).toBeLessThan(300);
+    expect(answer.json.warnings).toEqual([
+      'modules.webhooks.0.colour: no host knows it.',
+      'modules.webhooks.1: this host has no event "jira:issue_created", so this webhook is never called.',
+    ]);
+    expect((await webhooks(ours)).json.warnings).toEqual([]);
+  });
+
   test.each<[string, Descriptor, string, RegExp]>([
     ['no key', { key: undefined }, 'key', /missing; add it/],
     ['an empty key', { key: '' }, 'key', /empty; give/],
