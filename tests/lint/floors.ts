@@ -29,6 +29,7 @@ const sliceRows: readonly (readonly string[])[] = [
   ['accounts', 'webhooks', 'installs'],
   ['tokens', 'passthrough', 'inbound'],
   ['authorization', 'functions', 'incidents'],
+  ['frames'],
   ['provisioning'],
   ['surfaces'],
   ['keys'],

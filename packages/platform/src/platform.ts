@@ -35,6 +35,7 @@ import type { RateLimits } from './config/index.ts';
 import { deliveryWorker } from './deliveries/index.ts';
 import { ensureFirstOrganization, META_SCOPES, metaTokenAuthenticator, registerMetaToken } from './developers/index.ts';
 import { eventRoutes, keepPartitions } from './events/index.ts';
+import { apScriptRoutes, forgetEndedSessions, moduleRoutes, pageRoutes } from './frames/index.ts';
 import {
   forgetInvocations,
   type FunctionRunner,
@@ -190,6 +191,9 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...appRecordRoutes(parts),
     ...appAccountRoutes(parts),
     ...dynamicModuleRoutes(parts),
+    ...moduleRoutes(parts),
+    ...pageRoutes(parts),
+    ...apScriptRoutes(),
     ...appHostRoutes(parts),
     ...upmRoutes({ ...parts, installKeys }),
     ...userTokenRoutes({
@@ -288,12 +292,17 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
         forgetInvocations(db, new Date(clock.now())).catch((error: unknown) =>
           log.error('past calls of functions could not be forgotten', { err: error }),
         );
+      const forgetPages = () =>
+        forgetEndedSessions(db, new Date(clock.now())).catch((error: unknown) =>
+          log.error('pages of Apps that are over could not be forgotten', { err: error }),
+        );
       const forgetAll = () =>
         Promise.all([
           forget(),
           forgetInbound(),
           forgetInstalls(),
           forgetCalls(),
+          forgetPages(),
           keepPartitions({ db, clock, log, longestRetentionHours }),
         ]);
       await forgetAll();
