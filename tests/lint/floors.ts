@@ -28,6 +28,7 @@ const sliceRows: readonly (readonly string[])[] = [
   ['accounts', 'webhooks', 'installs'],
   ['tokens', 'passthrough', 'inbound'],
   ['authorization', 'functions', 'incidents'],
+  ['frames'],
   ['provisioning'],
   ['surfaces'],
   ['keys'],

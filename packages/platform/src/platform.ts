@@ -35,6 +35,7 @@ import type { RateLimits } from './config/index.ts';
 import { deliveryWorker } from './deliveries/index.ts';
 import { ensureFirstOrganization, META_SCOPES, metaTokenAuthenticator, registerMetaToken } from './developers/index.ts';
 import { eventRoutes, keepPartitions } from './events/index.ts';
+import { apScriptRoutes, forgetEndedSessions, moduleRoutes, pageRoutes } from './frames/index.ts';
 import { forgetPastInbound, inboundMessageRoutes, inboundWebhookRoutes, receiveRoutes } from './inbound/index.ts';
 import {
   appHostRoutes,
@@ -178,6 +179,9 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...appRecordRoutes(parts),
     ...appAccountRoutes(parts),
     ...dynamicModuleRoutes(parts),
+    ...moduleRoutes(parts),
+    ...pageRoutes(parts),
+    ...apScriptRoutes(),
     ...appHostRoutes(parts),
     ...upmRoutes({ ...parts, installKeys }),
     ...userTokenRoutes({
@@ -268,8 +272,18 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
         forgetUninstalled(db, new Date(clock.now())).catch((error: unknown) =>
           log.error('installs that are over could not be forgotten', { err: error }),
         );
+      const forgetPages = () =>
+        forgetEndedSessions(db, new Date(clock.now())).catch((error: unknown) =>
+          log.error('pages of Apps that are over could not be forgotten', { err: error }),
+        );
       const forgetAll = () =>
-        Promise.all([forget(), forgetInbound(), forgetInstalls(), keepPartitions({ db, clock, log, longestRetentionHours })]);
+        Promise.all([
+          forget(),
+          forgetInbound(),
+          forgetInstalls(),
+          forgetPages(),
+          keepPartitions({ db, clock, log, longestRetentionHours }),
+        ]);
       await forgetAll();
       forgetting = setInterval(() => void forgetAll(), FORGET_EVERY_MS).unref();
       await Promise.all([worker.start(), deliveries.start()]);

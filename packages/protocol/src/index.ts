@@ -1,4 +1,5 @@
 export { type EventPage, eventPage, latestEventCursor } from './events/event-page.ts';
+export { appTarget } from './installs/app-target.ts';
 export { canonicalRequest, queryValues, type SignedRequest } from './installs/canonical-request.ts';
 export {
   CONNECT_LEEWAY_SECONDS_MAX,
@@ -22,7 +23,6 @@ export {
   appKey,
   type AppScope,
   appScope,
-  appTarget,
   effectiveScopes,
   LIFECYCLE_EVENTS,
   type LifecycleEventType,
@@ -30,6 +30,8 @@ export {
 } from './installs/descriptor.ts';
 export type { JwtProblem, JwtRefusal } from './installs/jwt-parts.ts';
 export { type LifecycleEvent } from './installs/lifecycle-event.ts';
+export { isRemoteCondition, type ModuleCondition } from './installs/module-condition.ts';
+export { isAbsoluteItem, PAGE_MODULE_TYPES, type PageModule, pageModules, type PageModuleType } from './installs/page-module.ts';
 export { CONTEXT_QSH, queryStringHash } from './installs/query-string-hash.ts';
 export {
   JWT_BEARER,

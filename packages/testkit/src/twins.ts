@@ -23,6 +23,8 @@ export type Name =
   | 'inbound_webhook'
   | 'inbound_message'
   | 'app'
+  | 'page_session'
+  | 'page_ticket'
   | 'app_plugin'
   | 'app_property'
   | 'app_assertion'
@@ -272,6 +274,7 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
   );
   const app = await installedApp(world, upstream, meta, { applicationId, appKey: `${canary}-app`, canary });
   const flow = await openFlow(world, tenant, oauthService, keyService);
+  const pages = await openAppPage(world, tenant, app.appKey);
   const events = await world.call('GET', '/v1/events', { headers: { authorization: `APIKey ${apiKey}` } });
   const accountEvents = await world.call('GET', `/v1/accounts/${grant.account_id}/events`, {
     headers: { authorization: `APIKey ${apiKey}` },
@@ -285,7 +288,7 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
     apiKey,
     revokedApiKey: revoked.key,
     revokedBearer: spent.access_token,
-    cookie: flow.cookie,
+    cookie: `${flow.cookie}; ${pages.cookie}`,
     app,
     names: {
       application: applicationId,
@@ -300,6 +303,8 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       inbound_webhook: inboundWebhook.id,
       inbound_message: messages.json.objects[0].id,
       app: app.appKey,
+      page_session: pages.session,
+      page_ticket: pages.ticket,
       app_plugin: `${app.appKey}-key`,
       app_property: `${canary}-note`,
       app_assertion: app.assertion,
@@ -338,6 +343,7 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       inboundSecret,
       secondaryInboundSecret,
       app.sharedSecret,
+      pages.ticket,
       app.userToken,
       app.assertion,
       upstreamKey,
@@ -365,6 +371,7 @@ async function installedApp(
     authentication: { type: 'jwt' },
     lifecycle: { installed: '/installed', enabled: '/enabled', uninstalled: '/uninstalled' },
     scopes: ['READ', 'ACT_AS_USER'],
+    modules: { generalPages: [{ key: 'page', url: '/page?of={note}', name: { value: `${canary} page` } }] },
   };
   await meta.call('POST', '/apps', { descriptor });
   const installed = await meta.call('POST', `/applications/${applicationId}/installs`, {
@@ -519,6 +526,29 @@ export async function openFlow(
   return { transaction, state, cookie: browser.cookieFor(chooser.url) };
 }
 
+/** A page of the App that a browser has open, and a link to it that nobody has opened. */
+async function openAppPage(
+  world: Pick<World, 'call' | 'url'>,
+  { apiKey, canary }: ConnectingTenant,
+  appKey: string,
+): Promise<{ session: string; ticket: string; cookie: string }> {
+  const link = async (): Promise<string> => {
+    const body = {
+      app_key: appKey,
+      module_key: 'page',
+      end_user: `${canary}-user`,
+      context: { note: `${canary}-note` },
+      lifetime_seconds: 86_400,
+    };
+    return (await mustBe(201, await world.call('POST', '/v1/module_links', { headers: { authorization: `APIKey ${apiKey}` }, body }))).json
+      .url;
+  };
+  const browser = new HttpBrowser(world.url);
+  const visit = await browser.open(await link());
+  const session = new URL(visit.url).searchParams.get('session') ?? '';
+  return { session, ticket: new URL(await link()).searchParams.get('ticket') ?? '', cookie: browser.cookieFor(visit.url) };
+}
+
 async function mustBe<Answer extends { status: number; text: string }>(status: number, answer: Answer): Promise<Answer> {
   if (answer.status !== status) throw new Error(`expected ${status}, got ${answer.status}: ${answer.text}`);
   return answer;
@@ -531,6 +561,7 @@ const credentialOf: Partial<Record<Name, Parameters<typeof defineTenantCredentia
   refresh_token: 'bhr',
   code: 'bhc',
   request_uri: 'bhp',
+  page_ticket: 'bhl',
   transaction: 'bht',
   state: 'bht',
 };

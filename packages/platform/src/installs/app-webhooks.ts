@@ -31,11 +31,11 @@ export function appWebhookLane(clientKey: string, { event, url }: WebhookModule)
 }
 
 /**
- * The address of a webhook with its variables (`{account.id}`) filled in, percent-encoded. One that is not known, or has no value for this
- * event, is empty.
+ * An address with its variables (`{account.id}`, of old `${account.id}`) filled in, percent-encoded. One that is not known, or has no value
+ * here, is empty.
  */
 export function fillVariables(url: string, values: Readonly<Record<string, string | number | null | undefined>>): string {
-  return url.replaceAll(/\{([\w.-]{1,100})\}/g, (_place, name: string) =>
+  return url.replaceAll(/\$?\{([^{}]{1,200})\}/g, (_place, name: string) =>
     encodeURIComponent(String(Object.hasOwn(values, name) ? (values[name] ?? '') : '')).replaceAll(
       /[!'()*]/g,
       (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,

@@ -22,6 +22,9 @@ afterAll(async () => {
 });
 
 type Descriptor = Record<string, unknown>;
+const page = (changes: Descriptor = {}): Descriptor => ({ key: 'page', url: '/page', name: { value: 'Page' }, ...changes });
+const conditions = (...listed: unknown[]): Descriptor => ({ modules: { generalPages: [page({ conditions: listed })] } });
+const named = { condition: 'user_is_admin' };
 const good = (): Descriptor => ({
   key: 'notes',
   name: 'Notes',
@@ -29,7 +32,12 @@ const good = (): Descriptor => ({
   authentication: { type: 'jwt' },
   lifecycle: { installed: '/installed' },
   scopes: ['READ'],
-  modules: { webhooks: [{ event: 'account.connected', url: '/hook/{account.id}' }], generalPages: [{ key: 'page', url: '/page' }] },
+  modules: {
+    webhooks: [{ event: 'account.connected', url: '/hook/{account.id}' }],
+    generalPages: [page({ url: '/page?of={project.id}' })],
+    webItems: [page({ key: 'item', url: 'https://elsewhere.example/{project.id}' })],
+    dialogs: [{ key: 'ask', url: '/ask' }],
+  },
 });
 const register = (changes: Descriptor) => world.meta('POST', '/apps', { descriptor: { ...good(), ...changes } });
 
@@ -116,6 +124,49 @@ describe('a descriptor', () => {
     ['two modules of one key', { modules: { a: [{ key: 'x' }], b: [{ key: 'y' }, { key: 'x' }] } }, 'modules.b.1.key', /a key of its own/],
     ['a module key with a space', { modules: { a: { key: 'x y' } } }, 'modules.a.key', /letters, digits/],
     ['a module that is none', { modules: { a: ['x'] } }, 'modules.a.0', /not an object/],
+    ['a page without a key', { modules: { generalPages: [page({ key: undefined })] } }, 'modules.generalPages.0.key', /needs a key/],
+    ['a page without a name', { modules: { adminPages: [page({ name: undefined })] } }, 'modules.adminPages.0.name', /\{"value": "…"\}/],
+    ['a page without an address', { modules: { configurePage: page({ url: undefined }) } }, 'modules.configurePage.url', /below baseUrl/],
+    [
+      'a page elsewhere',
+      { modules: { webPanels: [page({ url: 'https://evil.example' })] } },
+      'modules.webPanels.0.url',
+      /begins with "\/"/,
+    ],
+    ['a page above', { modules: { dialogs: [page({ url: '/../up' })] } }, 'modules.dialogs.0.url', /not below baseUrl/],
+    [
+      'a name that is too long',
+      { modules: { dialogs: [page({ name: { value: 'n'.repeat(201) } })] } },
+      'modules.dialogs.0.name.value',
+      /too long/,
+    ],
+    [
+      'a link to a script',
+      { modules: { webItems: [page({ url: 'javascript:alert(1)' })] } },
+      'modules.webItems.0.url',
+      /not below baseUrl/,
+    ],
+    ['a condition without a name', conditions({ invert: true }), 'modules.generalPages.0.conditions.0.condition', /give its name/],
+    [
+      'conditions that are joined oddly',
+      conditions({ type: 'xor', conditions: [] }),
+      'modules.generalPages.0.conditions.0.type',
+      /"and" nor "or"/,
+    ],
+    [
+      'conditions that are too deep',
+      conditions({ or: [{ and: [{ or: [{ and: [{ or: [named] }] }] }] }] }),
+      'modules.generalPages.0.conditions.0.or.0.and.0.or.0.and.0.or',
+      /join fewer/,
+    ],
+    ['too many conditions', conditions(...Array.from({ length: 51 }, () => named)), 'modules.generalPages.0.conditions.50', /use fewer/],
+    [
+      'too many remote conditions',
+      conditions(...Array.from({ length: 6 }, (_, at) => ({ condition: `/c${at}` }))),
+      'modules.generalPages.0.conditions.5.condition',
+      /less often/,
+    ],
+    ['a condition with a list in it', conditions({ ...named, params: { a: [] } }), 'modules.generalPages.0.conditions.0.params', /texts/],
     ['modules that are a list', { modules: [] }, 'modules', /not of type object/],
   ])('with %s is refused; the answer names the field and the way out', async (_, changes, field, way) => {
     const { json, status } = await register(changes);
