@@ -140,6 +140,8 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   },
   'app.list': { own: 200 },
   'app.get': { path: { app_key: ref('app') }, own: 200 },
+  // Installed, and so not removed: that it can be stands in the slice's own tests.
+  'app.delete': { path: { app_key: ref('app') }, own: 409, late: 299 },
   'install.create': [
     { path: below, body: { app_key: ref('app'), scopes: ['READ', 'ACT_AS_USER'] }, own: 200, foreign: [400, 404], late: 300 },
     { path: below, body: { app_key: ref('app'), scopes: ['READ', 'ACT_AS_USER'] }, own: 200, foreign: [400, 404], late: 309 },
