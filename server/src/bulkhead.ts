@@ -77,6 +77,8 @@ export async function startBulkhead({
     closing.push(() => platform.close(grace));
     await auditTrailOf(db);
     const organizationId = await prepareFirstOrganization(db, config.metaToken, new Date(clock.now()));
+    if (config.roles.has('runner') && !config.roles.has('api'))
+      log.warn('The role runner runs functions for the api role of its own process, and there is none');
     platform.startUses();
     if (config.roles.has('worker')) await platform.startWorker();
     const publicUrl = config.roles.has('api') ? await platform.listen(config.port) : platform.publicUrl();

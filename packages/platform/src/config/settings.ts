@@ -76,7 +76,7 @@ export const SETTINGS: Readonly<Record<keyof Environment, Setting>> = {
     variable: 'BULKHEAD_ROLES',
     default: 'api,worker,runner',
     meaning:
-      'What this process does, comma-separated: `api` answers HTTP, `worker` runs tasks such as revoking tokens at the provider, `runner` has nothing to run yet.',
+      'What this process does, comma-separated: `api` answers HTTP, `worker` runs tasks such as revoking tokens at the provider, `runner` runs functions of Apps for the `api` of the same process.',
     example: 'worker',
   },
   metaToken: {
