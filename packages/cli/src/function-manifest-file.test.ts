@@ -1,4 +1,8 @@
+import { mkdtemp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { bundleFunctions } from './bundle-functions.ts';
 import { parseManifest } from './function-manifest-file.ts';
 
 const good = `app: notes
@@ -62,5 +66,22 @@ describe('bulkhead.yml', () => {
 
   it('tells everything that is wrong at once', () => {
     expect(problems(good.replace('app: notes', 'app: "a b"').replace('count\n', 'Count!\n')).split('\n')).toHaveLength(2);
+  });
+});
+
+describe('the guide to functions', () => {
+  it('has a manifest that is good, and code that builds', async () => {
+    const guide = await readFile(join(import.meta.dirname, '../../../docs/guides/write-a-function.md'), 'utf8');
+    const block = (language: string) => new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 's').exec(guide)?.[1] ?? '';
+    const folder = await mkdtemp(join(tmpdir(), 'bulkhead-guide-'));
+    try {
+      await mkdir(join(folder, 'src'));
+      await writeFile(join(folder, 'src', 'index.ts'), block('ts'));
+      const code = await bundleFunctions(folder, parseManifest('bulkhead.yml', block('yaml')));
+      expect(code).toMatch(/export \{\s+count\s+\}/);
+      expect(code).not.toContain("@bulkhead/functions-kit'");
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });
