@@ -140,6 +140,8 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   },
   'app.list': { own: 200 },
   'app.get': { path: { app_key: ref('app') }, own: 200 },
+  // Installed, and so not removed: that it can be stands in the slice's own tests.
+  'app.delete': { path: { app_key: ref('app') }, own: 409, late: 299 },
   'install.create': [
     { path: below, body: { app_key: ref('app'), scopes: ['READ', 'ACT_AS_USER'] }, own: 200, foreign: [400, 404], late: 300 },
     { path: below, body: { app_key: ref('app'), scopes: ['READ', 'ACT_AS_USER'] }, own: 200, foreign: [400, 404], late: 309 },
@@ -151,6 +153,22 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   'install.disable': { path: { ...below, app_key: ref('app') }, own: 200, late: 301 },
   'install.delete': { path: { ...below, app_key: ref('app') }, own: 204, late: 308 },
   // The public half of a key of this host, the same for everybody.
+  'function.deploy': {
+    path: { app_key: ref('app') },
+    body: {
+      environment: 'staging',
+      manifest: { app: ref('app'), functions: [{ key: 'matrix', handler: 'index.matrix' }] },
+      code: 'export const matrix = () => 1;',
+    },
+    own: 201,
+    foreign: [400, 404],
+  },
+  'function.invoke': { path: { ...below, app_key: ref('app') }, body: { function: 'echo', payload: 'of the matrix' }, own: 200, late: 201 },
+  'function.logs': { path: { ...below, app_key: ref('app') }, own: 200 },
+  // Whose it is stands in the token alone: there is nothing in the request to try another's with.
+  'function_runner.code': { own: 200 },
+  'function_runner.storage': { body: { op: 'set', key: 'of-the-matrix', value: 1 }, own: 200 },
+  'function_runner.fetch': { body: { url: 'https://undeclared.example/', method: 'GET', headers: [], body: '' }, own: 403, late: 202 },
   'install_key.get': { path: { kid: ref('install_key') }, own: 200, open: ['install_key'] },
   'app_property.list': { path: ownApp, own: 200, foreign: NOT_THIS_APP },
   'app_property.get': { path: { ...ownApp, property_key: ref('app_property') }, own: 200, foreign: NOT_THIS_APP },

@@ -44,7 +44,8 @@ const doors: readonly Door[] = [
   {
     module: /^(node:)?https?$/,
     // An instance of the sandbox is called over a socket file that its supervisor has made: nothing of a tenant says where that is.
-    insiders: [...outside, 'packages/sandbox/src/instance-socket.ts'],
+    // The runner calls the api role beside it, at the address that the host tells it.
+    insiders: [...outside, 'packages/sandbox/src/instance-socket.ts', 'server/src/runner/api-client.ts'],
     free: [
       'createServer',
       'Server',

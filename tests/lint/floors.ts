@@ -9,6 +9,7 @@ const floors: Readonly<Record<string, number>> = {
   http: 2,
   sandbox: 2,
   platform: 3,
+  'functions-kit': 3,
   sdk: 3,
   'app-kit': 3,
   // Of the examples the one that the demo installs; it knows the kit alone.

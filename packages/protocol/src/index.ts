@@ -1,4 +1,13 @@
 export { type EventPage, eventPage, latestEventCursor } from './events/event-page.ts';
+export {
+  egressHost,
+  egressHostsOf,
+  environmentName,
+  functionKey,
+  type FunctionManifest,
+  functionManifest,
+  isDeclaredHost,
+} from './functions/manifest.ts';
 export { appTarget } from './installs/app-target.ts';
 export { canonicalRequest, queryValues, type SignedRequest } from './installs/canonical-request.ts';
 export {

@@ -5,6 +5,7 @@ import { sql } from '@bulkhead/postgres';
 import { JWT_BEARER, readConnectJwt, sharedSecretKey, signConnectJwt, userAssertionClaims } from '@bulkhead/protocol';
 import { dpopProof } from './dpop-proof.ts';
 import { appToken } from './fake-app.ts';
+import { FakeRunner } from './fake-runner.ts';
 import type { FakeUpstream } from './fake-upstream.ts';
 import { formWith, HttpBrowser, type Visit } from './http-browser.ts';
 import type { World } from './world.ts';
@@ -84,6 +85,9 @@ export interface TwinApp {
   readonly sharedSecret: string;
   /** By which it acts for the end user of the twin. */
   readonly userToken: string;
+  /** Of a call of its functions that is running, and of one that has ended. */
+  readonly invocationToken: string;
+  readonly endedInvocationToken: string;
   /** `Authorization` of a call by this App. */
   authorization(request: { readonly method: string; readonly path: string }, claims?: Readonly<Record<string, unknown>>): string;
 }
@@ -345,6 +349,8 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       app.sharedSecret,
       pages.ticket,
       app.userToken,
+      app.invocationToken,
+      app.endedInvocationToken,
       app.assertion,
       upstreamKey,
       unspent.code,
@@ -410,7 +416,39 @@ async function installedApp(
     body: new URLSearchParams({ grant_type: JWT_BEARER, assertion: assertionOf('first') }),
   });
   const userToken = (await mustBe(200, asked)).json.access_token as string;
-  return Object.assign(app, { userToken, assertion: assertionOf('second') });
+  const functions = await calledFunctions(world, meta, { applicationId, ...app, canary });
+  return Object.assign(app, { ...functions, userToken, assertion: assertionOf('second') });
+}
+
+/** Deploys functions of the App, calls one that ends and one that does not, and has that keep something. */
+async function calledFunctions(
+  world: World,
+  meta: Meta,
+  { applicationId, appKey, clientKey, canary }: { applicationId: ApplicationId; appKey: string; clientKey: string; canary: string },
+): Promise<Pick<TwinApp, 'invocationToken' | 'endedInvocationToken'>> {
+  const { runner } = world;
+  if (!(runner instanceof FakeRunner)) throw new Error('twins need the runner that runs nothing');
+  const manifest = {
+    app: appKey,
+    functions: ['echo', 'held'].map((key) => ({ key, handler: `index.${key}` })),
+    permissions: { external: { fetch: { backend: [`${canary}.example`] } } },
+  };
+  await meta.call('POST', `/apps/${appKey}/deployments`, { environment: 'production', manifest, code: `// ${canary} code` });
+  const invoke = `/applications/${applicationId}/installs/${appKey}/invoke`;
+  await meta.call('POST', invoke, { function: 'echo', payload: `${canary} payload` });
+  const tokenOf = (functionKey: string) =>
+    runner.calls.find((call) => call.clientKey === clientKey && call.functionKey === functionKey)?.token;
+  // Answered when the world ends.
+  void meta.call('POST', invoke, { function: 'held' }).catch(() => undefined);
+  const until = Date.now() + 10_000;
+  while (tokenOf('held') === undefined && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
+  const invocationToken = tokenOf('held')!;
+  const kept = await world.call('POST', '/internal/functions/storage', {
+    headers: { authorization: `Bearer ${invocationToken}` },
+    body: { op: 'set', key: `${canary}-key`, value: `${canary} value` },
+  });
+  await mustBe(200, kept);
+  return { invocationToken, endedInvocationToken: tokenOf('echo')! };
 }
 
 export interface ConnectingTenant {

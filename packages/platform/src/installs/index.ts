@@ -10,12 +10,20 @@ export { appWebhookDeliveries, fillVariables } from './app-webhooks.ts';
 export { dynamicModuleRoutes } from './dynamic-module-routes.ts';
 export { forgetUninstalled } from './forget-uninstalled.ts';
 export { installAuthenticator } from './install-authenticator.ts';
+export { enterInstall, type InstallTx } from './install-scope.ts';
 export { installKeyRoutes } from './install-key-routes.ts';
 export { resealInstallKeys } from './install-key-store.ts';
 export { InstallKeys } from './install-keys.ts';
 export { installRoutes } from './install-routes.ts';
-export { enterInstall } from './install-scope.ts';
-export { findInstall, listInstalls, type OpenedInstall, openInstall, pendingSharedSecrets, sharedSecrets } from './install-store.ts';
+export {
+  findAnyInstall,
+  findInstall,
+  listInstalls,
+  type OpenedInstall,
+  openInstall,
+  pendingSharedSecrets,
+  sharedSecrets,
+} from './install-store.ts';
 export { tenantBaseUrl } from './lifecycle-call.ts';
 export { shownModules } from './shown-modules.ts';
 export { lifecycleDeliveries } from './lifecycle-deliveries.ts';

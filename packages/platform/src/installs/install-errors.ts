@@ -11,6 +11,11 @@ export const installErrors = defineErrors({
     wire: 'invalid_parameters',
     text: 'The address of the descriptor answered {answer}. It must answer 200 with the descriptor as a JSON object.',
   },
+  'app.installed': {
+    status: 409,
+    wire: 'conflict',
+    text: 'The App "{app_key}" is installed into {installs} of your Applications, such as {application}. Uninstall it in each first: DELETE /v1/meta/applications/{application}/installs/{app_key}.',
+  },
   'app.limit': { status: 400, wire: 'request_failed', text: 'An organization registers at most {limit} Apps.' },
   'install.app_unknown': {
     status: 400,

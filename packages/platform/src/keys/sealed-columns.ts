@@ -1,5 +1,6 @@
 import { oauthClientSecrets } from '../applications/index.ts';
 import { codeVerifiers } from '../authorization/index.ts';
+import { invocationLogs, storageValues } from '../functions/index.ts';
 import { inboundPayloads, inboundSecrets, secondaryInboundSecrets } from '../inbound/index.ts';
 import { appPropertyValues, appRecordValues, pendingSharedSecrets, sharedSecrets } from '../installs/index.ts';
 import { organizationAnswers, tenantAnswers } from '../surfaces/index.ts';
@@ -21,6 +22,8 @@ export const SEALED_COLUMNS: readonly DefinedSealedColumn[] = [
   pendingSharedSecrets,
   appPropertyValues,
   appRecordValues,
+  invocationLogs,
+  storageValues,
   credentialSecrets,
   codeVerifiers,
   tenantAnswers,
