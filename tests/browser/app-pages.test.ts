@@ -96,7 +96,7 @@ describe('a page of an App in Chromium', () => {
     expect(await frame.evaluate('told')).toBe('by the dialog');
     await dialog.evaluate('AP.dialog.close({ chosen: 7 })');
     expect(await frame.evaluate('closedWith')).toEqual({ chosen: 7 });
-    expect(await tab.locator('dialog').count()).toBe(0);
+    await expect.poll(() => tab.locator('dialog').count()).toBe(0);
     // By the keyboard, in the page or in the frame, and by its button: the App is told each time, once.
     await frame.evaluate("window.times = 0; AP.events.on('dialog.close', () => { times += 1; })");
     for (const leave of [
