@@ -10,9 +10,11 @@ import {
   Secret,
   type TenantClient,
 } from '@bulkhead/app-kit';
+import { FakeHost } from '@bulkhead/app-kit/testkit';
 import { sql } from '@bulkhead/postgres';
 import { World } from '@bulkhead/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expectRecords } from './host-records-contract.ts';
 
 const key = 'kit-app';
 const scopes = ['WRITE', 'ACT_AS_USER'] as const;
@@ -66,12 +68,6 @@ async function tenant(...users: readonly string[]): Promise<{ id: string; client
   return { id, client: client! };
 }
 
-async function listed<T>(all: AsyncIterable<T>): Promise<T[]> {
-  const found: T[] = [];
-  for await (const each of all) found.push(each);
-  return found;
-}
-
 describe('an App on app-kit, at a real host', () => {
   test('acts for a user by one token, and by a new one where that has ended', async () => {
     const { id, client } = await tenant('ada', 'eve');
@@ -98,33 +94,29 @@ describe('an App on app-kit, at a real host', () => {
   test('keeps records at its host, each tenant apart, and hears when one was changed meanwhile', async () => {
     const [one, two] = [(await tenant()).client, (await tenant()).client];
     const notes = one.hostRecords('notes');
-    const { version } = await notes.put('issue/1 ü', { text: 'first' }, { ifAbsent: true });
-    await expect(notes.put('issue/1 ü', 'x', { ifAbsent: true })).rejects.toMatchObject({ code: 'app_kit.record_changed' });
-    expect(await notes.get('issue/1 ü')).toEqual({ key: 'issue/1 ü', version, value: { text: 'first' } });
-    const next = await notes.put('issue/1 ü', null, { ifVersion: version });
-    await expect(notes.put('issue/1 ü', 'late', { ifVersion: version })).rejects.toMatchObject({ code: 'app_kit.record_changed' });
-    await expect(notes.delete('issue/1 ü', { ifVersion: version })).rejects.toMatchObject({ code: 'app_kit.record_changed' });
-    expect(await notes.get('issue/1 ü')).toEqual({ key: 'issue/1 ü', version: next.version, value: null });
-    for (let n = 0; n < 5; n++) await notes.put(`page/${n}`, n);
-    const first = await notes.list({ prefix: 'page/', pageSize: 2 });
-    expect(first.records.map(({ key: name }) => name)).toEqual(['page/0', 'page/1']);
-    expect((await notes.list({ prefix: 'page/', pageSize: 2, cursor: first.cursor! })).records.map(({ value }) => value)).toEqual([2, 3]);
-    expect((await listed(notes.all())).map(({ key: name }) => name)).toEqual([
-      'issue/1 ü',
-      'page/0',
-      'page/1',
-      'page/2',
-      'page/3',
-      'page/4',
-    ]);
-    expect(await listed(two.hostRecords('notes').all())).toEqual([]);
-    expect(await two.hostRecords('notes').get('page/1')).toBeNull();
-    expect([await notes.delete('page/1'), await notes.delete('page/1')]).toEqual([true, false]);
+    await expectRecords(notes, two.hostRecords('notes'));
     await expect(notes.put('large', 'x'.repeat(65_536))).rejects.toMatchObject({
       code: 'app_kit.host_failed',
       detail: 'status 413, app_record.too_large',
     });
     await world.platform.db.withSystem('fill up a test', (tx) => tx.execute(sql`update app_record_usage set records = 100000`));
     await expect(notes.put('more', 1)).rejects.toMatchObject({ code: 'app_kit.host_full' });
+  });
+
+  test('finds the same at the host in memory that it is tested with', async () => {
+    const host = new FakeHost({ appKey: key, appBaseUrl: 'https://app.example' });
+    const tested = createAppKit({
+      descriptor: defineDescriptor({ key, baseUrl: 'https://app.example', lifecycle: { installed: '/installed' } }),
+      issuers: [host.issuer],
+      store: memoryTenantStore({ appKey: key }),
+      sessionSecret: new Secret('a session secret of thirty-two characters'),
+      fetch: host.fetch,
+    });
+    const clients: TenantClient[] = [];
+    for (const name of ['one', 'two']) {
+      await tested.answer(host.tenant(name).installed());
+      clients.push((await tested.findTenant(name))!);
+    }
+    await expectRecords(clients[0]!.hostRecords('notes'), clients[1]!.hostRecords('notes'));
   });
 });

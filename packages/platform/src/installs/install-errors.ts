@@ -111,7 +111,7 @@ export const installErrors = defineErrors({
     status: 400,
     wire: 'forbidden',
     oauth: 'unauthorized_client',
-    text: 'The App is disabled in this Application. Who installed it can enable it again.',
+    text: 'The App is not enabled in this Application. Wait for its install to end, or have it enabled by whoever installed it.',
   },
   'impersonation.scope_exceeded': {
     status: 400,

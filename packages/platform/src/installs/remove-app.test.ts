@@ -4,9 +4,23 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 let app: FakeApp;
 let world: World;
 let applicationId: string;
+/** Runs once, after the next look at what is registered. */
+let afterLook: (() => Promise<unknown>) | undefined;
 beforeAll(async () => {
   app = await startFakeApp({ key: 'notes' });
-  world = await World.create({ egressAllow: [app.address] });
+  world = await World.create({
+    egressAllow: [app.address],
+    database: (db) => ({
+      ...db,
+      async withOrganization(organizationId, work) {
+        const found = await db.withOrganization(organizationId, work);
+        const next = afterLook;
+        afterLook = undefined;
+        await next?.();
+        return found;
+      },
+    }),
+  });
   applicationId = (await world.application()).id;
 });
 afterAll(async () => {
@@ -74,5 +88,17 @@ describe('an App that is removed', () => {
       if (isInstalled) await uninstall();
       await world.meta('POST', '/apps', { descriptor: app.descriptor });
     }
+  });
+
+  test('in the moment between the look and the handshake is not installed either', async () => {
+    app.calls.length = 0;
+    afterLook = async () => expect((await remove()).status).toBe(204);
+    expect((await install()).json.code).toBe('install.app_unknown');
+    expect(app.calls).toEqual([]);
+    expect((await world.meta('GET', `/applications/${applicationId}/installs`)).json.objects).toEqual([]);
+    // Control: registered again it is installed.
+    await world.meta('POST', '/apps', { descriptor: app.descriptor });
+    expect((await install()).status).toBeLessThan(300);
+    await uninstall();
   });
 });
