@@ -46,6 +46,8 @@ export function apScriptRoutes(): AnyRoute[] {
       scope: null,
       rateClass: 'page',
       audit: null,
+      // It writes its answer itself, which is for routes that stream.
+      bodyForm: 'stream',
       answers: { 200: null, 304: null },
       handler: async ({ call }, { raw: { response } }) => {
         const { plain, zipped, tag } = await get();
