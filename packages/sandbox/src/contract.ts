@@ -90,7 +90,8 @@ export type Denial =
   /** Killed too often lately. */
   | 'suspended'
   | 'payload_too_large'
-  | 'answer_too_large';
+  | 'answer_too_large'
+  | 'answer_too_deep';
 
 export interface InvocationResult {
   readonly outcome: Outcome;

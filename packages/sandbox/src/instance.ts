@@ -112,6 +112,8 @@ export class Instance {
     // What was written before the answer lies in the pipe by now: read it before the call is gone.
     await turnOfTheLoop();
     const result = call.end(outcome);
+    // What answers otherwise than our main module does not come right by being asked again.
+    if (outcome.kind === 'crashed' || (outcome.kind === 'denied' && outcome.reason === 'answer_too_large')) this.drain({ killed: true });
     this.#calls.delete(call.id);
     this.#lastUsedAt = performance.now();
     this.#silentCpuMs = 0;

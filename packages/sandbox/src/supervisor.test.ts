@@ -52,6 +52,24 @@ describe('a call', () => {
   });
 });
 
+describe('an answer', () => {
+  test('that is none, or too large, ends its instance: the next call has a new one', async () => {
+    await using world = await guests();
+    const code = `export const spoil = () => { JSON.stringify = () => 'nothing'; return 1; }; export const run = () => 1;`;
+    expect((await world.call('one', code, { name: 'spoil' })).outcome).toMatchObject({ kind: 'crashed' });
+    expect((await world.call('one', code)).outcome).toEqual({ kind: 'ok', value: '1' });
+  });
+
+  test.each([
+    ['99 arrays in an array', 100, { kind: 'ok' }],
+    ['100 arrays in an array', 101, { kind: 'denied', reason: 'answer_too_deep' }],
+  ])('of %s: %#', async (_, depth, outcome) => {
+    await using world = await guests();
+    const code = `export const run = () => { let deep = ['"[{'.repeat(500)]; for (let at = 1; at < ${depth}; at++) deep = [deep]; return deep; }`;
+    expect((await world.call('one', code)).outcome).toMatchObject(outcome);
+  });
+});
+
 describe('two tenants of the same code', () => {
   const counter = 'let count = 0; export const run = () => ++count;';
 
@@ -109,6 +127,14 @@ describe('a runaway', () => {
   ])('%s is killed too', async (_, code) => {
     await using world = await guests();
     expect((await world.call('wild', code, { limits: { cpuMs: 400 } })).outcome).toEqual({ kind: 'timeout', limit: 'cpu' });
+  });
+
+  test('that goes on after the answer, because the function asked for it, is killed as well', async () => {
+    await using world = await guests({ limits: { cpuMs: 300 } });
+    const code = `import { waitUntil } from 'cloudflare:workers';
+      export const run = () => { waitUntil(new Promise((done) => setTimeout(done, 20)).then(() => { while (true); })); return 1; }`;
+    expect((await world.call('wild', code)).outcome).toEqual({ kind: 'ok', value: '1' });
+    await expect.poll(() => world.supervisor.instances).toHaveLength(0);
   });
 
   test('does not begin after the answer: what is left for later does not happen', async () => {

@@ -14,6 +14,7 @@ import { type Engine, StartFailure } from './engine.ts';
 import { Instance } from './instance.ts';
 import { InstanceFolders } from './instance-folders.ts';
 import type { Isolation } from './isolation.ts';
+import { isOutOfMemory } from './outcome.ts';
 import { Places } from './places.ts';
 
 export interface SupervisorOptions {
@@ -134,7 +135,8 @@ export class Supervisor {
       if (!(thrown instanceof StartFailure)) this.#log.error('An instance could not be started', { err: thrown });
       if (!(thrown instanceof StartFailure)) return { kind: 'crashed', detail: 'the instance could not be started' };
       this.#breaker.kill(keyOf(request.identity), performance.now());
-      return thrown.timedOut ? { kind: 'timeout', limit: 'start' } : { kind: 'crashed', detail: thrown.message };
+      if (thrown.timedOut) return { kind: 'timeout', limit: 'start' };
+      return isOutOfMemory(thrown.message) ? { kind: 'memory' } : { kind: 'crashed', detail: thrown.message };
     }
   }
 

@@ -51,7 +51,10 @@ const outcomeAnswer = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('threw'), name: z.string(), message: z.string(), stack: z.string().nullable() }),
   z.object({ kind: z.literal('timeout'), limit: z.enum(['cpu', 'wall', 'start']) }),
   z.object({ kind: z.literal('memory') }),
-  z.object({ kind: z.literal('denied'), reason: z.enum(['egress', 'payload_too_large', 'answer_too_large', 'busy', 'suspended']) }),
+  z.object({
+    kind: z.literal('denied'),
+    reason: z.enum(['egress', 'payload_too_large', 'answer_too_large', 'answer_too_deep', 'busy', 'suspended']),
+  }),
   z.object({ kind: z.literal('crashed'), detail: z.string() }),
 ]);
 
