@@ -39,7 +39,14 @@ export {
 } from './installs/descriptor.ts';
 export type { JwtProblem, JwtRefusal } from './installs/jwt-parts.ts';
 export { type LifecycleEvent } from './installs/lifecycle-event.ts';
-export { isRemoteCondition, type ModuleCondition } from './installs/module-condition.ts';
+export {
+  HOST_CONDITIONS,
+  type HostCondition,
+  hostCondition,
+  isRemoteCondition,
+  type ModuleCondition,
+  unknownConditions,
+} from './installs/module-condition.ts';
 export { isAbsoluteItem, PAGE_MODULE_TYPES, type PageModule, pageModules, type PageModuleType } from './installs/page-module.ts';
 export { CONTEXT_QSH, queryStringHash } from './installs/query-string-hash.ts';
 export {

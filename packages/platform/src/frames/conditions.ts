@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isRemoteCondition, type ModuleCondition } from '@bulkhead/protocol';
+import { type HostCondition, hostCondition, isRemoteCondition, type ModuleCondition } from '@bulkhead/protocol';
 import type { Viewer } from './page-session.ts';
 
 /** What a condition may ask about. */
@@ -14,7 +14,7 @@ export interface ConditionFacts {
 type Judge = (params: Readonly<Record<string, string>>, facts: ConditionFacts) => boolean | null | Promise<boolean | null>;
 
 /** Conditions that are the same at every host. What only a product knows (`can_edit_issue`) cannot be told here. */
-const KNOWN: Readonly<Record<string, Judge>> = {
+const JUDGES: Readonly<Record<HostCondition, Judge>> = {
   user_is_logged_in: (_params, { viewer }) => viewer.endUser !== null,
   user_is_admin: (_params, { viewer }) => viewer.isAdmin,
   // Who runs this host is nobody's end user.
@@ -30,11 +30,6 @@ const KNOWN: Readonly<Record<string, Judge>> = {
     compared(params, found, (list, wanted) => listOf(wanted).every((each) => isIn(list, each))),
   ),
 };
-
-/** Whether a name is known here. A module under another one is never shown. */
-export function isKnownCondition(name: string): boolean {
-  return isRemoteCondition(name) || Object.hasOwn(KNOWN, canonicalName(name));
-}
 
 /** Whether a module may be shown: only where its conditions are known to hold. What cannot be told hides it, inverted or not. */
 export async function mayShow(condition: ModuleCondition, facts: ConditionFacts): Promise<boolean> {
@@ -54,17 +49,9 @@ async function judged(condition: ModuleCondition, facts: ConditionFacts): Promis
     return outcome;
   }
   const { condition: name, invert, params } = condition;
-  const one = isRemoteCondition(name)
-    ? await facts.remote(name, params)
-    : Object.hasOwn(KNOWN, canonicalName(name))
-      ? await KNOWN[canonicalName(name)]!(params, facts)
-      : null;
+  const known = hostCondition(name);
+  const one = isRemoteCondition(name) ? await facts.remote(name, params) : known === null ? null : await JUDGES[known](params, facts);
   return one === null ? null : one !== invert;
-}
-
-/** Of old, what an App keeps with its host was asked for under a name of its own. */
-function canonicalName(name: string): string {
-  return name.replace(/^addon_property_/, 'entity_property_');
 }
 
 /**

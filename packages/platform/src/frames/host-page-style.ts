@@ -20,6 +20,7 @@ main>iframe.whole{flex:1}
 .alone main>[role=status],.alone noscript p{padding:2.5rem 1.25rem;text-align:center}
 [role=alert]{margin:0 0 1rem;padding:.75rem .875rem;background:var(--danger-soft);border-radius:.625rem;color:var(--danger);font-size:.9375rem}
 dialog{width:min(38rem,calc(100vw - 2rem));max-width:none;max-height:calc(100dvh - 2rem);padding:0;background:var(--card);color:var(--text);border:1px solid var(--line);border-radius:.875rem;box-shadow:0 12px 40px rgb(15 18 25/.25);overflow:hidden}
+dialog:focus-visible{outline:none}
 dialog[open]{display:flex;flex-direction:column}
 dialog::backdrop{background:rgb(10 12 18/.55)}
 dialog.small{width:min(25rem,calc(100vw - 2rem))}
@@ -35,5 +36,5 @@ button.primary{background:var(--primary);color:var(--primary-text);border-color:
 button:disabled{opacity:.55;cursor:default}
 [hidden]{display:none!important}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
-@media (max-width:40rem){header{padding:.625rem 1rem}.by{flex-basis:100%;margin:0}.alone main{padding:0}.alone main>iframe{border-width:0 0 1px;border-radius:0}}
+@media (max-width:40rem){header{padding:.625rem 1rem}.by{flex-basis:100%;margin:0}.alone main{padding:0}.alone main>iframe{border-width:0 0 1px;border-radius:0}dialog .hint{flex-basis:100%}}
 `);

@@ -2,6 +2,7 @@ import { type Egress, httpErrors } from '@bulkhead/http';
 import { type AppDescriptor, appDescriptor, unknownFields } from '@bulkhead/protocol';
 import { installErrors } from './install-errors.ts';
 import { isShallow } from './json-text.ts';
+import { shownModuleWarnings } from './shown-modules.ts';
 import { refusedWebhooks, webhookWarnings } from './webhook-modules.ts';
 
 const DESCRIPTOR_BYTES_MAX = 256 * 1024;
@@ -56,7 +57,10 @@ export function readDescriptor(egress: Egress, value: unknown): ReadDescriptor {
     throw installErrors('app.descriptor_invalid', { params: { name: `"${name}"`, problem }, field: `descriptor.${name}` });
   }
   egress.checkUrl(read.data.baseUrl, 'descriptor', 'descriptor.baseUrl');
-  return { descriptor: read.data, warnings: [...unknownFields(read.data), ...webhookWarnings(webhooks)] };
+  return {
+    descriptor: read.data,
+    warnings: [...unknownFields(read.data), ...webhookWarnings(webhooks), ...shownModuleWarnings(read.data)],
+  };
 }
 
 /** The validator's own words are for programmers; ours say the way out themselves. */

@@ -85,6 +85,20 @@ describe('a descriptor', () => {
     expect((await webhooks(ours)).json.warnings).toEqual([]);
   });
 
+  test('with modules that nobody is ever shown here is taken, and says which', async () => {
+    const answer = await register({
+      modules: {
+        generalPages: [
+          page({ key: 'of-jira', conditions: [{ or: [named, { condition: 'can_edit_issue', invert: true }] }] }),
+          page({ key: 'ours', conditions: [named, { condition: '/show' }, { condition: 'addon_property_exists' }] }),
+        ],
+      },
+    });
+    expect(answer.json.warnings).toEqual([
+      'modules.generalPages "of-jira": this host has no condition "can_edit_issue", so what depends on it is never shown.',
+    ]);
+  });
+
   test.each<[string, Descriptor, string, RegExp]>([
     ['no key', { key: undefined }, 'key', /missing; add it/],
     ['an empty key', { key: '' }, 'key', /empty; give/],

@@ -3,6 +3,33 @@ export type ModuleCondition =
   | { readonly condition: string; readonly invert: boolean; readonly params: Readonly<Record<string, string>> }
   | { readonly joined: 'and' | 'or'; readonly conditions: readonly ModuleCondition[] };
 
+/** Conditions that mean the same at every host. */
+export const HOST_CONDITIONS = [
+  'user_is_logged_in',
+  'user_is_admin',
+  'user_is_sysadmin',
+  'addon_is_licensed',
+  'feature_flag',
+  'entity_property_exists',
+  'entity_property_equal_to',
+  'entity_property_contains_any',
+  'entity_property_contains_all',
+] as const;
+export type HostCondition = (typeof HOST_CONDITIONS)[number];
+
+/** Which of them a name is, also one of old (`addon_property_…`); null for what only a product knows, or its App. */
+export function hostCondition(name: string): HostCondition | null {
+  const named = name.replace(/^addon_property_/, 'entity_property_');
+  return HOST_CONDITIONS.find((each) => each === named) ?? null;
+}
+
+/** Names that nobody but a product of its own knows, in the order they stand. */
+export function unknownConditions(condition: ModuleCondition): string[] {
+  if ('joined' in condition) return condition.conditions.flatMap(unknownConditions);
+  const { condition: name } = condition;
+  return isRemoteCondition(name) || hostCondition(name) !== null ? [] : [name];
+}
+
 /** Where in the text it stands, and what is wrong with it. */
 export interface ConditionProblem {
   readonly path: readonly (string | number)[];

@@ -13,5 +13,5 @@
     css: nothing,
     addClass: nothing,
   });
-  window.AJS = { $: nothing };
+  window.AJS = { $: nothing, LayerManager: { global: { getTopLayer: () => null } } };
 })();

@@ -59,6 +59,12 @@
       getTimeZone: async () => Intl.DateTimeFormat().resolvedOptions().timeZone,
     }),
   );
+  // Without a module's name they are AP's own: AP.getLocation, AP.sizeToParent. Whoever calls stands in the callback.
+  host.defineModule({
+    getLocation: (callback) => callback(location.origin + location.pathname),
+    sizeToParent: (_hideFooter, callback) => whole(callback._context),
+    hideFooter: (_hideFooter, _callback) => undefined,
+  });
   host.registerProvider('get-location', () => location.origin + location.pathname);
 
   const pixels = (value, most) => {
@@ -67,6 +73,13 @@
     return String(value).trim().endsWith('%') ? `${Math.min(number, 100)}%` : `${Math.min(number, most)}px`;
   };
   const frameOf = (context) => document.getElementById(context.extension_id);
+  const whole = (context) => {
+    const frame = frameOf(context);
+    if (frame === null || frame.closest('dialog') !== null) return;
+    frame.classList.add('whole');
+    frame.style.width = '100%';
+    frame.style.height = '';
+  };
   host.registerProvider('addon', {
     resize(width, height, context) {
       const frame = frameOf(context);
@@ -74,16 +87,10 @@
       frame.style.width = pixels(width, window.innerWidth) ?? frame.style.width;
       frame.style.maxWidth = '100%';
       const wanted = pixels(height, HEIGHT_MAX);
-      if (wanted !== null) frame.style.height = wanted.endsWith('%') ? '' : wanted;
-      frame.classList.toggle('whole-height', wanted?.endsWith('%') === true);
+      // A share of a page that is as high as what is on it is no height.
+      if (wanted !== null && !wanted.endsWith('%')) frame.style.height = wanted;
     },
-    sizeToParent(_hideFooter, context) {
-      const frame = frameOf(context);
-      if (frame === null || frame.closest('dialog') !== null) return;
-      frame.classList.add('whole');
-      frame.style.width = '100%';
-      frame.style.height = '';
-    },
+    sizeToParent: (_hideFooter, context) => whole(context),
   });
 
   const create = (frame, options, into) => {
@@ -117,7 +124,7 @@
       const buttons = new Map();
       const row = document.createElement('div');
       row.className = 'buttons';
-      const entry = { dialog, buttons, row, extension };
+      const entry = { dialog, buttons, row, isEstablished: false };
       if (options.chrome) {
         const heading = document.createElement('h2');
         heading.textContent = String(options.header ?? '');
@@ -131,7 +138,8 @@
       open = entry;
       if (options.chrome) for (const action of options.actions ?? []) dialogs.addButton(entry, action);
       dialog.addEventListener('cancel', (event) => {
-        if (options.closeOnEscape === false) event.preventDefault();
+        event.preventDefault();
+        if (options.closeOnEscape !== false) dialogs.leave(entry);
       });
       dialog.addEventListener('close', () => {
         dialog.remove();
@@ -168,13 +176,20 @@
       if (type === 'primary') button.className = 'primary';
       button.addEventListener('click', () => {
         onClick?.();
-        if (identifier === 'cancel') entry.dialog.close();
+        // The App's own half of the script closes it, where it runs.
+        if (identifier === 'cancel') setTimeout(() => dialogs.leave(entry), entry.isEstablished ? 500 : 0);
       });
       entry.buttons.set(identifier, button);
       entry.row.append(button);
     },
     createButton: (options) => open !== null && dialogs.addButton(open, options),
-    close: () => open?.dialog.close(),
+    // By the App, which has been told; or by Escape in its frame, where it has not.
+    close: (key) => (key?.keycode === undefined ? open?.dialog.close() : dialogs.leave(open)),
+    leave(entry) {
+      if (entry === null || !entry.dialog.isConnected) return;
+      host.broadcastEvent('dialog.close', { addon_key: config.frame.appKey }, {});
+      entry.dialog.close();
+    },
     isActiveDialog: (appKey) => open !== null && appKey === config.frame.appKey,
     setButtonDisabled: (identifier, isDisabled) => dialogs.change(identifier, 'disabled', isDisabled),
     setButtonHidden: (identifier, isHidden) => dialogs.change(identifier, 'hidden', isHidden),
@@ -201,7 +216,8 @@
     place.removeAttribute('aria-busy');
     state.textContent = config.texts.silent;
   }, SILENT_MS);
-  host.onIframeEstablished(() => {
+  host.onIframeEstablished(({ extension }) => {
+    if (open !== null && extension.options.isDialog) open.isEstablished = true;
     clearTimeout(silent);
     settled();
   });
