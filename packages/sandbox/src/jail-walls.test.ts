@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,7 +31,6 @@ describe('native code in the jail', () => {
   afterAll(() => {
     listener.close();
     neighbour.close();
-    launcher.close();
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -130,6 +129,17 @@ describe('workerd in the jail', () => {
     await world.call('calm', 'export const run = () => 1');
     expect((await world.call('wild', bomb)).outcome).toEqual({ kind: 'memory' });
     expect((await world.call('calm', 'export const run = () => 1')).outcome.kind).toBe('ok');
+  });
+
+  test('leaves no file behind', async () => {
+    const left = () => readdirSync(tmpdir()).filter((name) => name.startsWith('bhj-') || name.startsWith(`bhs-${process.pid}-`));
+    const before = left();
+    {
+      await using world = await guests({ jail: true });
+      expect((await world.call('one', 'export const run = () => 1')).outcome.kind).toBe('ok');
+      expect(left()).toHaveLength(before.length + 1);
+    }
+    expect(left()).toEqual(before);
   });
 
   test('ends with its supervisor, however that ended', async () => {

@@ -19,9 +19,8 @@ export interface Launch {
 
 export interface Launcher {
   readonly isolation: Isolation;
+  /** Writes into the folder what the start needs. */
   launch(instance: { folder: string; limits: Limits }): Launch;
-  /** Takes the launcher's own files away. */
-  close(): void;
 }
 
 interface Programs {
@@ -46,7 +45,6 @@ export async function openLauncher(workerd: string, { jail = true }: { jail?: bo
   return {
     isolation: { level: 'process', reason: jailed },
     launch: ({ folder, limits }) => plainLaunch(programs, folder, limits),
-    close: () => undefined,
   };
 }
 
@@ -57,15 +55,8 @@ async function openJail(programs: Programs): Promise<Launcher | string> {
   if (programs.prlimit === null) return 'prlimit (Debian: util-linux) is not installed';
   const filter = seccompFilter(process.arch);
   if (filter === null) return `there is no seccomp filter for ${process.arch}`;
-  const folder = mkdtempSync(join(tmpdir(), 'bhj-'));
-  const filterPath = join(folder, 'filter');
-  writeFileSync(filterPath, filter, { mode: 0o600 });
-  const close = () => rmSync(folder, { recursive: true, force: true });
-  const refused = await probe(programs, bwrap, filterPath);
-  if (refused !== null) {
-    close();
-    return refused;
-  }
+  const refused = await probe(programs, bwrap, filter);
+  if (refused !== null) return refused;
   return {
     isolation: { level: 'jail', reason: null },
     launch: ({ folder: instance, limits }) => ({
@@ -77,9 +68,8 @@ async function openJail(programs: Programs): Promise<Launcher | string> {
         ...words('--remount-ro / --chdir / --seccomp 4 -- /workerd serve --control-fd=3 /code/config.capnp'),
       ]),
       runFolder: '/run',
-      filterPath,
+      filterPath: filterFile(instance, filter),
     }),
-    close,
   };
 }
 
@@ -99,10 +89,12 @@ function words(text: string): string[] {
 }
 
 /** The jail around `workerd --version`; null where it stands, else why not. */
-function probe(programs: Programs, bwrap: string, filterPath: string): Promise<string | null> {
+async function probe(programs: Programs, bwrap: string, filterBytes: Buffer): Promise<string | null> {
   const tail = words('--remount-ro / --chdir / --seccomp 4 -- /workerd --version');
   const { program, args } = withLimits(programs, PROBE_LIMITS, [bwrap, ...walls(programs.workerd), ...tail]);
-  const filter = openSync(filterPath, 'r');
+  const folder = mkdtempSync(join(tmpdir(), 'bhj-'));
+  const filter = openSync(filterFile(folder, filterBytes), 'r');
+  rmSync(folder, { recursive: true });
   return new Promise((resolve) => {
     let said = '';
     const child = spawn(program, args, { env: {}, timeout: PROBE_MS, stdio: ['ignore', 'ignore', 'pipe', 'ignore', filter] });
@@ -111,6 +103,13 @@ function probe(programs: Programs, bwrap: string, filterPath: string): Promise<s
     child.on('error', (error) => resolve(`the jail cannot be built here: ${error.message}`));
     child.on('close', (code) => resolve(code === 0 ? null : `the jail cannot be built here: ${said.trim().split('\n').at(-1)}`));
   });
+}
+
+/** A file of its own for each start: it is read to its end through the descriptor that is handed over. */
+function filterFile(folder: string, filter: Buffer): string {
+  const path = join(folder, 'filter');
+  writeFileSync(path, filter, { mode: 0o600 });
+  return path;
 }
 
 /** Lower priority than the host's, no core files, few descriptors, and as much data as the limit says. */
