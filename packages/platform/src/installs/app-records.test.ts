@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { ApplicationId } from '@bulkhead/base';
 import { runPastDoors, sql, type TenantTx } from '@bulkhead/postgres';
 import { appToken, type FakeApp, startFakeApp, World } from '@bulkhead/testkit';
@@ -213,6 +214,27 @@ describe('what an install may keep', () => {
     await call('DELETE', '/b/1', { at });
     await call('DELETE', '/a/1', { at });
     expect(await used()).toMatchObject({ collections: [], records: { used: 0 }, bytes: { used: 0 } });
+  });
+
+  test('is what is there, however puts and deletes come at once', async () => {
+    for (let round = 0; round < 6; round++) {
+      const asked = Array.from({ length: 16 }, () => {
+        const below = `/${'ab'[randomInt(2)]}/${randomInt(5)}`;
+        const condition: Readonly<Record<string, string>>[] = [{}, { 'if-match': '*' }, { 'if-none-match': '*' }];
+        return randomInt(3) === 0
+          ? call('DELETE', below, { at })
+          : put(below, 'x'.repeat(randomInt(50)), condition[randomInt(condition.length)]!, { at });
+      });
+      const statuses = new Set((await Promise.all(asked)).map(({ status }) => status));
+      expect([...statuses].filter((status) => ![200, 201, 204, 404, 412].includes(status))).toEqual([]);
+      const there = await world.platform.db.withSystem('count in a test', (tx) =>
+        tx.one<{ records: number; bytes: number; versions: number }>(sql`
+          select count(*)::int as records, coalesce(sum(value_bytes), 0)::int as bytes, count(distinct version)::int as versions
+            from app_records where application_id = ${at}`),
+      );
+      expect(there.versions).toBe(there.records);
+      expect((await call('GET', '', { at })).json).toMatchObject({ records: { used: there.records }, bytes: { used: there.bytes } });
+    }
   });
 
   test('ends at so many records, bytes and collections; what is there can be shortened and deleted', async () => {
