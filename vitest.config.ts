@@ -6,7 +6,10 @@ import { defineConfig } from 'vitest/config';
 const globalSetup = join(import.meta.dirname, 'packages/testkit/src/global-setup.ts');
 
 // One report per suite, so that the last line of a run counts them all.
-const reportName = process.env['TEST_POSTGRES'] ?? (process.env['TEST_NODE'] === undefined ? 'vitest' : `node${process.env['TEST_NODE']}`);
+const isJail = process.env['TEST_JAIL'] === '1';
+const reportName = isJail
+  ? 'jail'
+  : (process.env['TEST_POSTGRES'] ?? (process.env['TEST_NODE'] === undefined ? 'vitest' : `node${process.env['TEST_NODE']}`));
 
 export default defineConfig({
   test: {
@@ -18,8 +21,13 @@ export default defineConfig({
       'tests/**/*.test.ts',
       'bench/**/*.test.ts',
     ],
-    // `tests/pooler` needs programs of Debian: `npm run test:pooler`.
-    exclude: ['**/node_modules/**', '**/.bulkhead/**', ...(process.env['TEST_POSTGRES'] === 'pgbouncer' ? [] : ['tests/pooler/**'])],
+    // These need programs of Debian: `npm run test:pooler`, `npm run test:jail`.
+    exclude: [
+      '**/node_modules/**',
+      '**/.bulkhead/**',
+      ...(process.env['TEST_POSTGRES'] === 'pgbouncer' ? [] : ['tests/pooler/**']),
+      ...(isJail ? [] : ['packages/sandbox/src/jail-walls.test.ts']),
+    ],
     // A process per file: a suite may open pools, bind ports and move clocks without another one seeing it.
     pool: 'forks',
     // Much of a suite's time is waiting: on two cores, two at a time.

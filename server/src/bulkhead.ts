@@ -4,6 +4,7 @@ import { type Database, migrate, openDatabase, startEmbeddedPostgres } from '@bu
 import { claimedKeys } from './claimed-keys.ts';
 import { closeInReverse } from './closing.ts';
 import { issueFirstMetaToken } from './first-meta-token.ts';
+import { RunnerProcess } from './runner/runner-process.ts';
 import { type DatabaseAddress, namedDatabase } from './named-database.ts';
 
 export interface Bulkhead {
@@ -26,6 +27,8 @@ export interface StartOptions {
   readonly clock?: Clock;
   /** Addresses outbound calls may reach beside the configured ones: the demo's own services. */
   readonly egressAllow?: readonly string[];
+  /** Functions may run without the jail, whatever the configuration says: the demo. */
+  readonly acceptProcess?: boolean;
 }
 
 /**
@@ -33,7 +36,13 @@ export interface StartOptions {
  * Throws `ConfigError` for a setting that turns out wrong, the catalogue's `database.*` errors, and what the system says
  * about the port (`EADDRINUSE`, `EACCES`). Whatever had been started by then is stopped.
  */
-export async function startBulkhead({ config, log, clock = systemClock, egressAllow = [] }: StartOptions): Promise<Bulkhead> {
+export async function startBulkhead({
+  config,
+  log,
+  clock = systemClock,
+  egressAllow = [],
+  acceptProcess = false,
+}: StartOptions): Promise<Bulkhead> {
   const closing: (() => Promise<void>)[] = [];
   let closed: Promise<void> | undefined;
   let grace = {};
@@ -47,7 +56,11 @@ export async function startBulkhead({ config, log, clock = systemClock, egressAl
     const db = openDatabase({ ...urls, log });
     closing.push(() => db.close());
     const keys = await claimedKeys(db, config, clock);
-    const platform = await createPlatform({
+    const runner = config.roles.has('runner')
+      ? new RunnerProcess({ acceptProcess: acceptProcess || config.sandbox === 'process', apiUrl: () => platform.localUrl(), log })
+      : null;
+    const platform: Platform = await createPlatform({
+      ...(runner === null ? {} : { runner }),
       db,
       keys,
       clock,
@@ -60,10 +73,12 @@ export async function startBulkhead({ config, log, clock = systemClock, egressAl
       tenantShare: config.tenantShare,
       accountsMax: config.accountsMax,
     });
+    closing.push(() => runner?.close() ?? Promise.resolve());
     closing.push(() => platform.close(grace));
     await auditTrailOf(db);
     const organizationId = await prepareFirstOrganization(db, config.metaToken, new Date(clock.now()));
-    if (config.roles.has('runner')) log.debug('The role runner has nothing to run in this version');
+    if (config.roles.has('runner') && !config.roles.has('api'))
+      log.warn('The role runner runs functions for the api role of its own process, and there is none');
     platform.startUses();
     if (config.roles.has('worker')) await platform.startWorker();
     const publicUrl = config.roles.has('api') ? await platform.listen(config.port) : platform.publicUrl();

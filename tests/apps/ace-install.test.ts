@@ -1,6 +1,6 @@
 import { Secret } from '@bulkhead/base';
 import { queryStringHash, sharedSecretKey, signConnectJwt } from '@bulkhead/protocol';
-import { World } from '@bulkhead/testkit';
+import { HttpBrowser, World } from '@bulkhead/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AceApp, freePort, startAceApp } from './ace-process.ts';
 
@@ -146,6 +146,21 @@ describe('an App on unmodified atlassian-connect-express 11.5.3', () => {
       const authorization = `Basic ${Buffer.from(`admin:${password}`).toString('base64')}`;
       expect((await developed.call('GET', `/t/${own.id}/rest/plugins/1.0/`, { headers: { authorization } })).status).toBe(401);
     }
+  });
+
+  test("shows its page to a person whom the company has sent there, in a frame that it takes for its host's", async () => {
+    const { id, apiKey } = await world.application();
+    const { client_key: clientKey } = (await install(id)).json;
+    const body = { app_key: app.key, module_key: 'notes', end_user: 'ada' };
+    const link = await world.call('POST', '/v1/module_links', { headers: { authorization: `APIKey ${apiKey}` }, body });
+    expect(link.status, link.text).toBe(201);
+    const visit = await new HttpBrowser(world.url).open(link.json.url);
+    const { frame } = JSON.parse(/id="config">(.*?)<\/script>/s.exec(visit.text)![1]!);
+    const page = await fetch(frame.url);
+    expect([page.status, page.headers.get('content-type')], app.output()).toEqual([200, 'text/html; charset=utf-8']);
+    expect(await app.heard()).toContain(`installed ${clientKey}`);
+    // Control: at another address the token is none.
+    expect((await fetch(frame.url.replace('lic=active', 'lic=none'))).status).toBe(401);
   });
 
   test('finds nothing at its host that is not listed, and says what it is', async () => {

@@ -10,8 +10,11 @@ import {
   Secret,
   type TenantClient,
 } from '@bulkhead/app-kit';
+import { FakeHost } from '@bulkhead/app-kit/testkit';
+import { sql } from '@bulkhead/postgres';
 import { World } from '@bulkhead/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expectRecords } from './host-records-contract.ts';
 
 const key = 'kit-app';
 const scopes = ['WRITE', 'ACT_AS_USER'] as const;
@@ -86,5 +89,34 @@ describe('an App on app-kit, at a real host', () => {
     expect(reading.status).toBe(404);
     await expect(seen(client.asUser('nobody'))).rejects.toMatchObject({ code: 'app_kit.impersonation_refused' });
     await expect(seen(client.asUser('ada', ['ADMIN']))).rejects.toMatchObject({ code: 'app_kit.impersonation_refused' });
+  });
+
+  test('keeps records at its host, each tenant apart, and hears when one was changed meanwhile', async () => {
+    const [one, two] = [(await tenant()).client, (await tenant()).client];
+    const notes = one.hostRecords('notes');
+    await expectRecords(notes, two.hostRecords('notes'));
+    await expect(notes.put('large', 'x'.repeat(65_536))).rejects.toMatchObject({
+      code: 'app_kit.host_failed',
+      detail: 'status 413, app_record.too_large',
+    });
+    await world.platform.db.withSystem('fill up a test', (tx) => tx.execute(sql`update app_record_usage set records = 100000`));
+    await expect(notes.put('more', 1)).rejects.toMatchObject({ code: 'app_kit.host_full' });
+  });
+
+  test('finds the same at the host in memory that it is tested with', async () => {
+    const host = new FakeHost({ appKey: key, appBaseUrl: 'https://app.example' });
+    const tested = createAppKit({
+      descriptor: defineDescriptor({ key, baseUrl: 'https://app.example', lifecycle: { installed: '/installed' } }),
+      issuers: [host.issuer],
+      store: memoryTenantStore({ appKey: key }),
+      sessionSecret: new Secret('a session secret of thirty-two characters'),
+      fetch: host.fetch,
+    });
+    const clients: TenantClient[] = [];
+    for (const name of ['one', 'two']) {
+      await tested.answer(host.tenant(name).installed());
+      clients.push((await tested.findTenant(name))!);
+    }
+    await expectRecords(clients[0]!.hostRecords('notes'), clients[1]!.hostRecords('notes'));
   });
 });

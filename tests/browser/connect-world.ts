@@ -65,7 +65,7 @@ export class BrowserWorld implements AsyncDisposable {
     this.#closing = fields.closing;
   }
 
-  static async create(options: { readonly tls: boolean }): Promise<BrowserWorld> {
+  static async create(options: { readonly tls: boolean; readonly egressAllow?: readonly string[] }): Promise<BrowserWorld> {
     const database: TestDatabase = await testDatabase();
     const services = await startDemoServices({ log: silentLog });
     const proxy: TlsProxy | null = options.tls ? await startTlsProxy() : null;
@@ -78,7 +78,7 @@ export class BrowserWorld implements AsyncDisposable {
       log: silentLog,
       host: '127.0.0.1',
       publicUrl: proxy?.origin ?? null,
-      egressAllow: services.egressAllow,
+      egressAllow: [...services.egressAllow, ...(options.egressAllow ?? [])],
       trustProxy: [],
       rateLimits: { api: null, passthrough: null, oauth: null, meta: null },
     });
@@ -119,6 +119,21 @@ export class BrowserWorld implements AsyncDisposable {
     const text = await answer.text();
     if (answer.status >= 400) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
     return { status: answer.status, json: text === '' ? {} : JSON.parse(text) };
+  }
+
+  /** A call with an Application's API key, as the company's server makes it. */
+  async call(
+    method: string,
+    path: string,
+    application: Application,
+    body?: unknown,
+  ): Promise<{ status: number; json: Record<string, never> }> {
+    const answer = await fetch(`http://127.0.0.1:${this.#port}${path}`, {
+      method,
+      headers: { authorization: `APIKey ${application.apiKey}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: answer.status, json: JSON.parse(await answer.text()) };
   }
 
   /** An Application with Harbour Files (OAuth) and, if asked, Lantern Notes (API key). */

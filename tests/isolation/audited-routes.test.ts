@@ -22,7 +22,11 @@ afterAll(async () => {
 const CHANGES_NOTHING: Readonly<Record<string, string>> = {
   'token.introspect': 'asks about a token (RFC 7662); POST so that the token stays out of URLs',
   'app_host.unlisted': 'refuses everything: what is not listed is closed to Apps',
+  'function_runner.storage': 'is a part of a call of a function, which is recorded; so is the use of its token',
+  'function_runner.fetch': 'the same',
   'inbound.receive': 'takes no credential of ours; what a service has signed is in the event log, what it has not is nowhere',
+  'page.token': 'asks for a token that is kept nowhere; that the page may be opened at all is audited with its link',
+  'page.frame': 'the same, for a dialog of the page',
   'passthrough.raw': 'changes at the upstream, not here; the use of the credential is recorded',
   'passthrough.proxy': 'the same',
   'passthrough.proxy_root': 'the same',

@@ -43,6 +43,8 @@ export function valid(kind: string, twin: Twin): readonly Shown[] {
         { title: `${twin.title}'s App`, headers: {}, sign: (request) => twin.app.authorization(request) },
         bearer(`${twin.title}'s App, for a user`, twin.app.userToken),
       ];
+    case 'invocation':
+      return [bearer(`${twin.title}'s running function`, twin.app.invocationToken)];
     default:
       throw new Error(`nobody told the matrix what a ${kind} looks like`);
   }
@@ -81,6 +83,8 @@ export function worthless(route: AnyRoute, twin: Twin): readonly Shown[] {
           { title: "an App's token", headers: {}, sign: (request: Signed) => twin.app.authorization(request) },
           bearer("an App's token for a user", twin.app.userToken),
         ]),
+    bearer('the token of a function that has ended', twin.app.endedInvocationToken),
+    ...(taken.has('invocation') ? [] : [bearer('the token of a running function', twin.app.invocationToken)]),
     ...(taken.has('api_key') || taken.has('client') ? [] : [apiKey('an API key', twin.apiKey)]),
   ];
   return [...noise, ...others];

@@ -140,6 +140,8 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   },
   'app.list': { own: 200 },
   'app.get': { path: { app_key: ref('app') }, own: 200 },
+  // Installed, and so not removed: that it can be stands in the slice's own tests.
+  'app.delete': { path: { app_key: ref('app') }, own: 409, late: 299 },
   'install.create': [
     { path: below, body: { app_key: ref('app'), scopes: ['READ', 'ACT_AS_USER'] }, own: 200, foreign: [400, 404], late: 300 },
     { path: below, body: { app_key: ref('app'), scopes: ['READ', 'ACT_AS_USER'] }, own: 200, foreign: [400, 404], late: 309 },
@@ -151,6 +153,22 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   'install.disable': { path: { ...below, app_key: ref('app') }, own: 200, late: 301 },
   'install.delete': { path: { ...below, app_key: ref('app') }, own: 204, late: 308 },
   // The public half of a key of this host, the same for everybody.
+  'function.deploy': {
+    path: { app_key: ref('app') },
+    body: {
+      environment: 'staging',
+      manifest: { app: ref('app'), functions: [{ key: 'matrix', handler: 'index.matrix' }] },
+      code: 'export const matrix = () => 1;',
+    },
+    own: 201,
+    foreign: [400, 404],
+  },
+  'function.invoke': { path: { ...below, app_key: ref('app') }, body: { function: 'echo', payload: 'of the matrix' }, own: 200, late: 201 },
+  'function.logs': { path: { ...below, app_key: ref('app') }, own: 200 },
+  // Whose it is stands in the token alone: there is nothing in the request to try another's with.
+  'function_runner.code': { own: 200 },
+  'function_runner.storage': { body: { op: 'set', key: 'of-the-matrix', value: 1 }, own: 200 },
+  'function_runner.fetch': { body: { url: 'https://undeclared.example/', method: 'GET', headers: [], body: '' }, own: 403, late: 202 },
   'install_key.get': { path: { kid: ref('install_key') }, own: 200, open: ['install_key'] },
   'app_property.list': { path: ownApp, own: 200, foreign: NOT_THIS_APP },
   'app_property.get': { path: { ...ownApp, property_key: ref('app_property') }, own: 200, foreign: NOT_THIS_APP },
@@ -161,6 +179,25 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
     foreign: NOT_THIS_APP,
   },
   'app_property.delete': { path: { ...ownApp, property_key: ref('app_property') }, own: 204, foreign: NOT_THIS_APP, late: 205 },
+
+  'app_record.usage': { path: below, own: 200, foreign: [401] },
+  'app_record.list': [
+    { path: { ...below, collection: 'notes' }, own: 200, foreign: [401] },
+    { path: { ...below, collection: 'notes' }, query: { prefix: ref('app_record') }, own: 200, foreign: [200, 401] },
+  ],
+  'app_record.get': { path: { ...below, collection: 'notes', record_key: ref('app_record') }, own: 200, foreign: NOT_THIS_APP },
+  'app_record.put': {
+    path: { ...below, collection: 'notes', record_key: 'of-the-matrix' },
+    body: { written: 'by the matrix' },
+    own: 201,
+    foreign: [401],
+  },
+  'app_record.delete': {
+    path: { ...below, collection: 'notes', record_key: ref('app_record') },
+    own: 204,
+    foreign: NOT_THIS_APP,
+    late: 205,
+  },
 
   'app_account.list': { path: below, own: 200, foreign: NOT_THIS_APP },
   'app_account.get': { path: { ...below, ...account }, own: 200, foreign: NOT_THIS_APP },
@@ -174,6 +211,44 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
     late: 203,
   },
   'dynamic_module.delete': { path: { ...below, version: '1' }, own: 204, foreign: [401], late: 204 },
+  'module.list': [{ own: 200 }, { query: { app_key: ref('app') }, own: 200, foreign: [200] }],
+  'module_link.create': { body: { app_key: ref('app'), module_key: 'page' }, own: 201, foreign: REFUSED },
+  'page.show': [
+    {
+      path: { ...below, app_key: ref('app'), module_key: 'page' },
+      query: { session: ref('page_session') },
+      own: 200,
+      foreign: NOT_THIS_BROWSER,
+      browser: true,
+    },
+    {
+      path: { ...below, app_key: ref('app'), module_key: 'page' },
+      query: { ticket: ref('page_ticket') },
+      own: 303,
+      foreign: NOT_THIS_BROWSER,
+      browser: true,
+      late: 20,
+    },
+  ],
+  'page.token': {
+    path: { ...below, app_key: ref('app'), module_key: 'page' },
+    body: { session: ref('page_session') },
+    headers: { 'sec-fetch-site': 'same-origin' },
+    own: 200,
+    foreign: [403],
+    browser: true,
+  },
+  'page.frame': {
+    path: { ...below, app_key: ref('app'), module_key: 'page' },
+    body: { session: ref('page_session'), module_key: 'page' },
+    headers: { 'sec-fetch-site': 'same-origin' },
+    own: 200,
+    foreign: [403],
+    browser: true,
+  },
+  'ap_script.all': { own: 200 },
+  'ap_script.all_of_tenant': { path: below, own: 200, foreign: [200], open: ['application'] },
+  'ap_script.host': { own: 200 },
   'app_info.get': { path: ownApp, own: 200, foreign: NOT_THIS_APP },
   'user_token.issue': {
     path: below,

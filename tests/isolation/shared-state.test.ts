@@ -34,6 +34,15 @@ const KEPT: Readonly<Record<string, Kept>> = {
     'application id',
     'packages/platform/src/authorization/refused-flows.test.ts',
   ),
+  'packages/sandbox/src/breaker.ts #kills': tenant('application id, clientKey, environment', 'packages/sandbox/src/supervisor.test.ts'),
+  'packages/sandbox/src/supervisor.ts #slots': tenant(
+    'application id, clientKey, environment, version',
+    'packages/sandbox/src/supervisor.test.ts',
+  ),
+  'packages/sandbox/src/supervisor.ts #instances': tenant('its identity', 'packages/sandbox/src/supervisor.test.ts'),
+  'packages/sandbox/src/instance.ts #calls': tenant('calls of one instance', 'packages/sandbox/src/gateway.test.ts'),
+  'server/src/runner/runner-process.ts #calls': noTenant('calls under way, by a number that only we give'),
+  'server/src/runner/code-cache.ts #codes': noTenant('code of Apps, by its SHA-256'),
   'packages/platform/src/accounts/account-shape.ts shapes': tenant('a remembered account', 'tests/isolation/recall.test.ts'),
   'packages/platform/src/authorization/upstream-servers.ts #entries': tenant(
     'application id, service, fingerprint of its endpoints',
@@ -82,7 +91,7 @@ const FORMS = [/^ {2}(?:readonly )?(#\w+) = new (?:Weak)?(?:Map|Set)\b/gm, /^con
 
 async function found(): Promise<string[]> {
   const places: string[] = [];
-  for await (const path of glob('{packages/{platform,http,postgres}/src,server/src}/**/*.ts')) {
+  for await (const path of glob('{packages/{platform,http,postgres,sandbox}/src,server/src}/**/*.ts')) {
     if (/\.(test|testkit|harness)\.ts$/.test(path)) continue;
     const text = await readFile(path, 'utf8');
     for (const form of FORMS) for (const [, name] of text.matchAll(form)) places.push(`${path} ${name}`);

@@ -15,6 +15,8 @@ export const controlTables = [
   'root_key_claims',
   // Which Apps an organization may install: descriptors that vendors publish.
   'apps',
+  // The code of their functions, which is the same for every Application.
+  'function_deployments',
   // The keys of this host that sign installs; the private halves are sealed.
   'install_keys',
   // How far a rotation of keys has come; of deleted Applications, ids only: their rows are gone.

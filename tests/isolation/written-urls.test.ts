@@ -5,6 +5,7 @@ import { urlFields } from './written-urls.ts';
 const REDIRECT = 'a browser is sent there, never we';
 const SHOWN = 'a person is shown it, or a browser loads it';
 const COMPARED = 'compared with what a browser says of itself';
+const DECLARED = 'by the token of a running function, to hosts that its manifest declares, through the door: runner-routes.test.ts';
 const OURS = 'names a request that was pushed to us (RFC 9126)';
 
 /**
@@ -36,6 +37,7 @@ const FIELDS: Readonly<Record<string, string>> = {
   'branding.update: logo_url': SHOWN,
   'branding.update: privacy_url': SHOWN,
   'branding.update: support_url': SHOWN,
+  'function_runner.fetch: url': DECLARED,
   'redirect_uri.create: url': REDIRECT,
   'service.create: api.base_url': 'called',
   'service.create: auth.authorization_endpoint': 'called',

@@ -21,8 +21,11 @@ import { openEverything } from './open-everything.ts';
 const COLUMNS = [
   'app_installs.secret_sealed',
   'app_properties.value_sealed',
+  'app_records.value_sealed',
   'authorization_transactions.code_verifier_sealed',
   'credentials.sealed',
+  'function_invocations.logs_sealed',
+  'function_storage.value_sealed',
   'idempotency_keys.sealed_answer',
   'inbound_messages.payload_sealed',
   'inbound_webhooks.secondary_secret_sealed',

@@ -9,6 +9,7 @@ const floors: Readonly<Record<string, number>> = {
   http: 2,
   sandbox: 2,
   platform: 3,
+  'functions-kit': 3,
   sdk: 3,
   'app-kit': 3,
   // Of the examples the one that the demo installs; it knows the kit alone.
@@ -28,6 +29,7 @@ const sliceRows: readonly (readonly string[])[] = [
   ['accounts', 'webhooks', 'installs'],
   ['tokens', 'passthrough', 'inbound'],
   ['authorization', 'functions', 'incidents'],
+  ['frames'],
   ['provisioning'],
   ['surfaces'],
   ['keys'],

@@ -3,13 +3,16 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { declaredErrors, type ErrorEntry } from '@bulkhead/base';
 
-/** Every error that a package declares, whether or not the server has wired its slice yet. The demo's own are not ours to promise. */
+/** The demo's own are not ours to promise; app-kit's have a page of their own. */
+const APART = /^(?:demo|app_kit)\./;
+
+/** Every error that a package of the server declares, whether or not the server has wired its slice yet. */
 export async function allErrors(root: string): Promise<ReadonlyMap<string, ErrorEntry>> {
   for await (const file of glob('packages/*/src/**/*.ts', { cwd: root })) {
     if (/\.(test|testkit)\.ts$/.test(file) || !(await readFile(join(root, file), 'utf8')).includes('defineErrors({')) continue;
     await import(pathToFileURL(join(root, file)).href);
   }
-  return new Map([...declaredErrors()].filter(([code]) => !code.startsWith('demo.')).sort(([left], [right]) => (left < right ? -1 : 1)));
+  return new Map([...declaredErrors()].filter(([code]) => !APART.test(code)).sort(([left], [right]) => (left < right ? -1 : 1)));
 }
 
 const INTRODUCTION = `# Errors

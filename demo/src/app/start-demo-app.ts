@@ -14,6 +14,8 @@ const ISSUE = 'PAPER-1';
 /** A vendor's App on 127.0.0.1, `examples/installable-app`: somebody else's program that several customers install. */
 export interface DemoApp {
   readonly key: string;
+  /** What notes are written on. */
+  readonly issue: string;
   /** Its base URL; its descriptor is below it. */
   readonly url: string;
   readonly descriptorUrl: string;
@@ -44,6 +46,7 @@ export async function startDemoApp({ log, port = 0 }: { readonly log: Log; reado
   const tenantOf = async (clientKey: string) => (running === null ? null : running.kit.findTenant(clientKey));
   return {
     key: APP_KEY,
+    issue: ISSUE,
     url,
     descriptorUrl: `${url}/atlassian-connect.json`,
     address,

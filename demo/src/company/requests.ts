@@ -18,6 +18,7 @@ export function createTemplate(metaToken: HeldCredential, description: string): 
   return { method: 'POST', path: '/v1/meta/applications', credential: bearer(metaToken), json };
 }
 
+export const MODULE_LINKS = '/v1/module_links';
 const below = (applicationId: string, child: string) => `/v1/meta/applications/${applicationId}/${child}`;
 
 export function addHarbour(metaToken: HeldCredential, applicationId: string, upstream: DemoUpstream): BulkheadRequest {
@@ -120,6 +121,12 @@ export function registerApp(metaToken: HeldCredential, descriptorUrl: string): B
 export function installApp(metaToken: HeldCredential, applicationId: string, appKey: string): BulkheadRequest {
   const json = { app_key: appKey, scopes: ['READ'] };
   return { method: 'POST', path: below(applicationId, 'installs'), credential: bearer(metaToken), json };
+}
+
+/** A link that opens the App's panel beside an issue, once, for one person. */
+export function linkToPanel(key: HeldCredential, appKey: string, endUser: string, issue: string): BulkheadRequest {
+  const json = { app_key: appKey, module_key: 'notes', end_user: endUser, context: { issue: { key: issue } } };
+  return { method: 'POST', path: MODULE_LINKS, credential: apiKey(key), json };
 }
 
 /** The log of what Bulkhead has sent to the App. */

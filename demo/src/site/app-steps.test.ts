@@ -78,6 +78,18 @@ describe('the App of the demo', () => {
     expect(clientKeys.size).toBe(4);
   });
 
+  it('shows the link to its panel without the ticket that opens it, and one link at a time', async () => {
+    const someone = await visitor();
+    await someone.bothInstalled();
+    await someone.post('/alder/panel');
+    const page = await someone.post('/alder/panel');
+    expect(panel(page, 'alder').match(/A link to its panel, for Ada Alder/g)).toHaveLength(2);
+    expect(page).toMatch(/bhl_\w{4}…/);
+    expect(page).not.toMatch(/bhl_\w{12,}/);
+    const nobody = await visitor();
+    expect(await nobody.post('/alder/panel')).toContain('This step comes after another. First: Install.');
+  });
+
   it('says so when a note turns up at the other customer', async () => {
     const someone = await visitor();
     await someone.bothInstalled();

@@ -39,6 +39,22 @@ export class AppSteps {
     };
   }
 
+  /** Where the browser goes to see the App's own panel, as the customer's person. */
+  async openPanel(lane: Lane, record: Recorder): Promise<string> {
+    const { app } = this.#parts;
+    if (lane.application === null || lane.install === null) throw demoErrors('demo.too_early', { params: { first: 'Install' } });
+    const request = requests.linkToPanel(lane.application.key, app.key, lane.customer.person.id, app.issue);
+    return textAt(await record.need(`A link to its panel, for ${lane.customer.person.name}: it opens once`, request, 201), 'url');
+  }
+
+  /** Asks the App what it keeps by now: a note may have been written in its panel. */
+  async refresh(visit: Visit): Promise<void> {
+    for (const lane of Object.values(visit.lanes)) {
+      const { install } = lane;
+      if (install !== null) lane.install = { ...install, notes: await listed(this.#parts.app.notes(install.clientKey)) };
+    }
+  }
+
   /** Has the App keep a note for this customer, then asks it what it keeps for either. */
   async writeNote(visit: Visit, lane: Lane, typed: string): Promise<Outcome> {
     const { app } = this.#parts;

@@ -11,6 +11,9 @@ export function appView({ customer, install }: Lane): Html | null {
 <input id="note-${key}-text" name="text" maxlength="200" required autocomplete="off">
 <button id="note-${key}-button" class="primary">Write<span class="unseen"> the note for ${name}</span></button>
 </form>
+<form method="post" action="/${key}/panel" target="_blank" rel="noopener" class="open" data-leaves>
+<button id="panel-${key}-button" class="again">Open the App’s own panel as ${customer.person.name}<span class="unseen"> (in a new tab)</span></button>
+</form>
 <div class="kept"><p id="notes-of-${key}">Notes on <code>PAPER-1</code> that the App keeps for ${name}:</p>
 ${install.notes.length === 0 ? html`<p class="none">None.</p>` : html`<ul aria-labelledby="notes-of-${key}">${install.notes.map((text) => html`<li>${text}</li>`)}</ul>`}</div>`;
 }

@@ -103,6 +103,55 @@ it('a visitor clicks through all six steps for both customers, meets the 404, an
   await context.close();
 }, 90_000);
 
+it('the App’s own panel opens in a frame, as the customer’s person; what is written in it is kept for this customer, and shows when one is back', async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  const listen = (tab: typeof page) => {
+    tab.on('console', (message) => complaints.push(message.text()));
+    tab.on('pageerror', (error) => complaints.push(error.message));
+  };
+  listen(page);
+  await page.goto(site.url);
+  for (const step of ['clone', 'app'])
+    for (const key of ['alder', 'birch']) {
+      await page.locator(`#${step}-${key}-button`).click();
+      await page.locator(`#${step}-${key}-result`).waitFor();
+    }
+  const panelOf = async (key: string) => {
+    const opened = context.waitForEvent('page');
+    await page.locator(`#panel-${key}-button`).click();
+    const tab = await opened;
+    listen(tab);
+    const element = await tab.locator('main > iframe').elementHandle();
+    const frame = await element!.contentFrame();
+    await frame!.locator('#text').waitFor();
+    return { tab, frame: frame! };
+  };
+  const { tab, frame } = await panelOf('alder');
+  expect(new URL(tab.url()).origin).toBe(world.url);
+  await frame.locator('#text').fill('seen by Alder alone');
+  await frame.locator('button').click();
+  await frame.locator('#notes li').waitFor();
+  expect(await frame.locator('#text').inputValue()).toBe('');
+  // Loading it again is no second use of the link.
+  await tab.reload();
+  await (await (await tab.locator('main > iframe').elementHandle())!.contentFrame())!.locator('#notes li').waitFor();
+  await tab.close();
+  await page.evaluate(`document.dispatchEvent(new Event('visibilitychange'))`);
+  await page.locator('#app-alder .kept li').waitFor();
+  expect(await page.locator('#app-alder .kept li').allTextContents()).toEqual(['seen by Alder alone']);
+  expect(await page.locator('#app-alder .note').allTextContents()).toContain('A link to its panel, for Ada Alder: it opens once');
+  const other = await panelOf('birch');
+  await expect
+    .poll(() => other.frame.evaluate('performance.getEntriesByType("resource").some(({ name }) => name.includes("/api/notes"))'))
+    .toBe(true);
+  expect(await other.frame.locator('#notes li').allTextContents()).toEqual([]);
+  expect(await page.locator('#app-birch .kept li').allTextContents()).toEqual([]);
+  expect(complaints).toEqual([]);
+  await context.close();
+}, 90_000);
+
 it('the result is read out, and the focus stays at the button that was pressed', async () => {
   const page = await browser.newPage();
   await page.goto(site.url);

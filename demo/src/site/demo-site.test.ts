@@ -133,7 +133,7 @@ describe('the page', () => {
   it('leads to the guides, and to nothing else of the checkout', async () => {
     const { text } = await ask(site.url);
     const paths = [...text.matchAll(/href="(\/guides\/[^"]+)"/g)].map(([, path]) => String(path));
-    expect(paths).toHaveLength(7);
+    expect(paths).toHaveLength(8);
     for (const path of paths) expect((await ask(site.url + path)).text, path).toMatch(/^# /);
     for (const path of ['/guides/', '/guides/../../package.json', '/guides/%2e%2e%2f%2e%2e%2fpackage.json', '/guides/none.md'])
       expect((await ask(site.url + path)).status, path).toBe(404);

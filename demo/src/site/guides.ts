@@ -10,6 +10,7 @@ export const guides: readonly { readonly path: string; readonly title: string }[
   { path: '/guides/pass-through.md', title: 'Pass-through' },
   { path: '/guides/exchange-a-token.md', title: 'Exchange a token' },
   { path: '/guides/install-an-app.md', title: 'Install an App' },
+  { path: '/guides/show-app-pages.md', title: 'Show an App’s pages' },
   { path: '/guides/write-an-app.md', title: 'Write an App' },
   { path: '/guides/self-host.md', title: 'Host it yourself' },
 ];

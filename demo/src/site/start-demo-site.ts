@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Clock, type Log, PlatformError } from '@bulkhead/base';
 import type { DemoApp } from '../app/index.ts';
 import { bulkheadClient, type Fetch, heldCredential } from '../company/index.ts';
+import { MODULE_LINKS } from '../company/requests.ts';
 import type { Receiver } from '../receiver/index.ts';
 import type { DemoUpstream } from '../upstream/index.ts';
 import { asset, plain, readForm, seeOther } from './answers.ts';
@@ -140,6 +141,7 @@ class Site {
     switch (url.pathname) {
       case '/': {
         const visit = found ?? this.#visits.begin();
+        await this.#parts.apps.refresh(visit);
         this.#page(response, visit, found === null);
         // Told once: a reload says nothing new.
         visit.news = '';
@@ -187,6 +189,7 @@ class Site {
     if (url.pathname === '/reset') return this.#reset(response, visit);
     const [, key, step] = url.pathname.split('/');
     const lane = customers.some((customer) => customer.key === key) ? visit.lanes[key as Lane['customer']['key']] : null;
+    if (lane !== null && step === 'panel') return this.#panel(response, visit, lane);
     if (lane !== null && step === 'note') return this.#note(response, visit, lane, form.get('text') ?? '');
     const name = stepNames.find((each) => each === step);
     if (lane === null || name === undefined) return plain(response, 404, 'There is no such step.');
@@ -209,6 +212,19 @@ class Site {
       case 'app':
         return lane.install === null ? apps.install(lane, record) : null;
     }
+  }
+
+  /** The link stands among the requests of the App's step, the last one in the place of the one before. */
+  async #panel(response: ServerResponse, visit: Visit, lane: Lane): Promise<void> {
+    const { calls, ...outcome } = lane.results.get('app') ?? { calls: [], good: false, text: '' };
+    let next: string | null = null;
+    await this.#run(visit, lane, 'app', async (record) => {
+      record.calls.push(...calls.filter(({ answer }) => answer.request.path !== MODULE_LINKS));
+      next = await this.#parts.apps.openPanel(lane, record);
+      return outcome;
+    });
+    visit.news = '';
+    return seeOther(response, next ?? `/#app-${lane.customer.key}`);
   }
 
   /** A note stands in the step of the App, whose requests stay as they are. */

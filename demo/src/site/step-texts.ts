@@ -57,7 +57,7 @@ export const stepTexts: Readonly<Record<StepName, StepText>> = {
   app: {
     title: 'Install an App',
     short: 'App',
-    lead: 'An App is a program of somebody else that many customers use. This one, Issue notes, runs beside the demo and keeps notes on issues. It is installed into one Application at a time, and knows each by a key and a secret of its own.',
+    lead: 'An App is a program of somebody else that many customers use. This one, Issue notes, runs beside the demo and keeps notes on issues. It is installed into one Application at a time, and knows each by a key and a secret of its own. People see its panel in a frame of Bulkhead’s; Paperboat’s server asks for the link.',
     button: () => 'Install Issue notes',
     again: () => 'Install Issue notes',
     first: 'Clone first.',

@@ -1,3 +1,4 @@
+import type { DemoApp } from '../app/index.ts';
 import {
   apiKey,
   bearer,
@@ -27,6 +28,7 @@ export interface Cast {
   readonly client: BulkheadClient;
   readonly fetch: Fetch;
   readonly upstream: DemoUpstream;
+  readonly app: DemoApp;
   readonly metaToken: HeldCredential;
   /** Ids of what was made, to be deleted at the end. */
   readonly applications: string[];

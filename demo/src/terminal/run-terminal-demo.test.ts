@@ -1,6 +1,7 @@
 import { silentLog } from '@bulkhead/base';
 import { World } from '@bulkhead/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DemoApp } from '../app/index.ts';
 import type { Fetch } from '../company/index.ts';
 import { type DemoServices, startDemoServices } from '../services.ts';
 import { runTerminalDemo } from './run-terminal-demo.ts';
@@ -17,12 +18,16 @@ afterAll(async () => {
   await services.close();
 });
 
-async function run(change: { fetch?: Fetch; metaToken?: string; bulkheadUrl?: string } = {}): Promise<{ code: number; text: string }> {
+async function run(
+  change: { fetch?: Fetch; metaToken?: string; bulkheadUrl?: string; app?: DemoApp } = {},
+): Promise<{ code: number; text: string }> {
   const lines: string[] = [];
   const code = await runTerminalDemo({
     bulkheadUrl: world.url,
     metaToken: world.metaToken,
     upstream: services.upstream,
+    app: services.app,
+    clock: world.clock,
     out: (line) => lines.push(line),
     ...change,
   });
@@ -44,6 +49,7 @@ describe('the demo in the terminal', () => {
       'Bea Birch',
       'Alder Logistics – budget.csv',
       'word for word the same',
+      'A note for Alder Logistics is there for them, and not for Birch Clinics',
       'Every answer was the expected one.',
     ])
       expect(text).toContain(said);
@@ -93,6 +99,19 @@ describe('the demo in the terminal', () => {
     );
     const { code, text } = await run({ fetch: chatty });
     expect(text).toContain('it differs from the answer for an account that never existed');
+    expect(code).toBe(1);
+  });
+
+  it('ends with 1 when a note turns up at the other customer', async () => {
+    const notes: string[] = [];
+    const { code, text } = await run({
+      app: {
+        ...services.app,
+        addNote: (_clientKey, note) => Promise.resolve(notes.push(note) > 0),
+        notes: () => Promise.resolve(notes),
+      },
+    });
+    expect(text).toContain('the App finds 1 for them, 1 for Birch Clinics');
     expect(code).toBe(1);
   });
 

@@ -1,6 +1,8 @@
-import { PlatformError } from '@bulkhead/base';
+import { type Clock, PlatformError } from '@bulkhead/base';
+import type { DemoApp } from '../app/index.ts';
 import { alder, birch, bulkheadClient, COMPANY, demoErrors, type Fetch, type HeldCredential, heldCredential } from '../company/index.ts';
 import type { DemoUpstream } from '../upstream/index.ts';
+import { installApp } from './app-chapter.ts';
 import {
   type Cast,
   callAccounts,
@@ -18,6 +20,10 @@ export interface TerminalDemoOptions {
   readonly bulkheadUrl: string;
   readonly metaToken: string;
   readonly upstream: DemoUpstream;
+  /** Begins with this story: from then on it may be installed. */
+  readonly app: DemoApp;
+  /** Of the App; default: the machine's. */
+  readonly clock?: Clock;
   readonly out: (line: string) => void;
   /** For colours: where `out` writes to. Default standard output. */
   readonly colours?: NodeJS.WritableStream;
@@ -25,20 +31,23 @@ export interface TerminalDemoOptions {
 }
 
 /**
- * The demo as text: template, two clones, an account in each, four ways to call, and the wall between them, all through Bulkhead's HTTP
+ * The demo as text: template, two clones, an account in each, four ways to call, the wall between them, and an App in both, all through Bulkhead's HTTP
  * API. Everything it makes it deletes. @returns the exit code: 0 only if every step had the expected answer.
  */
 export async function runTerminalDemo({
   bulkheadUrl,
   metaToken,
   upstream,
+  app,
+  clock,
   out,
   colours = process.stdout,
   fetch = globalThis.fetch,
 }: TerminalDemoOptions): Promise<0 | 1> {
   const client = bulkheadClient(bulkheadUrl, fetch);
   const narrator = new Narrator(client, out, colours);
-  const cast: Cast = { narrator, client, fetch, upstream, metaToken: heldCredential('META_TOKEN', metaToken), applications: [] };
+  const cast: Cast = { narrator, client, fetch, upstream, app, metaToken: heldCredential('META_TOKEN', metaToken), applications: [] };
+  app.begin({ bulkheadUrl, ...(clock === undefined ? {} : { clock }) });
   narrator.title(`${COMPANY} has two customers, ${alder.name} and ${birch.name}, and one integration.  ${client.baseUrl}`);
   const told = await tell(narrator, () => story(cast));
   const ended = await tell(narrator, () => endApplications(cast));
@@ -56,6 +65,7 @@ async function story(cast: Cast): Promise<void> {
   await callAccounts(cast, left);
   const narrowed: HeldCredential = await exchange(cast, left);
   await tryForeignToken(cast, left, right, narrowed);
+  await installApp(cast, left, right);
 }
 
 /** Whether it went through. What went wrong is said; a fault of the demo itself is thrown on. */

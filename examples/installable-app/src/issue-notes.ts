@@ -113,7 +113,10 @@ function sendJson(response: ServerResponse, status: number, body: unknown): void
   response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(JSON.stringify(body));
 }
 
-/** Nothing of the request stands in the page's markup: the script reads the issue from its own address. */
+/**
+ * Nothing of the request stands in the page's markup: the script reads the issue from its own address. `all.js` is the host's, by which its frame
+ * knows that the page is there and how high it is.
+ */
 function sendPage(response: ServerResponse, hostBaseUrl: string, session: string, issue: string): void {
   if (!isIssueKey(issue)) return sendJson(response, 400, { message: 'issue: a key' });
   const nonce = randomUUID();
@@ -121,15 +124,17 @@ function sendPage(response: ServerResponse, hostBaseUrl: string, session: string
     'content-type': 'text/html; charset=utf-8',
     'cache-control': 'no-store',
     'referrer-policy': 'no-referrer',
-    'content-security-policy': `default-src 'none'; connect-src 'self'; script-src 'nonce-${nonce}'; frame-ancestors ${new URL(hostBaseUrl).origin}`,
+    'content-security-policy': `default-src 'none'; connect-src 'self'; script-src 'nonce-${nonce}'; style-src 'nonce-${nonce}'; frame-ancestors ${new URL(hostBaseUrl).origin}`,
   });
-  response.end(`<!doctype html><meta charset="utf-8"><title>Notes</title><ul id="notes"></ul><form id="form"><input id="text" maxlength="2000" required><button>Add</button></form>
+  response.end(`<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>Notes</title><style nonce="${nonce}">body { margin: 1rem; font: 1rem/1.5 system-ui; } input { font: inherit; width: 60%; } button { font: inherit; }</style><script nonce="${nonce}" src="${hostBaseUrl}/atlassian-connect/all.js"></script><ul id="notes"></ul><form id="form"><input id="text" maxlength="2000" required><button>Add</button></form>
 <script nonce="${nonce}">
 const api = 'api/notes?issue=' + encodeURIComponent(new URLSearchParams(location.search).get('issue'));
 const call = async (init) => {
   const answer = await fetch(api, { ...init, headers: { authorization: 'Bearer ${session}', 'content-type': 'application/json' } });
   const { notes = [] } = await answer.json();
   document.getElementById('notes').replaceChildren(...notes.map(({ text }) => Object.assign(document.createElement('li'), { textContent: text })));
+  document.getElementById('form').reset();
+  globalThis.AP?.resize?.('100%', document.body.offsetHeight + 32);
 };
 document.getElementById('form').addEventListener('submit', (event) => {
   event.preventDefault();

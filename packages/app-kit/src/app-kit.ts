@@ -27,7 +27,7 @@ export interface AppKit {
   owns(method: string, rawTarget: string): boolean;
   /** Answers the descriptor and the lifecycle calls; null for every other request. Never throws for what a caller did. */
   answer(request: AppRequest): Promise<AppAnswer | null>;
-  /** The answer to a caller for something that was thrown; null where it is no refusal of the kit. */
+  /** The answer to a caller for something that was thrown, whose reason is logged; null where it is no refusal of the kit. */
   refusal(thrown: unknown): AppAnswer | null;
   verifyRequest(request: AppRequest, rules?: RequestRules): Promise<VerifiedToken>;
   verifyContext(request: AppRequest): Promise<VerifiedToken>;
@@ -84,7 +84,11 @@ export function createAppKit(options: CreateAppKitOptions): AppKit {
         return refusalOf(thrown) ?? { status: 500, headers: NO_STORE, body: '' };
       }
     },
-    refusal: refusalOf,
+    refusal(thrown) {
+      const answer = refusalOf(thrown);
+      if (answer !== null) kit.log.info('request refused', reasonOf(thrown));
+      return answer;
+    },
     verifyRequest: (request, rules) => verifyRequest(kit, request, rules),
     verifyContext: (request) => verifyContext(kit, request),
     verifySession: (request) => verifySession(kit, request),

@@ -20,8 +20,9 @@ export {
   defineDescriptor,
   type DefineDescriptor,
 } from './descriptor.ts';
+export type { HostRecord, HostRecordPage, HostRecords } from './host-records.ts';
 export { atlassianCloud, bulkhead, type Issuer } from './issuer.ts';
-export type { BaseUrlChange } from './kit-settings.ts';
+export type { AppLog, BaseUrlChange } from './kit-settings.ts';
 export type { LifecycleEvent, TenantDetails } from './lifecycle-call.ts';
 export type { Fetch } from './outbound.ts';
 export type { LifecycleListener } from './receive-lifecycle.ts';

@@ -7,6 +7,9 @@ import type { TenantStore } from './store/tenant-store.ts';
 
 const SESSION_KEY_LENGTH_MIN = 32;
 
+/** Where the kit says what it did and why it refused: `console` will do. No token, secret or body comes here. */
+export type AppLog = Omit<Log, 'child'>;
+
 export interface BaseUrlChange {
   readonly clientKey: string;
   readonly from: string;
@@ -27,7 +30,8 @@ export interface AppKitOptions {
   /** Default: `globalThis.fetch`. */
   readonly fetch?: Fetch;
   readonly clock?: Clock;
-  readonly log?: Log;
+  /** Default: silent. */
+  readonly log?: AppLog;
   /**
    * Asked when a signed `installed` brings another base URL than the tenant has (a host may rename a site). Default: refused, because
    * the body of the call is not signed.
@@ -52,7 +56,7 @@ export interface KitSettings {
   readonly sessionKey: KeyObject;
   readonly fetch: Fetch;
   readonly clock: Clock;
-  readonly log: Log;
+  readonly log: AppLog;
   readonly allowBaseUrlChange: (change: BaseUrlChange) => boolean | Promise<boolean>;
   readonly secretGraceMs: number;
   readonly keepUninstalledMs: number;

@@ -17,6 +17,17 @@ const refusals = {
   },
   'app_kit.busy': { status: 429, wire: 'too_many_requests', text: 'Too many tokens of this tenant at once. Try again later.' },
   'app_kit.foreign_origin': { status: 400, wire: 'bad_request', text: "An App signs requests to its tenant's own host only." },
+  'app_kit.record_changed': {
+    status: 409,
+    wire: 'conflict',
+    text: 'The record was changed, made or deleted meanwhile. Read it again, then decide.',
+  },
+  'app_kit.host_full': {
+    status: 507,
+    wire: 'request_failed',
+    text: "The tenant's host keeps no more for this App. Delete something there first.",
+  },
+  'app_kit.host_failed': { status: 502, wire: 'bad_gateway', text: "The tenant's host did not answer as it should." },
   'app_kit.impersonation_refused': {
     status: 502,
     wire: 'bad_gateway',

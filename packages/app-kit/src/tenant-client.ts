@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Secret } from '@bulkhead/base';
 import { queryStringHash, sharedSecretKey, signConnectJwt } from '@bulkhead/protocol';
+import { type HostRecords, hostRecords } from './host-records.ts';
 import type { KitSettings } from './kit-settings.ts';
 import { appRefusals } from './refusals.ts';
 import type { TenantRecords } from './store/tenant-store.ts';
@@ -23,7 +24,10 @@ export interface TenantFetchInit {
 export interface TenantClient {
   readonly clientKey: string;
   readonly baseUrl: string;
+  /** What the App keeps of it by itself, in its own store. */
   readonly records: TenantRecords;
+  /** What a Bulkhead host keeps of it for the App, in one collection. */
+  hostRecords(collection: string): HostRecords;
   /**
    * Calls the tenant's host as the App: `path` is below the base URL (`/rest/api/3/issue`), or an absolute URL that is. Throws
    * `app_kit.foreign_origin` for any other, before anything is signed. A redirect is answered, never followed.
@@ -44,11 +48,13 @@ export class TenantClients {
 
   of(tenant: TenantRecord): TenantClient {
     const { clientKey, baseUrl } = tenant;
+    const asApp: TenantClient['fetch'] = (path, init = {}) => this.#asApp(tenant, path, init);
     return {
       clientKey,
       baseUrl,
       records: this.#kit.store.records(clientKey),
-      fetch: (path, init = {}) => this.#asApp(tenant, path, init),
+      hostRecords: (collection) => hostRecords(asApp, collection),
+      fetch: asApp,
       asUser: (accountId, scopes = []) => ({ fetch: (path, init = {}) => this.#asUser(tenant, { accountId, scopes }, path, init) }),
     };
   }

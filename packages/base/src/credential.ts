@@ -33,7 +33,7 @@ function shorten(text: string): string {
  * A credential that names its tenant: `bhk_{22+ characters of the Application id}_{43 random}{6 checksum}`.
  * The tenant can be scoped before the database is asked, and a scanner can tell ours from noise by the checksum alone.
  */
-export function defineTenantCredential(prefix: 'bhk' | 'bha' | 'bhr' | 'bhs' | 'bhc' | 'bht' | 'bhp' | 'bhu') {
+export function defineTenantCredential(prefix: 'bhk' | 'bha' | 'bhr' | 'bhs' | 'bhc' | 'bht' | 'bhp' | 'bhi' | 'bhl' | 'bhu') {
   const form = new RegExp(`^(${prefix}_([0-9A-Za-z]{22,64})_[0-9A-Za-z]{${SECRET_LENGTH}})([0-9A-Za-z]{${CHECKSUM_LENGTH}})$`);
   return {
     prefix,

@@ -13,7 +13,8 @@ Calls a running server with the Meta token in META_TOKEN. Guide: docs/guides/ins
 
 Examples:
   $ npx bulkhead apps register https://notes.example/atlassian-connect.json
-  $ npx bulkhead apps list`,
+  $ npx bulkhead apps list
+  $ npx bulkhead apps remove notes`,
     );
   group
     .command('register')
@@ -31,4 +32,12 @@ Examples:
     .description('show the Apps and the scopes they ask for')
     .addHelpText('after', '\nExample:\n  $ npx bulkhead apps list')
     .action(async (options: AtServer) => (await import('./apps.ts')).listApps(options));
+  group
+    .command('remove')
+    .argument('<app>', 'its key')
+    .option('--url <url>', 'of the server; API of the environment, or http://127.0.0.1:8400, if absent')
+    .option('--json', 'answer as JSON')
+    .description('forget an App that is installed nowhere any more')
+    .addHelpText('after', '\nExample:\n  $ npx bulkhead apps remove notes')
+    .action(async (key: string, options: AtServer) => (await import('./apps.ts')).removeApp(key, options));
 }

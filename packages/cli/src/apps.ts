@@ -23,7 +23,8 @@ export async function registerApp(address: string | undefined, options: Register
   const body = file === undefined ? { descriptor_url: address } : { descriptor: await readDescriptor(file) };
   const app = await new ApiCaller('META_TOKEN', options).call<App>('POST', '/v1/meta/apps', body);
   if (options.json) return printJson(app);
-  for (const field of app.warnings ?? []) process.stderr.write(`Nobody knows the field "${field}" of the descriptor.\n`);
+  for (const warning of app.warnings ?? [])
+    process.stderr.write(warning.includes(' ') ? `${warning}\n` : `Nobody knows the field "${warning}" of the descriptor.\n`);
   process.stdout.write(`Registered: ${app.key} (${scopesText(app)}), at ${app.base_url}\n`);
 }
 
@@ -32,6 +33,12 @@ export async function listApps(options: AtServer): Promise<void> {
   if (options.json) return printJson(objects);
   const rows = objects.map((app) => [app.key, app.scopes.join(',') || '-', app.base_url, app.name]);
   process.stdout.write(rows.length === 0 ? 'There is no App.\n' : table(['KEY', 'SCOPES', 'BASE URL', 'NAME'], rows));
+}
+
+export async function removeApp(key: string, options: AtServer): Promise<void> {
+  await new ApiCaller('META_TOKEN', options).call('DELETE', `/v1/meta/apps/${encodeURIComponent(key)}`);
+  if (options.json) printJson({ removed: key });
+  else process.stdout.write(`Removed: ${key}\n`);
 }
 
 function scopesText({ scopes }: App): string {

@@ -25,7 +25,7 @@ export async function demo(): Promise<void> {
     const bulkhead = await startBulkhead({ config, log, egressAllow: services.egressAllow });
     closing.push(() => bulkhead.close());
     const out = (line: string) => void process.stdout.write(`${line}\n`);
-    const told = runTerminalDemo({ bulkheadUrl: bulkhead.publicUrl, metaToken, upstream: services.upstream, out });
+    const told = runTerminalDemo({ bulkheadUrl: bulkhead.publicUrl, metaToken, upstream: services.upstream, app: services.app, out });
     // Ctrl-C leaves the story where it is; what it was told with goes all the same.
     process.exitCode = await Promise.race([told, stop.asked.then(() => INTERRUPTED)]);
     told.catch((error: unknown) => log.debug('The story ended after it was left', { err: error }));

@@ -69,11 +69,16 @@ describe('bulkhead installs', () => {
     status = 204;
     expect((await installs('add', 'notes', '--scopes', 'READ')).stdout).toMatch(/^Installed: notes is ins\w+ here\.$/m);
     expect((await installs('list')).stdout).toMatch(/^notes +enabled +READ/m);
+    const kept = await bulkhead('apps', 'remove', 'notes');
+    expect([kept.exitCode, kept.stderr]).toEqual([1, expect.stringContaining('Uninstall it in each first')]);
     expect((await installs('logs', 'notes')).stdout).toMatch(/installed +delivered +1 +status 204[^]*installed +failed +1 +http_500/);
     const removed = await installs('remove', 'notes');
     expect([removed.exitCode, removed.stdout]).toEqual([0, 'Uninstalled: notes\n']);
     expect((await installs('list')).stdout).toBe('No App is installed.\n');
     expect((await installs('remove', 'notes')).exitCode).toBe(1);
+    const gone = await bulkhead('apps', 'remove', 'notes');
+    expect([gone.exitCode, gone.stdout]).toEqual([0, 'Removed: notes\n']);
+    expect((await bulkhead('apps', 'remove', 'notes')).exitCode).toBe(1);
   });
 
   it.each([

@@ -4,6 +4,8 @@ import { addAppsCommand } from './apps-command.ts';
 import { addAuditCommand } from './audit-command.ts';
 import { addDemoCommand } from './demo-command.ts';
 import { addEventsCommand } from './events-command.ts';
+import { addFunctionsCommand } from './functions-command.ts';
+import { addInboundCommand } from './inbound-command.ts';
 import { addInstallsCommand } from './installs-command.ts';
 import { addKeysCommand } from './keys-command.ts';
 import { addMetaTokensCommand } from './meta-tokens-command.ts';
@@ -30,8 +32,10 @@ export function createProgram(): Command {
   addAuditCommand(program);
   addWebhooksCommand(program);
   addEventsCommand(program);
+  addInboundCommand(program);
   addAppsCommand(program);
   addInstallsCommand(program);
+  addFunctionsCommand(program);
   addDemoCommand(program);
   program.addHelpText(
     'after',

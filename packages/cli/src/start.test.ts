@@ -121,12 +121,12 @@ describe('bulkhead start', () => {
     expect(await metaStatus(await api.ready(), api.metaToken)).toBe(200);
   });
 
-  it('stays up as a runner, which has nothing to run yet', async () => {
+  it('stays up as a runner alone, and says that it has nothing to run', async () => {
     const started = world.start(await world.folder(), { BULKHEAD_ROLES: 'runner', BULKHEAD_LOG_LEVEL: 'debug' });
     expect(await started.ready()).toBe('runner');
     expect(started.exitCode).toBe(null);
     expect(await started.end()).toBe(0);
-    expect(started.stderr).toContain('The role runner has nothing to run in this version');
+    expect(started.stderr).toContain('The role runner runs functions for the api role of its own process, and there is none');
   });
 
   it('keeps its secrets to itself: root key, passwords and log', async () => {

@@ -28,7 +28,7 @@ export async function start({ demo = false }: { readonly demo?: boolean } = {}):
   let graceMs = 0;
   try {
     const services = demo ? await startServicesOfDemo(config, log, closing) : null;
-    const bulkhead = await startBulkhead({ config, log, egressAllow: services?.egressAllow ?? [] });
+    const bulkhead = await startBulkhead({ config, log, egressAllow: services?.egressAllow ?? [], acceptProcess: demo });
     closing.push(() => bulkhead.close({ graceMs }));
     const site = services === null ? null : await startSiteOfDemo({ config, log, bulkhead, services }, closing);
     if (!stop.isAsked()) {

@@ -35,10 +35,20 @@ import type { RateLimits } from './config/index.ts';
 import { deliveryWorker } from './deliveries/index.ts';
 import { ensureFirstOrganization, META_SCOPES, metaTokenAuthenticator, registerMetaToken } from './developers/index.ts';
 import { eventRoutes, keepPartitions } from './events/index.ts';
+import { apScriptRoutes, forgetEndedSessions, moduleRoutes, pageRoutes } from './frames/index.ts';
+import {
+  forgetInvocations,
+  type FunctionRunner,
+  functionRoutes,
+  invocationAuthenticator,
+  noRunner,
+  runnerRoutes,
+} from './functions/index.ts';
 import { forgetPastInbound, inboundMessageRoutes, inboundWebhookRoutes, receiveRoutes } from './inbound/index.ts';
 import {
   appHostRoutes,
   appPropertyRoutes,
+  appRecordRoutes,
   appRoutes,
   appWebhookDeliveries,
   dynamicModuleRoutes,
@@ -92,6 +102,8 @@ export interface PlatformOptions {
   readonly tenantShare?: number;
   /** Most accounts that one Application may hold. Default 100,000. */
   readonly accountsMax?: number;
+  /** What runs functions. Default: nothing does, and calls of functions are answered 503. */
+  readonly runner?: FunctionRunner;
   /** Longest duration of one call to a service while an account is connected. Default 15,000. */
   readonly connectTimeoutMs?: number;
 }
@@ -104,6 +116,8 @@ export interface Platform {
   readonly routes: readonly AnyRoute[];
   readonly server: HttpServer;
   readonly publicUrl: () => string;
+  /** Where this process itself listens, whatever its public address: for the runner beside it. */
+  readonly localUrl: () => string;
   /** Uses of credentials that are counted and will be written. */
   readonly uses: CredentialUses;
   /** Binds (0 = any free port) and answers the public URL. */
@@ -130,8 +144,8 @@ const FORGET_EVERY_MS = 10 * 60_000;
 export async function createPlatform(options: PlatformOptions): Promise<Platform> {
   const { db, clock, log } = options;
   let listening = { host: options.host, port: 0 };
-  const publicUrl = () =>
-    options.publicUrl ?? `http://${listening.host.includes(':') ? `[${listening.host}]` : listening.host}:${listening.port}`;
+  const localUrl = () => `http://${listening.host.includes(':') ? `[${listening.host}]` : listening.host}:${listening.port}`;
+  const publicUrl = () => options.publicUrl ?? localUrl();
   const vault = new Vault({ keys: options.keys, clock });
   provideAuditTrail(db, () => openAuditTrail(db, vault, new Date(clock.now())));
   // Behind a proxy we are reached by another name and port; a tenant's service must not be ourselves by that way either.
@@ -174,8 +188,12 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...installRoutes({ ...parts, installKeys }),
     ...installKeyRoutes({ installKeys }),
     ...appPropertyRoutes(parts),
+    ...appRecordRoutes(parts),
     ...appAccountRoutes(parts),
     ...dynamicModuleRoutes(parts),
+    ...moduleRoutes(parts),
+    ...pageRoutes(parts),
+    ...apScriptRoutes(),
     ...appHostRoutes(parts),
     ...upmRoutes({ ...parts, installKeys }),
     ...userTokenRoutes({
@@ -184,6 +202,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
       takeRate: (principal, call) => rates.take(principal, { rateClass: 'oauth' }, call),
       recordUse: (use) => uses.record(use),
     }),
+    ...functionRoutes({ ...parts, runner: options.runner ?? noRunner }),
+    ...runnerRoutes(parts),
     ...passthroughRoutes({ ...parts, refresher }),
     ...tokenRoutes(parts),
     ...authorizationRoutes({ ...parts, upstreamTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS }),
@@ -206,6 +226,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
         bearer: bearerAuthenticator(parts),
         client: clientAuthenticator({ ...parts, authenticateApiKey }),
         install: installAuthenticator(parts),
+        invocation: invocationAuthenticator(parts),
         userToken: userTokenAuthenticator(parts),
       },
     }),
@@ -246,6 +267,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     routes,
     server,
     publicUrl,
+    localUrl,
     uses,
     async listen(port) {
       const bound = await server.listen(port, options.host);
@@ -266,8 +288,23 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
         forgetUninstalled(db, new Date(clock.now())).catch((error: unknown) =>
           log.error('installs that are over could not be forgotten', { err: error }),
         );
+      const forgetCalls = () =>
+        forgetInvocations(db, new Date(clock.now())).catch((error: unknown) =>
+          log.error('past calls of functions could not be forgotten', { err: error }),
+        );
+      const forgetPages = () =>
+        forgetEndedSessions(db, new Date(clock.now())).catch((error: unknown) =>
+          log.error('pages of Apps that are over could not be forgotten', { err: error }),
+        );
       const forgetAll = () =>
-        Promise.all([forget(), forgetInbound(), forgetInstalls(), keepPartitions({ db, clock, log, longestRetentionHours })]);
+        Promise.all([
+          forget(),
+          forgetInbound(),
+          forgetInstalls(),
+          forgetCalls(),
+          forgetPages(),
+          keepPartitions({ db, clock, log, longestRetentionHours }),
+        ]);
       await forgetAll();
       forgetting = setInterval(() => void forgetAll(), FORGET_EVERY_MS).unref();
       await Promise.all([worker.start(), deliveries.start()]);

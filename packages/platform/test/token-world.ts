@@ -76,6 +76,7 @@ export class TokenWorld implements AsyncDisposable {
           bearer: bearerAuthenticator(parts),
           client: clientAuthenticator(parts),
           install: async () => null,
+          invocation: async () => null,
           userToken: async () => null,
         },
       }),

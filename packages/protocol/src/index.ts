@@ -1,4 +1,14 @@
 export { type EventPage, eventPage, latestEventCursor } from './events/event-page.ts';
+export {
+  egressHost,
+  egressHostsOf,
+  environmentName,
+  functionKey,
+  type FunctionManifest,
+  functionManifest,
+  isDeclaredHost,
+} from './functions/manifest.ts';
+export { appTarget } from './installs/app-target.ts';
 export { canonicalRequest, queryValues, type SignedRequest } from './installs/canonical-request.ts';
 export {
   CONNECT_LEEWAY_SECONDS_MAX,
@@ -22,7 +32,6 @@ export {
   appKey,
   type AppScope,
   appScope,
-  appTarget,
   effectiveScopes,
   LIFECYCLE_EVENTS,
   type LifecycleEventType,
@@ -30,6 +39,15 @@ export {
 } from './installs/descriptor.ts';
 export type { JwtProblem, JwtRefusal } from './installs/jwt-parts.ts';
 export { type LifecycleEvent } from './installs/lifecycle-event.ts';
+export {
+  HOST_CONDITIONS,
+  type HostCondition,
+  hostCondition,
+  isRemoteCondition,
+  type ModuleCondition,
+  unknownConditions,
+} from './installs/module-condition.ts';
+export { isAbsoluteItem, PAGE_MODULE_TYPES, type PageModule, pageModules, type PageModuleType } from './installs/page-module.ts';
 export { CONTEXT_QSH, queryStringHash } from './installs/query-string-hash.ts';
 export {
   JWT_BEARER,

@@ -2,6 +2,7 @@ export { browserHere, launchBrowser } from './browser.ts';
 export { testCluster, testDatabase, type TestDatabase } from './database.ts';
 export { FaultProxy, type FaultProxyOptions, type Flows, HELD, type ProxiedConnection } from './fault-proxy.ts';
 export { type AppAnswer, appToken, type FakeApp, type LifecycleCall, startFakeApp } from './fake-app.ts';
+export { FakeRunner } from './fake-runner.ts';
 export { type FakeUpstream, startFakeUpstream, type UpstreamRequest } from './fake-upstream.ts';
 export { formWith, HttpBrowser, type Visit } from './http-browser.ts';
 export {

@@ -5,6 +5,7 @@ import { sql } from '@bulkhead/postgres';
 import { JWT_BEARER, readConnectJwt, sharedSecretKey, signConnectJwt, userAssertionClaims } from '@bulkhead/protocol';
 import { dpopProof } from './dpop-proof.ts';
 import { appToken } from './fake-app.ts';
+import { FakeRunner } from './fake-runner.ts';
 import type { FakeUpstream } from './fake-upstream.ts';
 import { formWith, HttpBrowser, type Visit } from './http-browser.ts';
 import type { World } from './world.ts';
@@ -23,9 +24,12 @@ export type Name =
   | 'inbound_webhook'
   | 'inbound_message'
   | 'app'
+  | 'page_session'
+  | 'page_ticket'
   | 'app_plugin'
   | 'app_property'
   | 'app_assertion'
+  | 'app_record'
   | 'install_key'
   | 'callback'
   | 'redirect_url'
@@ -81,6 +85,9 @@ export interface TwinApp {
   readonly sharedSecret: string;
   /** By which it acts for the end user of the twin. */
   readonly userToken: string;
+  /** Of a call of its functions that is running, and of one that has ended. */
+  readonly invocationToken: string;
+  readonly endedInvocationToken: string;
   /** `Authorization` of a call by this App. */
   authorization(request: { readonly method: string; readonly path: string }, claims?: Readonly<Record<string, unknown>>): string;
 }
@@ -271,6 +278,7 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
   );
   const app = await installedApp(world, upstream, meta, { applicationId, appKey: `${canary}-app`, canary });
   const flow = await openFlow(world, tenant, oauthService, keyService);
+  const pages = await openAppPage(world, tenant, app.appKey);
   const events = await world.call('GET', '/v1/events', { headers: { authorization: `APIKey ${apiKey}` } });
   const accountEvents = await world.call('GET', `/v1/accounts/${grant.account_id}/events`, {
     headers: { authorization: `APIKey ${apiKey}` },
@@ -284,7 +292,7 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
     apiKey,
     revokedApiKey: revoked.key,
     revokedBearer: spent.access_token,
-    cookie: flow.cookie,
+    cookie: `${flow.cookie}; ${pages.cookie}`,
     app,
     names: {
       application: applicationId,
@@ -299,9 +307,12 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       inbound_webhook: inboundWebhook.id,
       inbound_message: messages.json.objects[0].id,
       app: app.appKey,
+      page_session: pages.session,
+      page_ticket: pages.ticket,
       app_plugin: `${app.appKey}-key`,
       app_property: `${canary}-note`,
       app_assertion: app.assertion,
+      app_record: `${canary}-record`,
       install_key: app.kid,
       callback: service.callback_url.split('/').at(-1),
       redirect_url: redirectUrl,
@@ -336,7 +347,10 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       inboundSecret,
       secondaryInboundSecret,
       app.sharedSecret,
+      pages.ticket,
       app.userToken,
+      app.invocationToken,
+      app.endedInvocationToken,
       app.assertion,
       upstreamKey,
       unspent.code,
@@ -363,6 +377,7 @@ async function installedApp(
     authentication: { type: 'jwt' },
     lifecycle: { installed: '/installed', enabled: '/enabled', uninstalled: '/uninstalled' },
     scopes: ['READ', 'ACT_AS_USER'],
+    modules: { generalPages: [{ key: 'page', url: '/page?of={note}', name: { value: `${canary} page` } }] },
   };
   await meta.call('POST', '/apps', { descriptor });
   const installed = await meta.call('POST', `/applications/${applicationId}/installs`, {
@@ -385,6 +400,9 @@ async function installedApp(
   const path = `/t/${applicationId}/rest/atlassian-connect/1/addons/${appKey}/properties/${canary}-note`;
   const kept = { headers: { authorization: app.authorization({ method: 'PUT', path }) }, body: { text: `${canary} note` } };
   await mustBe(201, await world.call('PUT', path, kept));
+  const record = `/t/${applicationId}/rest/bulkhead/1/records/notes/${canary}-record`;
+  const put = { headers: { authorization: app.authorization({ method: 'PUT', path: record }) }, body: { text: `${canary} record` } };
+  await mustBe(201, await world.call('PUT', record, put));
   const base = `${world.url}/t/${applicationId}`;
   const assertionOf = (id: string) =>
     signConnectJwt(
@@ -398,7 +416,39 @@ async function installedApp(
     body: new URLSearchParams({ grant_type: JWT_BEARER, assertion: assertionOf('first') }),
   });
   const userToken = (await mustBe(200, asked)).json.access_token as string;
-  return Object.assign(app, { userToken, assertion: assertionOf('second') });
+  const functions = await calledFunctions(world, meta, { applicationId, ...app, canary });
+  return Object.assign(app, { ...functions, userToken, assertion: assertionOf('second') });
+}
+
+/** Deploys functions of the App, calls one that ends and one that does not, and has that keep something. */
+async function calledFunctions(
+  world: World,
+  meta: Meta,
+  { applicationId, appKey, clientKey, canary }: { applicationId: ApplicationId; appKey: string; clientKey: string; canary: string },
+): Promise<Pick<TwinApp, 'invocationToken' | 'endedInvocationToken'>> {
+  const { runner } = world;
+  if (!(runner instanceof FakeRunner)) throw new Error('twins need the runner that runs nothing');
+  const manifest = {
+    app: appKey,
+    functions: ['echo', 'held'].map((key) => ({ key, handler: `index.${key}` })),
+    permissions: { external: { fetch: { backend: [`${canary}.example`] } } },
+  };
+  await meta.call('POST', `/apps/${appKey}/deployments`, { environment: 'production', manifest, code: `// ${canary} code` });
+  const invoke = `/applications/${applicationId}/installs/${appKey}/invoke`;
+  await meta.call('POST', invoke, { function: 'echo', payload: `${canary} payload` });
+  const tokenOf = (functionKey: string) =>
+    runner.calls.find((call) => call.clientKey === clientKey && call.functionKey === functionKey)?.token;
+  // Answered when the world ends.
+  void meta.call('POST', invoke, { function: 'held' }).catch(() => undefined);
+  const until = Date.now() + 10_000;
+  while (tokenOf('held') === undefined && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
+  const invocationToken = tokenOf('held')!;
+  const kept = await world.call('POST', '/internal/functions/storage', {
+    headers: { authorization: `Bearer ${invocationToken}` },
+    body: { op: 'set', key: `${canary}-key`, value: `${canary} value` },
+  });
+  await mustBe(200, kept);
+  return { invocationToken, endedInvocationToken: tokenOf('echo')! };
 }
 
 export interface ConnectingTenant {
@@ -514,6 +564,29 @@ export async function openFlow(
   return { transaction, state, cookie: browser.cookieFor(chooser.url) };
 }
 
+/** A page of the App that a browser has open, and a link to it that nobody has opened. */
+async function openAppPage(
+  world: Pick<World, 'call' | 'url'>,
+  { apiKey, canary }: ConnectingTenant,
+  appKey: string,
+): Promise<{ session: string; ticket: string; cookie: string }> {
+  const link = async (): Promise<string> => {
+    const body = {
+      app_key: appKey,
+      module_key: 'page',
+      end_user: `${canary}-user`,
+      context: { note: `${canary}-note` },
+      lifetime_seconds: 86_400,
+    };
+    return (await mustBe(201, await world.call('POST', '/v1/module_links', { headers: { authorization: `APIKey ${apiKey}` }, body }))).json
+      .url;
+  };
+  const browser = new HttpBrowser(world.url);
+  const visit = await browser.open(await link());
+  const session = new URL(visit.url).searchParams.get('session') ?? '';
+  return { session, ticket: new URL(await link()).searchParams.get('ticket') ?? '', cookie: browser.cookieFor(visit.url) };
+}
+
 async function mustBe<Answer extends { status: number; text: string }>(status: number, answer: Answer): Promise<Answer> {
   if (answer.status !== status) throw new Error(`expected ${status}, got ${answer.status}: ${answer.text}`);
   return answer;
@@ -526,6 +599,7 @@ const credentialOf: Partial<Record<Name, Parameters<typeof defineTenantCredentia
   refresh_token: 'bhr',
   code: 'bhc',
   request_uri: 'bhp',
+  page_ticket: 'bhl',
   transaction: 'bht',
   state: 'bht',
 };

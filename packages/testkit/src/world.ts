@@ -4,6 +4,7 @@ import {
   claimKeys,
   createPlatform,
   EnvironmentKeys,
+  type FunctionRunner,
   type KeyService,
   type Platform,
   prepareFirstOrganization,
@@ -11,6 +12,7 @@ import {
 } from '@bulkhead/platform';
 import { type Database, openDatabase } from '@bulkhead/postgres';
 import { type TestDatabase, testDatabase } from './database.ts';
+import { FakeRunner } from './fake-runner.ts';
 
 export interface WorldOptions {
   readonly egressAllow?: readonly string[];
@@ -26,6 +28,8 @@ export interface WorldOptions {
   readonly tenantShare?: number;
   /** The keys outside the database. Default: a root key of this world's own, and no key folder. */
   readonly keys?: KeyService;
+  /** What runs functions. Default: a `FakeRunner`. */
+  readonly runner?: FunctionRunner;
   /** What the platform gets instead of the test's database: for tests that break something on purpose. */
   readonly database?: (database: Database) => Database;
 }
@@ -46,6 +50,7 @@ export class World implements AsyncDisposable {
   readonly database: TestDatabase;
   readonly url: string;
   readonly metaToken: string;
+  readonly runner: FunctionRunner;
   readonly #again: (db: Database) => Promise<Platform>;
   readonly #beside: { readonly platform: Platform; readonly db: Database }[] = [];
 
@@ -55,6 +60,7 @@ export class World implements AsyncDisposable {
     database: TestDatabase,
     url: string,
     metaToken: string,
+    runner: FunctionRunner,
     again: (db: Database) => Promise<Platform>,
   ) {
     this.platform = platform;
@@ -62,6 +68,7 @@ export class World implements AsyncDisposable {
     this.database = database;
     this.url = url;
     this.metaToken = metaToken;
+    this.runner = runner;
     this.#again = again;
   }
 
@@ -80,7 +87,9 @@ export class World implements AsyncDisposable {
     const keys = options.keys ?? new EnvironmentKeys([randomBytes(32)]);
     const refused = await claimKeys(database.database, keys, new Date(clock.now()));
     if (refused !== null) throw new Error(refused);
+    const runner = options.runner ?? new FakeRunner();
     const parts = {
+      runner,
       keys,
       clock,
       log,
@@ -98,7 +107,7 @@ export class World implements AsyncDisposable {
     const metaToken = `meta-token-of-this-test-${randomBytes(16).toString('hex')}`;
     await prepareFirstOrganization(database.database, new Secret(metaToken), new Date(clock.now()));
     const url = await platform.listen(0);
-    return new World(platform, clock, database, url, metaToken, again);
+    return new World(platform, clock, database, url, metaToken, runner, again);
   }
 
   /** A plain HTTP call to the platform. `body` is sent as JSON unless it is a string or URLSearchParams. */
@@ -131,6 +140,7 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.runner instanceof FakeRunner) this.runner.release();
     for (const { platform, db } of this.#beside) {
       await platform.close();
       await db.close();

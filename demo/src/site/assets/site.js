@@ -53,13 +53,25 @@ async function send(form, button) {
   }
 }
 
+/** Whether something was opened in a tab of its own, in which this page may have become old. */
+let openedElsewhere = false;
+
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState !== 'visible' || !openedElsewhere) return;
+  fetch('/')
+    .then((response) => response.text())
+    .then((text) => takeOver(text, document.activeElement?.id ?? ''))
+    .catch(() => undefined);
+});
+
 document.addEventListener('submit', (event) => {
   const form = event.target;
   const button = event.submitter;
   if (button === null || button.getAttribute('aria-disabled') === 'true') {
     event.preventDefault();
   } else if ('leaves' in form.dataset) {
-    button.classList.add('working');
+    if (form.target === '') button.classList.add('working');
+    else openedElsewhere = true;
   } else {
     event.preventDefault();
     void send(form, button);

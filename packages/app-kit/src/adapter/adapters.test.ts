@@ -25,6 +25,8 @@ import { answerMessage, answerNode, guardNode } from './node-http.ts';
 const key = 'issue-notes';
 const appBaseUrl = 'https://app.example';
 const host = new FakeHost({ appKey: key, appBaseUrl });
+const logged: unknown[] = [];
+const note = (message: string, fields?: object): void => void logged.push({ message, ...fields });
 const kitOf = (): AppKit =>
   createAppKit({
     descriptor: defineDescriptor({ key, baseUrl: appBaseUrl }),
@@ -32,6 +34,7 @@ const kitOf = (): AppKit =>
     store: memoryTenantStore({ appKey: key }),
     sessionSecret: new Secret('a session secret of thirty-two characters'),
     fetch: host.fetch,
+    log: { debug: note, info: note, warn: note, error: note },
   });
 
 /** What every App of the table answers: who called, and, of a hook, what it got. */
@@ -217,9 +220,13 @@ describe.each(servers)('an App on %s', (_, start) => {
     ['an install that is not signed', () => ({ ...tenant.installed(), headers: {} })],
     ['an install with a query that was not signed', () => ({ ...tenant.installed(), rawTarget: '/installed?user_key=x' })],
   ])('refuses %s, and says nothing', async (_title, make) => {
+    logged.length = 0;
     const { status, body } = await send(make());
     expect(status).toBe(401);
     expect(JSON.parse(body)).toEqual({ code: 'app_kit.unauthorized', message: 'The request carries no token that counts here.' });
+    expect(logged, 'why, is in the log').toMatchObject([
+      { code: 'app_kit.unauthorized', detail: expect.stringMatching(/^[\w /]+$/) as string },
+    ]);
     // Control.
     expect((await send(tenant.installed())).status).toBe(204);
     expect((await send(tenant.request('GET', '/page'))).status).toBe(200);

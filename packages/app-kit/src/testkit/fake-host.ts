@@ -5,6 +5,7 @@ import type { AppRequest } from '../app-request.ts';
 import type { Issuer } from '../issuer.ts';
 import type { LifecycleEvent } from '../lifecycle-call.ts';
 import type { Fetch } from '../outbound.ts';
+import { FakeRecords } from './fake-records.ts';
 
 export interface FakeHostOptions {
   readonly appKey: string;
@@ -29,8 +30,8 @@ export interface HostCall {
 export type HostAnswer = (call: HostCall) => Response | null;
 
 /**
- * A Connect host in memory, for an App's tests: signs what a host signs, answers the key server at `{origin}/keys`, and remembers what the
- * App asks for. Give its `fetch` and `issuer` to `createAppKit`; nothing is listened on.
+ * A Connect host in memory, for an App's tests: signs what a host signs, answers the key server at `{origin}/keys`, keeps records as
+ * Bulkhead does, and remembers what the App asks for. Give its `fetch` and `issuer` to `createAppKit`; nothing is listened on.
  */
 export class FakeHost {
   readonly origin: string;
@@ -42,6 +43,7 @@ export class FakeHost {
   readonly privateKey: KeyObject;
   readonly options: FakeHostOptions;
   readonly #pem: string;
+  readonly #records = new FakeRecords();
 
   constructor(options: FakeHostOptions) {
     this.options = options;
@@ -78,14 +80,15 @@ export class FakeHost {
     return Math.floor((this.options.clock ?? systemClock).now() / 1000);
   }
 
-  #ownAnswer({ url, method }: HostCall): Response {
+  #ownAnswer(call: HostCall): Response {
+    const { url, method } = call;
     const { origin, pathname } = new URL(url);
     if (origin !== this.origin) throw new TypeError('no such host');
     if (pathname === `/keys/${this.kid}`) return new Response(this.#pem, { headers: { 'content-type': 'text/plain' } });
     if (pathname.startsWith('/keys/')) return new Response('', { status: 404 });
     if (pathname.endsWith('/oauth2/token') && method === 'POST')
       return Response.json({ access_token: randomBytes(16).toString('hex'), expires_in: 900, token_type: 'Bearer' });
-    return Response.json({ ok: true });
+    return this.#records.answer(call) ?? Response.json({ ok: true });
   }
 }
 

@@ -48,7 +48,8 @@ export async function verifyRequest(
   { repeatable = false }: RequestRules = {},
 ): Promise<VerifiedToken> {
   const token = findJwt(request, { scheme: 'JWT', inQuery: true });
-  const tenant = await tenantThatSigned(kit, token, REQUEST_LIFETIME_SECONDS_MAX);
+  const signer = signerOf(kit, token, await kit.store.find(issuerOf(kit, token)), REQUEST_LIFETIME_SECONDS_MAX);
+  const tenant = signer.newSecret === null ? signer.tenant : await confirm(kit, signer.tenant, signer.newSecret);
   if (token.claims.qsh !== requestHash(kit, request)) throw unauthorized('signed for another request');
   if (repeatable === false || (repeatable === 'without-jti' && token.claims.jti !== undefined)) await spendToken(kit, token);
   return { kind: 'request', tenant, accountId: token.claims.sub ?? null, claims: token.claims };
@@ -60,7 +61,8 @@ export async function verifyRequest(
  */
 export async function verifyContext(kit: KitSettings, request: AppRequest): Promise<VerifiedToken> {
   const token = findJwt(request, { scheme: 'JWT', inQuery: false });
-  const tenant = await tenantThatSigned(kit, token, CONTEXT_LIFETIME_SECONDS_MAX);
+  const signer = signerOf(kit, token, await kit.store.find(issuerOf(kit, token)), CONTEXT_LIFETIME_SECONDS_MAX);
+  const tenant = signer.newSecret === null ? signer.tenant : await confirm(kit, signer.tenant, signer.newSecret);
   if (token.claims.qsh !== CONTEXT_QSH) throw unauthorized('no context token');
   return { kind: 'context', tenant, accountId: token.claims.sub ?? null, claims: token.claims };
 }
@@ -77,11 +79,19 @@ export async function spendToken(kit: KitSettings, token: UnverifiedJwt): Promis
   if (outcome === 'used') throw unauthorized('used before');
 }
 
-async function tenantThatSigned(kit: KitSettings, token: UnverifiedJwt, lifetimeSecondsMax: number): Promise<TenantRecord> {
-  const { iss } = token.claims;
-  // I2: what this App signed itself, for its host or for its own pages, is no credential here.
-  if (iss === kit.key) throw unauthorized('signed by this App');
-  const tenant = await kit.store.find(iss);
+/** Whose secrets are to be tried. I2: what this App signed itself, for its host or for its own pages, is no credential here. */
+function issuerOf(kit: KitSettings, { claims }: UnverifiedJwt): string {
+  if (claims.iss === kit.key) throw unauthorized('signed by this App');
+  return claims.iss;
+}
+
+interface Signer {
+  readonly tenant: TenantRecord;
+  /** The secret that this token is the first to be signed with; null where it is not the first. */
+  readonly newSecret: Secret | null;
+}
+
+function signerOf(kit: KitSettings, token: UnverifiedJwt, tenant: TenantRecord | null, lifetimeSecondsMax: number): Signer {
   if (tenant === null || tenant.state !== 'installed') throw unauthorized('no such tenant');
   const nowMs = kit.clock.now();
   let problem = 'no secret';
@@ -93,7 +103,7 @@ async function tenantThatSigned(kit: KitSettings, token: UnverifiedJwt, lifetime
       lifetimeSecondsMax,
       audience: { absentOr: kit.audiences },
     });
-    if (!('refused' in verified)) return confirmedAt === null ? confirm(kit, tenant, sharedSecret) : tenant;
+    if (!('refused' in verified)) return { tenant, newSecret: confirmedAt === null ? sharedSecret : null };
     problem = verified.refused;
     if (problem !== 'signature') break;
   }

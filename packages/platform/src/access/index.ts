@@ -6,6 +6,7 @@ export {
   type ClientPrincipal,
   type CredentialKind,
   type InstallPrincipal,
+  type InvocationPrincipal,
   isNamedOnly,
   type MetaTokenPrincipal,
   partyOf,

@@ -2,7 +2,7 @@ import type { ApplicationId } from '@bulkhead/base';
 import type { AppScope } from '@bulkhead/protocol';
 
 /** The kinds of credential a route may accept. `client` is an OAuth client: an Application, authenticated by an API key or public. */
-export type CredentialKind = 'meta_token' | 'api_key' | 'bearer' | 'client' | 'install';
+export type CredentialKind = 'meta_token' | 'api_key' | 'bearer' | 'client' | 'install' | 'invocation';
 
 export interface MetaTokenPrincipal {
   readonly kind: 'meta_token';
@@ -58,7 +58,22 @@ export interface InstallPrincipal {
   readonly userId: string | null;
 }
 
-export type Principal = MetaTokenPrincipal | ApiKeyPrincipal | BearerPrincipal | ClientPrincipal | InstallPrincipal;
+/** The runner, on behalf of one call of a function while it runs. */
+export interface InvocationPrincipal {
+  readonly kind: 'invocation';
+  readonly applicationId: ApplicationId;
+  readonly invocationId: string;
+  readonly clientKey: string;
+  readonly appKey: string;
+  readonly environment: string;
+  /** The organization that has deployed the code. */
+  readonly organizationId: string;
+  readonly version: number;
+  /** Hosts that the code may fetch from. */
+  readonly egressHosts: readonly string[];
+}
+
+export type Principal = MetaTokenPrincipal | ApiKeyPrincipal | BearerPrincipal | ClientPrincipal | InstallPrincipal | InvocationPrincipal;
 
 export type PrincipalOf<Kind extends CredentialKind> = Extract<Principal, { kind: Kind }>;
 
@@ -96,6 +111,8 @@ export function actorOf(principal: Principal | null): Actor {
       return { kind: 'client', ...(principal.apiKeyId === null ? {} : { id: principal.apiKeyId }) };
     case 'install':
       return { kind: 'install', id: principal.clientKey, ...(principal.userId === null ? {} : { user: principal.userId }) };
+    case 'invocation':
+      return { kind: 'invocation', id: principal.invocationId };
     case undefined:
       return { kind: 'anonymous' };
   }

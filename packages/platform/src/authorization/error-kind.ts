@@ -18,6 +18,10 @@ const KINDS: Readonly<Record<string, ErrorKind>> = {
   'upstream.rate_limited': 'silent',
   'upstream.client_refused': 'setup',
   'upstream.discovery_failed': 'setup',
+  'page.link_opened': 'opened',
+  'page.link_unknown': 'opened',
+  'page.session_over': 'over',
+  'page.prefetch': 'other',
   not_found: 'missing',
 };
 

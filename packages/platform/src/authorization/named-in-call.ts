@@ -17,6 +17,9 @@ function text(value: unknown): string {
 export function namedInCall({ query, params }: Pick<IncomingCall, 'query' | 'params'>): NamedInCall | null {
   if (params['transaction'] !== undefined) return named('flow', transactionCredential.parse(text(params['transaction'])));
   if (params['callback_id'] !== undefined) return named('state', transactionCredential.parse(text(query['state'])));
+  // A page of an App.
+  const tenant = text(params['application_id']);
+  if (applicationIds.is(tenant)) return { kind: 'client', applicationId: tenant };
   const clientId = text(query['client_id']);
   if (applicationIds.is(clientId)) return { kind: 'client', applicationId: clientId };
   const pushed = parseRequestUri(text(query['request_uri']));

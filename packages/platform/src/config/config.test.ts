@@ -46,6 +46,7 @@ describe('an environment without settings', () => {
       rateLimits: { api: 1_000, passthrough: 1_000, oauth: 500, meta: 200 },
       tenantShare: 0.25,
       accountsMax: 100_000,
+      sandbox: 'jail',
       stopGraceMs: 5_000,
       logLevel: 'warn',
     });

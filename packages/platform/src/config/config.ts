@@ -4,6 +4,7 @@ import { Secret } from '@bulkhead/base';
 import type { Environment } from './env.ts';
 
 export type Role = 'api' | 'worker' | 'runner';
+export type Sandbox = 'jail' | 'process';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 export type RateLimits = Readonly<Record<'api' | 'passthrough' | 'oauth' | 'meta', number | null>>;
@@ -32,6 +33,8 @@ export interface Config {
   /** From 0.01 to 1: the part of the places for requests that one tenant may hold. */
   readonly tenantShare: number;
   readonly accountsMax: number;
+  /** How far functions must be kept apart for the runner to run them. */
+  readonly sandbox: Sandbox;
   /** Milliseconds. */
   readonly stopGraceMs: number;
   readonly logLevel: LogLevel;
@@ -93,6 +96,7 @@ export function configFrom(env: Environment, workingDirectory: string): Config {
     rateLimits: judged(() => rateLimits(env.rateLimits ?? '')),
     tenantShare: judged(() => tenantShare(env.tenantShare ?? '25')),
     accountsMax: judged(() => accountsMax(env.accountsMax ?? '100000')),
+    sandbox: judged(() => sandbox(env.sandbox ?? 'jail')),
     stopGraceMs: judged(() => stopGrace(env.stopGrace ?? '5')),
     logLevel: judged(() => logLevel(env.logLevel ?? 'warn')),
   };
@@ -198,6 +202,10 @@ function tenantShare(text: string): number {
 
 function accountsMax(text: string): number {
   return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : fail('BULKHEAD_ACCOUNTS_MAX', 'a whole number from 1 to 999999999');
+}
+
+function sandbox(text: string): Sandbox {
+  return text === 'jail' || text === 'process' ? text : fail('BULKHEAD_SANDBOX', 'jail or process');
 }
 
 function stopGrace(text: string): number {

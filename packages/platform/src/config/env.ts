@@ -16,6 +16,7 @@ export interface Environment {
   readonly rateLimits: string | undefined;
   readonly tenantShare: string | undefined;
   readonly accountsMax: string | undefined;
+  readonly sandbox: string | undefined;
   readonly stopGrace: string | undefined;
   readonly logLevel: string | undefined;
 }
@@ -39,6 +40,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     rateLimits: value('BULKHEAD_RATE_LIMITS'),
     tenantShare: value('BULKHEAD_TENANT_SHARE'),
     accountsMax: value('BULKHEAD_ACCOUNTS_MAX'),
+    sandbox: value('BULKHEAD_SANDBOX'),
     stopGrace: value('BULKHEAD_STOP_GRACE'),
     logLevel: value('BULKHEAD_LOG_LEVEL'),
   };

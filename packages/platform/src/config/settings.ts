@@ -76,7 +76,7 @@ export const SETTINGS: Readonly<Record<keyof Environment, Setting>> = {
     variable: 'BULKHEAD_ROLES',
     default: 'api,worker,runner',
     meaning:
-      'What this process does, comma-separated: `api` answers HTTP, `worker` runs tasks such as revoking tokens at the provider, `runner` has nothing to run yet.',
+      'What this process does, comma-separated: `api` answers HTTP, `worker` runs tasks such as revoking tokens at the provider, `runner` runs functions of Apps for the `api` of the same process.',
     example: 'worker',
   },
   metaToken: {
@@ -119,6 +119,13 @@ export const SETTINGS: Readonly<Record<keyof Environment, Setting>> = {
     meaning:
       'How many accounts one Application may hold. One more is refused (`account.limit`); those that are there are connected anew all the same.',
     example: '500',
+  },
+  sandbox: {
+    variable: 'BULKHEAD_SANDBOX',
+    default: 'jail',
+    meaning:
+      'What functions of Apps need to run: `jail` (own namespaces, an empty file system, a filter of system calls; Linux on x86-64 with `bubblewrap`), or `process`, which accepts a plain process where the jail cannot be built: then the engine alone stands between a function and this machine. The demo accepts it.',
+    example: 'process',
   },
   stopGrace: {
     variable: 'BULKHEAD_STOP_GRACE',

@@ -26,6 +26,8 @@ export interface Signed {
   readonly confidential: readonly string[];
   /** Where this message goes, where that is not the same for all. */
   readonly url?: string;
+  /** What is sent instead of the message's own body, where the endpoint wants none of it. */
+  readonly body?: string;
 }
 
 /** An endpoint with what signs calls to it, as its owner opens it for one batch. */

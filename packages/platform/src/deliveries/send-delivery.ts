@@ -48,7 +48,7 @@ export async function sendSigned(
       tenant: call.applicationId,
       method: 'POST',
       headers: { 'content-type': message.contentType, ...signed.headers },
-      body: message.body,
+      body: signed.body ?? message.body,
       maxBytes: ANSWER_BYTES_MAX,
       excess: 'cut',
       redirects: 'none',

@@ -17,10 +17,10 @@ export const appAnswer = z.object({
   descriptor_url: z.string().nullable(),
   scopes: z.array(z.string()).meta({ description: 'What whoever installs it consents to.' }),
   authentication: z.enum(['jwt', 'none']),
-  warnings: z
-    .array(z.string())
-    .optional()
-    .meta({ description: 'Fields of the descriptor that no host knows; only in the answer that registers it.' }),
+  warnings: z.array(z.string()).optional().meta({
+    description:
+      'What of the descriptor has no effect here: root fields that no host knows, webhooks of events that there are not. Only in the answer that registers it.',
+  }),
   created: z.iso.datetime(),
   modified: z.iso.datetime(),
   type: z.literal('app'),

@@ -7,6 +7,7 @@ import type { Vault } from '../vault/index.ts';
 import { deleteProperty, findProperty, listPropertyKeys, PROPERTIES_MAX, putProperty } from './app-property-store.ts';
 import { installErrors } from './install-errors.ts';
 import { enterInstall, type InstallTx } from './install-scope.ts';
+import { invalid, isStorable, readJsonText } from './json-text.ts';
 import { tenantBaseUrl } from './lifecycle-call.ts';
 
 const KEY_MAX = 127;
@@ -115,24 +116,9 @@ export function appPropertyRoutes({ db, vault, publicUrl }: { db: Database; vaul
   ];
 }
 
-function invalid(problem: string): Error {
-  return httpErrors('request.invalid', { params: { problem } });
-}
-
-/** What PostgreSQL can keep and a log can show. */
-function isStorable(text: string): boolean {
-  return text.isWellFormed() && !/[\u0000-\u001f\u007f]/.test(text);
-}
-
 /** The JSON text of a body, as it came. */
 function readJson(body: Buffer): string {
-  const json = body.toString('utf8');
+  const json = readJsonText(body, 'property');
   if (json.length > VALUE_MAX) throw invalid(`The value of a property has at most ${VALUE_MAX} characters.`);
-  try {
-    JSON.parse(json);
-  } catch {
-    throw invalid('The value of a property is JSON, and this is not.');
-  }
-  if (!json.isWellFormed() || json.includes('\0')) throw invalid('The value of a property is text in UTF-8.');
   return json;
 }

@@ -2,8 +2,10 @@ import { type AnyRoute, type Egress, httpErrors, listAnswer, objectList, pageQue
 import type { Database } from '@bulkhead/postgres';
 import { z } from 'zod';
 import { route } from '../access/index.ts';
+import { auditOrganization } from '../audit/index.ts';
 import { appAnswer, appBody, appShape } from './app-messages.ts';
-import { findApp, listApps } from './app-store.ts';
+import { deleteApp, findApp, listApps } from './app-store.ts';
+import { installErrors } from './install-errors.ts';
 import { registerApp } from './register-app.ts';
 
 /** The Apps of an organization: what may be installed into its Applications. */
@@ -58,6 +60,31 @@ export function appRoutes({ db, egress, publicUrl }: { db: Database; egress: Egr
         const app = await db.withOrganization(organizationId, (tx) => findApp(tx, organizationId, params.app_key));
         if (app === null) throw httpErrors('not_found');
         return { status: 200, body: appShape(app, publicUrl()) };
+      },
+    }),
+    route({
+      id: 'app.delete',
+      method: 'DELETE',
+      path: '/v1/meta/apps/{app_key}',
+      summary: 'Remove an App that is installed nowhere any more: its descriptor is forgotten, and it can be registered anew',
+      credentials: ['meta_token'],
+      scope: 'applications:write',
+      rateClass: 'meta',
+      audit: 'app.removed',
+      params: z.object({ app_key: z.string().max(80) }),
+      answers: { 204: null },
+      handler: async (context, { params: { app_key: appKey } }) => {
+        const { organizationId } = context.principal;
+        await db.withSystem('remove an App that is installed nowhere', async (tx) => {
+          const outcome = await deleteApp(tx, { organizationId, appKey, now: context.now });
+          if (outcome.kind === 'missing') throw httpErrors('not_found');
+          if (outcome.kind === 'installed')
+            throw installErrors('app.installed', {
+              params: { app_key: appKey, installs: outcome.installs, application: outcome.applicationId },
+            });
+          await auditOrganization(tx, context, organizationId, { target: appKey });
+        });
+        return { status: 204 };
       },
     }),
   ];

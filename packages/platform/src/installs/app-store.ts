@@ -54,6 +54,36 @@ export async function findApp(tx: Tx, organizationId: string, appKey: string): P
   return row === null ? null : app(row);
 }
 
+/** The same, and no removal of it comes in between until the transaction ends. */
+export async function holdApp(tx: Tx, organizationId: string, appKey: string): Promise<App | null> {
+  const row = await tx.maybe<AppRow>(sql`
+    select * from apps where organization_id = ${organizationId} and app_key = ${appKey} for share`);
+  return row === null ? null : app(row);
+}
+
+/**
+ * Takes an App away that is installed into none of the organization's Applications, and is not being installed. For the system role, which sees
+ * installs of several Applications. Answers where it is installed, if it is: then nothing was changed.
+ */
+export async function deleteApp(
+  tx: Tx,
+  { organizationId, appKey, now }: { organizationId: string; appKey: string; now: Date },
+): Promise<
+  { readonly kind: 'deleted' | 'missing' } | { readonly kind: 'installed'; readonly applicationId: string; readonly installs: number }
+> {
+  const held = await tx.maybe(sql`select from apps where organization_id = ${organizationId} and app_key = ${appKey} for update`);
+  if (held === null) return { kind: 'missing' };
+  const installed = await tx.maybe<{ application_id: string; installs: number }>(sql`
+    select min(i.application_id) as application_id, count(*) as installs
+      from applications a
+      join app_installs i on i.application_id = a.application_id and i.app_key = ${appKey}
+     where a.organization_id = ${organizationId} and (i.status <> 'uninstalled' or i.handshake_until > ${now})
+    having count(*) > 0`);
+  if (installed !== null) return { kind: 'installed', applicationId: installed.application_id, installs: Number(installed.installs) };
+  await tx.execute(sql`delete from apps where organization_id = ${organizationId} and app_key = ${appKey}`);
+  return { kind: 'deleted' };
+}
+
 export async function listApps(tx: Tx, organizationId: string, page: { page: number; page_size: number }): Promise<Page<App>> {
   const { total } = await tx.one<{ total: number }>(sql`select count(*) as total from apps where organization_id = ${organizationId}`);
   const rows = await tx.query<AppRow>(sql`

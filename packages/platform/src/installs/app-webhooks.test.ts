@@ -14,6 +14,7 @@ beforeAll(async () => {
     webhooks: [
       { event: 'account.connected', url: '/connected/{account.id}?type={event.type}&none={account.colour}' },
       { event: 'account.deleted', url: '/deleted' },
+      { event: 'account.deleted', url: '/bare/{account.id}', excludeBody: true },
     ],
   };
   world = await World.create({ egressAllow: [app.address] });
@@ -85,6 +86,18 @@ describe('the webhooks of an App', () => {
     const deleted = app.calls.filter(({ path }) => path === '/deleted');
     expect(deleted).toHaveLength(2);
     expect(new Set(deleted.map(({ authorization }) => authorization)).size).toBe(2);
+  });
+
+  test('with excludeBody are called without one, at the same address and under the same name', async () => {
+    await install();
+    const account = await connect('ada');
+    await world.call('DELETE', `/v1/accounts/${account}`, { headers: { authorization: `APIKey ${apiKey}` } });
+    await world.platform.runDueDeliveries();
+    const bare = app.calls.find(({ path }) => path.startsWith('/bare/'))!;
+    expect([bare.path, bare.body]).toEqual([`/bare/${account}`, null]);
+    expect(bare.authorization).toMatch(/^JWT /);
+    // Control: the other webhook of the event has it.
+    expect(app.calls.find(({ path }) => path === '/deleted')!.body).toMatchObject({ account_id: account });
   });
 
   test('of an App that is disabled or gone, or in another Application, hear nothing', async () => {

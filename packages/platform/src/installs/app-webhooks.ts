@@ -14,6 +14,7 @@ const LANE = /^(ins[0-9A-Za-z]+)\.webhook\.[0-9a-f]{32}$/;
 interface WebhookModule {
   readonly event: string;
   readonly url: string;
+  readonly excludeBody?: boolean | undefined;
 }
 
 /** Those of the descriptor, and those that the App has added. */
@@ -30,11 +31,11 @@ export function appWebhookLane(clientKey: string, { event, url }: WebhookModule)
 }
 
 /**
- * The address of a webhook with its variables (`{account.id}`) filled in, percent-encoded. One that is not known, or has no value for this
- * event, is empty.
+ * An address with its variables (`{account.id}`, of old `${account.id}`) filled in, percent-encoded. One that is not known, or has no value
+ * here, is empty.
  */
 export function fillVariables(url: string, values: Readonly<Record<string, string | number | null | undefined>>): string {
-  return url.replaceAll(/\{([\w.-]{1,100})\}/g, (_place, name: string) =>
+  return url.replaceAll(/\$?\{([^{}]{1,200})\}/g, (_place, name: string) =>
     encodeURIComponent(String(Object.hasOwn(values, name) ? (values[name] ?? '') : '')).replaceAll(
       /[!'()*]/g,
       (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
@@ -54,7 +55,7 @@ export function appWebhookDeliveries({ vault }: { vault: Vault }): DeliveryKind 
       for (const [clientKey, called] of opened)
         for (const module of webhookModules(called)) {
           const lane = appWebhookLane(clientKey, module);
-          if (endpointIds.includes(lane)) endpoints.set(lane, webhookEndpoint({ ...called, clientKey, url: module.url }));
+          if (endpointIds.includes(lane)) endpoints.set(lane, webhookEndpoint({ ...called, clientKey, module }));
         }
       return endpoints;
     },
@@ -68,13 +69,13 @@ function webhookEndpoint({
   baseUrl,
   descriptor,
   sharedSecret,
-  url,
+  module,
 }: {
   clientKey: string;
   baseUrl: string;
   descriptor: AppDescriptor;
   sharedSecret: Parameters<typeof sharedSecretKey>[0];
-  url: string;
+  module: WebhookModule;
 }): Endpoint {
   return {
     url: baseUrl,
@@ -86,9 +87,10 @@ function webhookEndpoint({
         'application.id': event.application_id,
         'account.id': event.account_id,
       };
-      const place = appTarget(baseUrl, fillVariables(url, values)) ?? { url: baseUrl, target: '/' };
+      const place = appTarget(baseUrl, fillVariables(module.url, values)) ?? { url: baseUrl, target: '/' };
       const headers = { 'x-atlassian-webhook-identifier': messageId };
-      if (descriptor.authentication.type !== 'jwt') return { url: place.url, headers, confidential: [] };
+      const sent = { url: place.url, ...(module.excludeBody === true ? { body: '' } : {}) };
+      if (descriptor.authentication.type !== 'jwt') return { ...sent, headers, confidential: [] };
       const iat = Math.floor(now.getTime() / 1_000);
       const claims = {
         iss: clientKey,
@@ -101,7 +103,7 @@ function webhookEndpoint({
       };
       const token = signConnectJwt({ algorithm: 'HS256', key: sharedSecretKey(sharedSecret) }, claims);
       return {
-        url: place.url,
+        ...sent,
         headers: { ...headers, authorization: `JWT ${token}` },
         confidential: [token, token.slice(0, token.lastIndexOf('.')), ...token.split('.'), sharedSecret.reveal()],
       };

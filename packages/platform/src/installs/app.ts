@@ -1,4 +1,4 @@
-import type { AppDescriptor, AppScope } from '@bulkhead/protocol';
+import type { AppDescriptor, AppScope, PageModuleType } from '@bulkhead/protocol';
 
 /** An App that an organization has registered, by the descriptor it had then. */
 export interface App {
@@ -18,11 +18,22 @@ export interface DynamicWebhook {
   readonly key: string;
   readonly event: string;
   readonly url: string;
+  /** The App wants to be called, and to ask for itself. */
+  readonly excludeBody?: boolean;
 }
 
-export interface DynamicModules {
-  readonly webhooks?: readonly DynamicWebhook[];
+/** A module that is shown, as the App gave it; checked as in a descriptor. */
+export interface DynamicPageModule {
+  readonly key: string;
+  readonly [field: string]: unknown;
 }
+
+/** Types of modules that an App may add while it runs; the pages of its set-up are of the descriptor. */
+export type DynamicModuleType = 'webhooks' | Exclude<PageModuleType, 'configurePage' | 'postInstallPage'>;
+
+export type DynamicModules = { readonly webhooks?: readonly DynamicWebhook[] } & {
+  readonly [Type in Exclude<DynamicModuleType, 'webhooks'>]?: readonly DynamicPageModule[];
+};
 
 export type InstallStatus = 'enabled' | 'disabled' | 'uninstalled';
 

@@ -5,16 +5,25 @@ import { type InstallPrincipal, type RequestContext, route } from '../access/ind
 import { audit } from '../audit/index.ts';
 import type { AppInstall } from './app.ts';
 import { lockInstall, writeDynamicModules } from './dynamic-module-store.ts';
-import { withAdded } from './dynamic-modules.ts';
+import { dynamicKeys, onlyDynamic, withAdded } from './dynamic-modules.ts';
 import { findInstall } from './install-store.ts';
 
 const path = '/t/{application_id}/rest/atlassian-connect/{version}/app/module/dynamic';
 const params = z.object({ application_id: z.string(), version: z.enum(['1', 'latest']) });
-const webhook = z.object({ key: z.string(), event: z.string(), url: z.string() });
+const webhook = z.object({ key: z.string(), event: z.string(), url: z.string(), excludeBody: z.boolean().optional() });
+const pages = z.array(z.looseObject({ key: z.string() })).optional();
+const listed = z.object({
+  webhooks: z.array(webhook),
+  generalPages: pages,
+  adminPages: pages,
+  webPanels: pages,
+  webItems: pages,
+  dialogs: pages,
+});
 
 type AppContext = RequestContext<InstallPrincipal>;
 
-/** Modules that an App adds to one of its installs while it runs (REST of Atlassian Connect): webhooks. Needs no scope of its own. */
+/** Modules that an App adds to one of its installs while it runs (REST of Atlassian Connect): webhooks, and what is shown. Needs no scope of its own. */
 export function dynamicModuleRoutes({ db }: { db: Database }): AnyRoute[] {
   const own = async (tx: TenantTx, { applicationId, principal }: AppContext): Promise<AppInstall> => {
     const install = await findInstall(tx, applicationId, principal.appKey);
@@ -30,10 +39,10 @@ export function dynamicModuleRoutes({ db }: { db: Database }): AnyRoute[] {
       summary: 'List the modules that an App has added to this install',
       audit: null,
       params,
-      answers: { 200: z.object({ webhooks: z.array(webhook) }) },
+      answers: { 200: listed },
       handler: async (context) => {
         const { dynamicModules } = await db.withTenant(context.applicationId, (tx) => own(tx, context));
-        return { status: 200, body: { webhooks: [...(dynamicModules.webhooks ?? [])] } };
+        return { status: 200, body: { webhooks: [], ...dynamicModules } };
       },
     }),
     route({
@@ -51,7 +60,7 @@ export function dynamicModuleRoutes({ db }: { db: Database }): AnyRoute[] {
           await lockInstall(tx, context.principal.clientKey);
           const modules = withAdded(await own(tx, context), body);
           await writeDynamicModules(tx, { clientKey: context.principal.clientKey, modules, now: context.now });
-          await audit(tx, context, { target: context.principal.appKey, detail: { keys: modules.webhooks?.map(({ key }) => key) ?? [] } });
+          await audit(tx, context, { target: context.principal.appKey, detail: { keys: dynamicKeys(modules) } });
         });
         return { status: 204 };
       },
@@ -70,10 +79,9 @@ export function dynamicModuleRoutes({ db }: { db: Database }): AnyRoute[] {
           await lockInstall(tx, context.principal.clientKey);
           const { dynamicModules } = await own(tx, context);
           const named = moduleKey === undefined ? null : new Set([moduleKey].flat());
-          const left = (dynamicModules.webhooks ?? []).filter(({ key }) => named !== null && !named.has(key));
           await writeDynamicModules(tx, {
             clientKey: context.principal.clientKey,
-            modules: left.length === 0 ? {} : { webhooks: left },
+            modules: onlyDynamic(dynamicModules, (key) => named !== null && !named.has(key)),
             now: context.now,
           });
           await audit(tx, context, { target: context.principal.appKey });

@@ -51,6 +51,23 @@ async function hearing(): Promise<string[]> {
 }
 
 describe('modules that an App adds while it runs', () => {
+  test('are refused where they would not do what they say', async () => {
+    for (const [changes, field] of [
+      [{ filter: 'a = 1' }, 'webhooks.0.filter'],
+      [{ propertyKeys: ['a'] }, 'webhooks.0.propertyKeys'],
+      [{ event: 'jira:issue_created' }, 'webhooks.0.event'],
+      [{ colour: 'blue' }, 'webhooks.0'],
+    ] as const)
+      expect((await call('POST', { body: { webhooks: [{ ...hook('one'), ...changes }] } })).json).toMatchObject({
+        code: 'dynamic_module.invalid',
+        field,
+      });
+    expect((await call('POST', { body: { webhooks: [{ ...hook('one'), excludeBody: true }] } })).status).toBe(204);
+    expect((await call('GET')).json.webhooks).toEqual([{ ...hook('one'), excludeBody: true }]);
+    await hearing();
+    expect(app.calls.at(-1)).toMatchObject({ path: '/one', body: null });
+  });
+
   test('are webhooks of this install until they are taken away', async () => {
     expect(await hearing()).toEqual([]);
     expect((await call('POST', { body: { webhooks: [hook('one'), hook('two'), hook('three')] } })).status).toBe(204);
@@ -67,12 +84,17 @@ describe('modules that an App adds while it runs', () => {
     for (const [body, name] of [
       [{ webhooks: [hook('new'), hook('there')] }, 'key'],
       [{ webhooks: [hook('page')] }, 'key'],
-      [{ webhooks: [hook('new'), hook('b c')] }, 'key'],
+      [{ webhooks: [hook('new'), hook('b c', '/b')] }, 'key'],
       [{ webhooks: [hook('elsewhere', 'https://evil.example/hook')] }, 'url'],
       [{ webhooks: [hook('up', '/../up')] }, 'url'],
       [{ webhooks: [{ key: 'no-url', event: 'account.connected' }] }, 'url'],
       [{ generalPages: [] }, ''],
-      [{}, 'webhooks'],
+      [{}, ''],
+      [{ configurePage: { key: 'set-up', url: '/set-up', name: { value: 'Set-up' } } }, ''],
+      [{ generalPages: [{ key: 'there', url: '/p', name: { value: 'P' } }] }, 'generalPages.0.key'],
+      [{ generalPages: [{ key: 'p', url: '/p' }] }, 'generalPages.0.name'],
+      [{ webPanels: [{ key: 'p', url: 'https://evil.example/p', name: { value: 'P' } }] }, 'webPanels.0.url'],
+      [{ webPanels: [{ key: 'p', url: '/p', name: { value: 'P' }, conditions: [{}] }] }, 'webPanels.0.conditions.0.condition'],
     ] as const) {
       const answer = await call('POST', { body });
       expect([answer.status, answer.json.code], answer.text).toEqual([400, 'dynamic_module.invalid']);
@@ -81,6 +103,20 @@ describe('modules that an App adds while it runs', () => {
     const many = Array.from({ length: 100 }, (_, index) => hook(`k${index}`));
     expect((await call('POST', { body: { webhooks: many } })).json.code).toBe('dynamic_module.limit');
     expect(await keys()).toEqual(['there']);
+  });
+
+  test('are pages, panels and dialogs too, listed as they were given and taken away by their keys', async () => {
+    const panel = { key: 'panel', url: '/panel', name: { value: 'Panel' }, location: 'side', weight: 3 };
+    expect((await call('POST', { body: { webPanels: [panel], dialogs: [{ key: 'ask', url: '/ask' }] } })).status).toBe(204);
+    expect((await call('GET')).json).toEqual({ webhooks: [], webPanels: [panel], dialogs: [{ key: 'ask', url: '/ask' }] });
+    expect((await call('POST', { body: { webhooks: [hook('panel')] } })).json.code).toBe('dynamic_module.invalid');
+    await call('DELETE', { query: '?moduleKey=ask' });
+    expect((await call('GET')).json).toEqual({ webhooks: [], webPanels: [panel] });
+    const modules = { generalPages: [{ key: 'panel', url: '/static', name: { value: 'Static' } }] };
+    await world.meta('POST', '/apps', { descriptor: { ...app.descriptor, modules } });
+    await install();
+    expect((await call('GET')).json).toEqual({ webhooks: [] });
+    await world.meta('POST', '/apps', { descriptor: app.descriptor });
   });
 
   test('outlive another install, but for one whose key the descriptor has now; they end with the install', async () => {

@@ -3,7 +3,9 @@ import { deleteUninstalled } from './install-store.ts';
 import { deleteOldUserTokens } from './user-token-store.ts';
 
 const KEPT_MS = 30 * 24 * 60 * 60_000;
-const BATCH = 1_000;
+/** Each may hold a hundred thousand records. */
+const BATCH = 100;
+const TOKENS_BATCH = 1_000;
 
 /**
  * Forgets installs that ended 30 days ago, and with them what their Apps kept. Whoever installs such an App again begins anew. Tokens for users
@@ -13,6 +15,7 @@ export async function forgetUninstalled(db: Database, now: Date): Promise<void> 
   const before = new Date(now.getTime() - KEPT_MS);
   const deleteSome = () => db.withSystem('forget installs that are over', (tx) => deleteUninstalled(tx, { before, now, limit: BATCH }));
   while ((await deleteSome()) === BATCH);
-  const deleteTokens = () => db.withSystem('forget tokens of Apps that are over', (tx) => deleteOldUserTokens(tx, { now, limit: BATCH }));
-  while ((await deleteTokens()) === BATCH);
+  const deleteTokens = () =>
+    db.withSystem('forget tokens of Apps that are over', (tx) => deleteOldUserTokens(tx, { now, limit: TOKENS_BATCH }));
+  while ((await deleteTokens()) === TOKENS_BATCH);
 }

@@ -9,7 +9,7 @@ import { appendAudit, audit } from '../audit/index.ts';
 import { type Attempt, quietDeliveries, recordDelivery, sendSigned } from '../deliveries/index.ts';
 import type { Vault } from '../vault/index.ts';
 import type { App, AppInstall } from './app.ts';
-import { findApp } from './app-store.ts';
+import { findApp, holdApp } from './app-store.ts';
 import { installErrors } from './install-errors.ts';
 import type { InstallKeys } from './install-keys.ts';
 import { abandonHandshake, beginHandshake, completeHandshake, findAnyInstall, type Handshake } from './install-store.ts';
@@ -51,6 +51,9 @@ export async function installApp(
   const handshake = await db.withTenant(applicationId, (tx) => beginHandshake(tx, vault, { applicationId, appKey, now }));
   const takenBack: LaterEvent[] = [];
   try {
+    // Whoever removes it waits for this, or has been waited for: one of the two sees the other.
+    const isRegistered = await db.withOrganization(principal.organizationId, (tx) => holdApp(tx, principal.organizationId, appKey));
+    if (isRegistered === null) throw installErrors('install.app_unknown', { field: 'app_key' });
     await quietLifecycle(parts, context, { appKey, clientKey: handshake.clientKey }, takenBack);
     const attempt = await callInstalled(parts, context, app, handshake);
     if (attempt !== null) await noteInstalled(db, context, handshake.clientKey, attempt);

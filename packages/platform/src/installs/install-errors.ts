@@ -11,6 +11,11 @@ export const installErrors = defineErrors({
     wire: 'invalid_parameters',
     text: 'The address of the descriptor answered {answer}. It must answer 200 with the descriptor as a JSON object.',
   },
+  'app.installed': {
+    status: 409,
+    wire: 'conflict',
+    text: 'The App "{app_key}" is installed into {installs} of your Applications, such as {application}. Uninstall it in each first: DELETE /v1/meta/applications/{application}/installs/{app_key}.',
+  },
   'app.limit': { status: 400, wire: 'request_failed', text: 'An organization registers at most {limit} Apps.' },
   'install.app_unknown': {
     status: 400,
@@ -45,6 +50,31 @@ export const installErrors = defineErrors({
     text: 'Send "Authorization: JWT TOKEN": signed HS256 with the shared secret of this install, iss the App\'s key, with iat, exp and the qsh of this very request.',
   },
   'app_property.limit': { status: 409, wire: 'conflict', text: 'An App holds at most {limit} properties per install. Delete one first.' },
+  'app_record.version_differs': {
+    status: 412,
+    wire: 'conflict',
+    text: 'The record is not as If-Match or If-None-Match says: it was changed, made or deleted meanwhile. Read it again, then decide.',
+  },
+  'app_record.too_large': {
+    status: 413,
+    wire: 'request_too_large',
+    text: 'The value of a record has at most {limit} bytes as JSON. Keep it in several records.',
+  },
+  'app_record.limit': {
+    status: 409,
+    wire: 'conflict',
+    text: 'An App holds at most {limit} records per install. Delete some, or keep several things in one.',
+  },
+  'app_record.bytes_limit': {
+    status: 409,
+    wire: 'conflict',
+    text: 'The records of an App take at most {limit} bytes per install. Delete or shorten some; GET /rest/bulkhead/1/records says how much they take.',
+  },
+  'app_record.collection_limit': {
+    status: 409,
+    wire: 'conflict',
+    text: 'An App holds at most {limit} collections per install. Use the beginnings of keys instead: they can be listed by prefix.',
+  },
   'dynamic_module.invalid': { status: 400, wire: 'invalid_parameters', text: 'The modules cannot be added: {name} is {problem}.' },
   'dynamic_module.limit': { status: 400, wire: 'request_failed', text: 'An App adds at most {limit} modules to one install.' },
   'install.path_malformed': {
@@ -81,7 +111,7 @@ export const installErrors = defineErrors({
     status: 400,
     wire: 'forbidden',
     oauth: 'unauthorized_client',
-    text: 'The App is disabled in this Application. Who installed it can enable it again.',
+    text: 'The App is not enabled in this Application. Wait for its install to end, or have it enabled by whoever installed it.',
   },
   'impersonation.scope_exceeded': {
     status: 400,

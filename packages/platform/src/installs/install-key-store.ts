@@ -44,10 +44,12 @@ export async function retireInstallKeys(tx: Tx, { leaked, now }: { leaked: boole
   );
 }
 
-/** The public half (PEM, SPKI) of a key that signs or has signed. */
-export async function findPublicKey(tx: Tx, kid: string): Promise<string | null> {
-  const row = await tx.maybe<{ public_key: string }>(sql`select public_key from install_keys where kid = ${kid}`);
-  return row?.public_key ?? null;
+/** The public halves (PEM, SPKI) of those of these keys that sign or have signed. */
+export async function findPublicKeys(tx: Tx, kids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const rows = await tx.query<{ kid: string; public_key: string }>(
+    sql`select kid, public_key from install_keys where kid = any(${[...kids]})`,
+  );
+  return new Map(rows.map((row) => [row.kid, row.public_key]));
 }
 
 /**

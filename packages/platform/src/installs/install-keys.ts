@@ -4,7 +4,7 @@ import { type Clock, defineId, Secret } from '@bulkhead/base';
 import type { Database } from '@bulkhead/postgres';
 import type { Vault } from '../vault/index.ts';
 import {
-  findPublicKey,
+  findPublicKeys,
   findSigningKey,
   insertInstallKey,
   installKeyPlace,
@@ -34,6 +34,9 @@ export async function makeInstallKey(): Promise<{ readonly kid: string; readonly
 /** The RSA keys by which Apps know that an install comes from this host. The private half lies sealed under the root key. */
 export class InstallKeys {
   readonly #parts: { readonly db: Database; readonly vault: Vault; readonly clock: Clock };
+  /** Questions that have not been asked yet, and the one that is being asked. */
+  #waiting: { readonly kids: Set<string>; readonly answer: Promise<ReadonlyMap<string, string>> } | undefined;
+  #asking: Promise<unknown> = Promise.resolve();
   #signing: { readonly key: InstallSigningKey; readonly until: number } | undefined;
 
   constructor(parts: { db: Database; vault: Vault; clock: Clock }) {
@@ -51,10 +54,26 @@ export class InstallKeys {
     return key;
   }
 
-  /** PEM, SPKI; null for a kid that never was. */
+  /**
+   * PEM, SPKI; null for a kid that never was, or that was taken away. Anybody may ask, so a process asks the database one question at a
+   * time, and whoever comes meanwhile is answered by the next. Nothing is remembered: a key that was rotated a moment ago is there, one that
+   * has leaked is not.
+   */
   async publicKey(kid: string): Promise<string | null> {
     if (!installKeyId.is(kid)) return null;
-    return this.#parts.db.withControl('find the public half of an install key', (tx) => findPublicKey(tx, kid));
+    const { kids, answer } = (this.#waiting ??= this.#nextQuestion());
+    kids.add(kid);
+    return (await answer).get(kid) ?? null;
+  }
+
+  #nextQuestion(): { readonly kids: Set<string>; readonly answer: Promise<ReadonlyMap<string, string>> } {
+    const kids = new Set<string>();
+    const answer = this.#asking.then(() => {
+      this.#waiting = undefined;
+      return this.#parts.db.withControl('find the public halves of install keys', (tx) => findPublicKeys(tx, [...kids]));
+    });
+    this.#asking = answer.catch(() => undefined);
+    return { kids, answer };
   }
 
   async #make(now: Date): Promise<InstallKeyRow> {

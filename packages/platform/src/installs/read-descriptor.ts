@@ -1,6 +1,9 @@
 import { type Egress, httpErrors } from '@bulkhead/http';
 import { type AppDescriptor, appDescriptor, unknownFields } from '@bulkhead/protocol';
 import { installErrors } from './install-errors.ts';
+import { isShallow } from './json-text.ts';
+import { shownModuleWarnings } from './shown-modules.ts';
+import { refusedWebhooks, webhookWarnings } from './webhook-modules.ts';
 
 const DESCRIPTOR_BYTES_MAX = 256 * 1024;
 const DESCRIPTOR_TIMEOUT_MS = 10_000;
@@ -8,7 +11,7 @@ const DEPTH_MAX = 32;
 
 export interface ReadDescriptor {
   readonly descriptor: AppDescriptor;
-  /** Fields that no host knows. */
+  /** What has no effect here: names of root fields that no host knows, and sentences about webhooks. */
   readonly warnings: readonly string[];
 }
 
@@ -48,8 +51,16 @@ export function readDescriptor(egress: Egress, value: unknown): ReadDescriptor {
       field: ['descriptor', ...issue.path].join('.'),
     });
   }
+  const webhooks = read.data.modules?.webhooks ?? [];
+  for (const { path, problem } of refusedWebhooks(webhooks)) {
+    const name = ['modules', 'webhooks', ...path].join('.');
+    throw installErrors('app.descriptor_invalid', { params: { name: `"${name}"`, problem }, field: `descriptor.${name}` });
+  }
   egress.checkUrl(read.data.baseUrl, 'descriptor', 'descriptor.baseUrl');
-  return { descriptor: read.data, warnings: unknownFields(read.data) };
+  return {
+    descriptor: read.data,
+    warnings: [...unknownFields(read.data), ...webhookWarnings(webhooks), ...shownModuleWarnings(read.data)],
+  };
 }
 
 /** The validator's own words are for programmers; ours say the way out themselves. */
@@ -64,9 +75,4 @@ function problemOf(issue: {
   if (issue.code === 'too_big' && issue.message.startsWith('Too big')) return `too long; ${String(issue.maximum)} is the most`;
   if (issue.code === 'too_small' && issue.message.startsWith('Too small')) return 'empty; give it a value';
   return issue.message;
-}
-
-function isShallow(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  return depth > 0 && Object.values(value).every((inner) => isShallow(inner, depth - 1));
 }

@@ -22,6 +22,9 @@ afterAll(async () => {
 });
 
 type Descriptor = Record<string, unknown>;
+const page = (changes: Descriptor = {}): Descriptor => ({ key: 'page', url: '/page', name: { value: 'Page' }, ...changes });
+const conditions = (...listed: unknown[]): Descriptor => ({ modules: { generalPages: [page({ conditions: listed })] } });
+const named = { condition: 'user_is_admin' };
 const good = (): Descriptor => ({
   key: 'notes',
   name: 'Notes',
@@ -29,7 +32,12 @@ const good = (): Descriptor => ({
   authentication: { type: 'jwt' },
   lifecycle: { installed: '/installed' },
   scopes: ['READ'],
-  modules: { webhooks: [{ event: 'account.connected', url: '/hook/{account.id}' }], generalPages: [{ key: 'page', url: '/page' }] },
+  modules: {
+    webhooks: [{ event: 'account.connected', url: '/hook/{account.id}' }],
+    generalPages: [page({ url: '/page?of={project.id}' })],
+    webItems: [page({ key: 'item', url: 'https://elsewhere.example/{project.id}' })],
+    dialogs: [{ key: 'ask', url: '/ask' }],
+  },
 });
 const register = (changes: Descriptor) => world.meta('POST', '/apps', { descriptor: { ...good(), ...changes } });
 
@@ -45,6 +53,50 @@ describe('a descriptor', () => {
     expect(answer.json).toMatchObject({ key: 'notes', scopes: ['READ'], authentication: 'jwt', warnings: ['colour', 'nonsense'] });
     expect((await register({ name: 'Notes again', authentication: { type: 'JWT' }, scopes: ['read'] })).status).toBe(200);
     expect((await world.meta('GET', '/apps/notes')).json).toMatchObject({ name: 'Notes again', scopes: ['READ'] });
+  });
+
+  test('with webhooks that will not be called as they are written is refused, or registered with a word about it', async () => {
+    const webhooks = (...listed: object[]) => register({ modules: { webhooks: listed } });
+    const ours = { event: 'account.connected', url: '/hook' };
+    for (const [field, value] of [
+      ['filter', 'project = X'],
+      ['filter', { a: 1 }],
+      ['propertyKeys', ['colour']],
+      ['propertyKeys', 'colour'],
+    ] as const)
+      expect((await webhooks(ours, { ...ours, url: '/other', [field]: value })).json).toMatchObject({
+        status_code: 400,
+        code: 'app.descriptor_invalid',
+        field: `descriptor.modules.webhooks.1.${field}`,
+        message: expect.stringContaining('take it away'),
+      });
+    expect((await webhooks(ours, { ...ours, excludeBody: true })).json).toMatchObject({
+      field: 'descriptor.modules.webhooks.1.excludeBody',
+    });
+    expect((await webhooks({ ...ours, excludeBody: 'yes' })).status).toBe(400);
+    // What says nothing is no wish; of an event of another host nothing is told, and that is said.
+    const jira = { event: 'jira:issue_created', url: '/issue', filter: 'project = X', propertyKeys: ['a'], excludeBody: true };
+    const answer = await webhooks({ ...ours, filter: '', propertyKeys: [], excludeBody: true, colour: 'blue' }, jira);
+    expect(answer.status, answer.text).toBeLessThan(300);
+    expect(answer.json.warnings).toEqual([
+      'modules.webhooks.0.colour: no host knows it.',
+      'modules.webhooks.1: this host has no event "jira:issue_created", so this webhook is never called.',
+    ]);
+    expect((await webhooks(ours)).json.warnings).toEqual([]);
+  });
+
+  test('with modules that nobody is ever shown here is taken, and says which', async () => {
+    const answer = await register({
+      modules: {
+        generalPages: [
+          page({ key: 'of-jira', conditions: [{ or: [named, { condition: 'can_edit_issue', invert: true }] }] }),
+          page({ key: 'ours', conditions: [named, { condition: '/show' }, { condition: 'addon_property_exists' }] }),
+        ],
+      },
+    });
+    expect(answer.json.warnings).toEqual([
+      'modules.generalPages "of-jira": this host has no condition "can_edit_issue", so what depends on it is never shown.',
+    ]);
   });
 
   test.each<[string, Descriptor, string, RegExp]>([
@@ -86,6 +138,49 @@ describe('a descriptor', () => {
     ['two modules of one key', { modules: { a: [{ key: 'x' }], b: [{ key: 'y' }, { key: 'x' }] } }, 'modules.b.1.key', /a key of its own/],
     ['a module key with a space', { modules: { a: { key: 'x y' } } }, 'modules.a.key', /letters, digits/],
     ['a module that is none', { modules: { a: ['x'] } }, 'modules.a.0', /not an object/],
+    ['a page without a key', { modules: { generalPages: [page({ key: undefined })] } }, 'modules.generalPages.0.key', /needs a key/],
+    ['a page without a name', { modules: { adminPages: [page({ name: undefined })] } }, 'modules.adminPages.0.name', /\{"value": "…"\}/],
+    ['a page without an address', { modules: { configurePage: page({ url: undefined }) } }, 'modules.configurePage.url', /below baseUrl/],
+    [
+      'a page elsewhere',
+      { modules: { webPanels: [page({ url: 'https://evil.example' })] } },
+      'modules.webPanels.0.url',
+      /begins with "\/"/,
+    ],
+    ['a page above', { modules: { dialogs: [page({ url: '/../up' })] } }, 'modules.dialogs.0.url', /not below baseUrl/],
+    [
+      'a name that is too long',
+      { modules: { dialogs: [page({ name: { value: 'n'.repeat(201) } })] } },
+      'modules.dialogs.0.name.value',
+      /too long/,
+    ],
+    [
+      'a link to a script',
+      { modules: { webItems: [page({ url: 'javascript:alert(1)' })] } },
+      'modules.webItems.0.url',
+      /not below baseUrl/,
+    ],
+    ['a condition without a name', conditions({ invert: true }), 'modules.generalPages.0.conditions.0.condition', /give its name/],
+    [
+      'conditions that are joined oddly',
+      conditions({ type: 'xor', conditions: [] }),
+      'modules.generalPages.0.conditions.0.type',
+      /"and" nor "or"/,
+    ],
+    [
+      'conditions that are too deep',
+      conditions({ or: [{ and: [{ or: [{ and: [{ or: [named] }] }] }] }] }),
+      'modules.generalPages.0.conditions.0.or.0.and.0.or.0.and.0.or',
+      /join fewer/,
+    ],
+    ['too many conditions', conditions(...Array.from({ length: 51 }, () => named)), 'modules.generalPages.0.conditions.50', /use fewer/],
+    [
+      'too many remote conditions',
+      conditions(...Array.from({ length: 6 }, (_, at) => ({ condition: `/c${at}` }))),
+      'modules.generalPages.0.conditions.5.condition',
+      /less often/,
+    ],
+    ['a condition with a list in it', conditions({ ...named, params: { a: [] } }), 'modules.generalPages.0.conditions.0.params', /texts/],
     ['modules that are a list', { modules: [] }, 'modules', /not of type object/],
   ])('with %s is refused; the answer names the field and the way out', async (_, changes, field, way) => {
     const { json, status } = await register(changes);

@@ -73,4 +73,29 @@ describe('install keys', () => {
   test('a kid that is none is not looked for', async () => {
     for (const kid of ['x', '..%2fkeys', 'ink', 'ink0123456789ABCDEFGHIJKL']) expect([kid, await shown(kid)]).toEqual([kid, 404]);
   });
+
+  test('are shown as they are now, and asked for one question at a time, however many ask', async () => {
+    const asked: string[] = [];
+    await using counted = await World.create({
+      egressAllow: [app.address],
+      database: (db) => ({
+        ...db,
+        withControl: (reason, work) => {
+          if (reason.startsWith('find the public')) asked.push(reason);
+          return db.withControl(reason, work);
+        },
+      }),
+    });
+    const at = (kid: string) => counted.call('GET', `/keys/${kid}`);
+    const rotated = async (leaked: boolean) =>
+      (await rotateInstallKeys(counted.platform, { leaked, now: new Date(counted.clock.now()) })).kid;
+    const old = await rotated(false);
+    const unknown = (n: number) => `ink${String(n).padStart(old.length - 3, '0')}`;
+    const answers = await Promise.all(Array.from({ length: 120 }, (_, n) => at(n % 2 === 0 ? old : unknown(n))));
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(60);
+    expect(answers.every(({ status, text }) => status === 404 || text.startsWith('-----BEGIN PUBLIC KEY-----'))).toBe(true);
+    expect(asked.length).toBeLessThan(60);
+    const next = await rotated(true);
+    expect([(await at(old)).status, (await at(next)).status]).toEqual([404, 200]);
+  });
 });

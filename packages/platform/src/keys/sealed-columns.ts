@@ -1,7 +1,8 @@
 import { oauthClientSecrets } from '../applications/index.ts';
 import { codeVerifiers } from '../authorization/index.ts';
+import { invocationLogs, storageValues } from '../functions/index.ts';
 import { inboundPayloads, inboundSecrets, secondaryInboundSecrets } from '../inbound/index.ts';
-import { appPropertyValues, pendingSharedSecrets, sharedSecrets } from '../installs/index.ts';
+import { appPropertyValues, appRecordValues, pendingSharedSecrets, sharedSecrets } from '../installs/index.ts';
 import { organizationAnswers, tenantAnswers } from '../surfaces/index.ts';
 import { credentialSecrets, type DefinedSealedColumn } from '../vault/index.ts';
 import { previousWebhookSecrets, webhookSecrets } from '../webhooks/index.ts';
@@ -20,6 +21,9 @@ export const SEALED_COLUMNS: readonly DefinedSealedColumn[] = [
   sharedSecrets,
   pendingSharedSecrets,
   appPropertyValues,
+  appRecordValues,
+  invocationLogs,
+  storageValues,
   credentialSecrets,
   codeVerifiers,
   tenantAnswers,

@@ -9,8 +9,9 @@ const SCHEMES: Readonly<Record<CredentialKind, readonly string[]>> = {
   bearer: ['Bearer', 'DPoP'],
   api_key: ['APIKey'],
   install: ['JWT'],
+  invocation: ['Bearer'],
 };
-const ORDER: readonly CredentialKind[] = ['client', 'meta_token', 'bearer', 'api_key', 'install'];
+const ORDER: readonly CredentialKind[] = ['client', 'meta_token', 'bearer', 'api_key', 'install', 'invocation'];
 
 /**
  * `WWW-Authenticate` for an error of a route: each scheme that the route takes (RFC 9110 §11.6.1), and with the one that was used what was

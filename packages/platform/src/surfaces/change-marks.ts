@@ -95,6 +95,8 @@ export function principalName(principal: Exclude<Principal, { kind: 'meta_token'
       return `bearer:${principal.tokenHash.toString('hex')}`;
     case 'client':
       return `client:${principal.apiKeyId ?? 'public'}`;
+    case 'invocation':
+      return `invocation:${principal.invocationId}`;
     case 'install':
       return `install:${principal.clientKey}${principal.userId === null ? '' : `:${principal.userId}`}`;
   }

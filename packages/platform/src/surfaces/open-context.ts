@@ -25,6 +25,8 @@ export interface Authenticators {
   readonly install: (token: string, call: IncomingCall, now: Date) => Promise<Principal | null>;
   /** A token by which an App acts for a user: good for any request of that Application's. */
   readonly userToken: (token: string, call: IncomingCall, now: Date) => Promise<Principal | null>;
+  /** Of a running call of a function. */
+  readonly invocation: (token: string, now: Date) => Promise<Principal | null>;
   /** Reads header and form itself: RFC 6749 §2.3 knows several ways. */
   readonly client: (call: IncomingCall) => Promise<Principal | null>;
 }
@@ -139,6 +141,7 @@ function byScheme(
   if ((scheme === 'bearer' || scheme === 'developerkey') && kinds.includes('meta_token')) return authenticators.metaToken(value);
   if (scheme === 'jwt' && kinds.includes('install')) return authenticators.install(value, call, now);
   if (scheme === 'bearer' && kinds.includes('install')) return authenticators.userToken(value, call, now);
+  if (scheme === 'bearer' && kinds.includes('invocation')) return authenticators.invocation(value, now);
   if ((scheme === 'bearer' || scheme === 'dpop') && kinds.includes('bearer')) return authenticators.bearer({ token: value, scheme, call });
   return null;
 }
@@ -147,6 +150,7 @@ const KINDS_BY_PREFIX: Readonly<Record<string, { readonly kind: CredentialKind; 
   bhk_: { kind: 'api_key', scheme: 'apikey', name: 'an API key' },
   bha_: { kind: 'bearer', scheme: 'bearer', name: 'an access token' },
   bhm_: { kind: 'meta_token', scheme: 'bearer', name: 'a Meta token' },
+  bhi_: { kind: 'invocation', scheme: 'bearer', name: 'the token of a running function' },
   bhu_: { kind: 'install', scheme: 'bearer', name: 'a token of an App for a user' },
 };
 
@@ -156,6 +160,7 @@ const WORDS: Readonly<Record<CredentialKind, string>> = {
   bearer: '"Authorization: Bearer TOKEN"',
   client: 'client authentication',
   install: '"Authorization: JWT TOKEN", made for this request and signed with the shared secret of the install',
+  invocation: '"Authorization: Bearer TOKEN" of a call that is running',
 };
 
 function expectedOf(kinds: readonly CredentialKind[]): string {

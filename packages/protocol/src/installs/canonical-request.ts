@@ -29,8 +29,8 @@ export function queryValues(target: string, name: string): string[] {
   const at = target.indexOf('?');
   const found: string[] = [];
   if (at === -1) return found;
-  eachParameter(target.slice(at + 1), (sentName, sentValue) => {
-    if (decoded(sentName) === name) found.push(decoded(sentValue));
+  eachParameter(target, at + 1, (sentName, from, to) => {
+    if (decoded(sentName) === name) found.push(decoded(target.slice(from, to)));
   });
   return found;
 }
@@ -44,28 +44,45 @@ function canonicalPath(sent: string, basePath: string): string {
 }
 
 function canonicalQuery(query: string): string {
-  if (query === '') return '';
-  const values = new Map<string, string | string[]>();
-  const names: string[] = [];
-  eachParameter(query, (sentName, sentValue) => {
+  const sent: Parameter[] = [];
+  eachParameter(query, 0, (sentName, from, to) => {
     const name = decoded(sentName);
-    if (name === 'jwt') return;
-    const value = decoded(sentValue);
-    const of = values.get(name);
-    if (of === undefined) {
-      names.push(name);
-      values.set(name, value);
-    } else if (typeof of === 'string') values.set(name, [of, value]);
-    else of.push(value);
+    if (name !== 'jwt') sent.push({ name, value: query.slice(from, to) });
   });
-  // By code unit, which is the default order: every other one is a matter of locale, or of one platform's own.
+  sortByName(sent);
   let text = '';
-  for (const name of names.sort(byCodeUnit)) {
-    const of = values.get(name) ?? '';
-    const value = typeof of === 'string' ? encoded(of) : of.sort(byCodeUnit).map(encoded).join(',');
-    text += `${text === '' ? '' : '&'}${encoded(name)}=${value}`;
+  for (let at = 0, next = 0; at < sent.length; at = next) {
+    const { name, value } = sent[at]!;
+    for (next = at + 1; sent[next]?.name === name; ) next += 1;
+    const values = next === at + 1 ? encodedAgain(value) : joined(sent.slice(at, next));
+    text += `${at === 0 ? '' : '&'}${encoded(name)}=${values}`;
   }
   return text;
+}
+
+interface Parameter {
+  /** Decoded. */
+  readonly name: string;
+  /** As sent. */
+  readonly value: string;
+}
+
+/** The values of one name that came more than once. */
+function joined(parameters: readonly Parameter[]): string {
+  const values = parameters.map(({ value }) => decoded(value));
+  return values.sort(byCodeUnit).map(encoded).join(',');
+}
+
+/** By code unit, which is the default order: every other one is a matter of locale, or of one platform's own. */
+function sortByName(parameters: Parameter[]): void {
+  // A page has a handful, and for so few this takes a third of the time; anybody can send thousands.
+  if (parameters.length > 16) return void parameters.sort((left, right) => byCodeUnit(left.name, right.name));
+  for (let at = 1; at < parameters.length; at += 1) {
+    const parameter = parameters[at]!;
+    let to = at;
+    for (; to > 0 && parameters[to - 1]!.name > parameter.name; to -= 1) parameters[to] = parameters[to - 1]!;
+    parameters[to] = parameter;
+  }
 }
 
 function byCodeUnit(left: string, right: string): number {
@@ -76,16 +93,19 @@ function hasParameter(query: string): boolean {
   return /[^&]/.test(query);
 }
 
-/** Flat pairs as sent, whatever their names look like: no `a[b]` makes an object here, and no name is special. */
-function eachParameter(query: string, see: (name: string, value: string) => void): void {
-  let equals = query.indexOf('=');
-  for (let from = 0; from <= query.length; ) {
-    const end = query.indexOf('&', from);
-    const to = end === -1 ? query.length : end;
-    if (equals !== -1 && equals < from) equals = query.indexOf('=', from);
+/**
+ * Flat pairs as sent, whatever their names look like: no `a[b]` makes an object here, and no name is special. The query begins at `start`;
+ * the value lies between `from` and `to`.
+ */
+function eachParameter(text: string, start: number, see: (name: string, from: number, to: number) => void): void {
+  let equals = text.indexOf('=', start);
+  for (let from = start; from <= text.length; ) {
+    const end = text.indexOf('&', from);
+    const to = end === -1 ? text.length : end;
+    if (equals !== -1 && equals < from) equals = text.indexOf('=', from);
     if (to > from) {
-      if (equals === -1 || equals >= to) see(query.slice(from, to), '');
-      else see(query.slice(from, equals), query.slice(equals + 1, to));
+      if (equals === -1 || equals >= to) see(text.slice(from, to), to, to);
+      else see(text.slice(from, equals), equals + 1, to);
     }
     from = to + 1;
   }
@@ -100,6 +120,13 @@ function decoded(text: string): string {
   } catch {
     return spaced;
   }
+}
+
+/** Unreserved characters, and escapes of ASCII that has to be escaped: decoded and encoded again, it is what it was. */
+const ENCODED = /^(?:[A-Za-z0-9._~-]|%(?:[01][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF]))*$/;
+
+function encodedAgain(sent: string): string {
+  return ENCODED.test(sent) ? sent : encoded(decoded(sent));
 }
 
 const UNRESERVED = /^[A-Za-z0-9._~-]*$/;

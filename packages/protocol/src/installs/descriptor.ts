@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { appTarget, isPlain } from './app-target.ts';
+import { pageModuleComplaints } from './page-module.ts';
 
 /** Scopes of Atlassian Connect: each of the ladder holds those before it; the last two stand beside it. */
 export const APP_SCOPES = [
@@ -132,7 +134,8 @@ export function unknownFields(descriptor: Readonly<Record<string, unknown>>): st
     .slice(0, 20);
 }
 
-interface Complaint {
+/** What is wrong with a descriptor, and where. */
+export interface Complaint {
   readonly path: readonly (string | number)[];
   readonly problem: string;
 }
@@ -168,6 +171,7 @@ function* complaints(descriptor: z.output<z.ZodObject> & { readonly baseUrl: str
   if (webhooks.length > 0 && !effectiveScopes(scopes).has('READ'))
     yield { path: ['scopes'], problem: 'without READ, which an App with webhooks needs; add it to scopes, or take modules.webhooks away' };
   yield* moduleComplaints(modules);
+  yield* pageModuleComplaints(modules, baseUrl);
 }
 
 function* moduleComplaints(modules: Readonly<Record<string, unknown>>): Generator<Complaint> {
@@ -201,29 +205,4 @@ function baseProblem(baseUrl: string): string | null {
   if (url.username !== '' || url.password !== '') return 'with a user name or password; leave them away';
   if (!isPlain(baseUrl.replace(/^https?:\/\//i, ''))) return 'with dot segments, spaces or backslashes; write it plainly';
   return null;
-}
-
-/** No dot segments in any spelling, no backslash, no space, no fragment: two programs read the same path in it. */
-function isPlain(text: string): boolean {
-  if (!/^[!"$-[\]-~]*$/.test(text)) return false;
-  return !text
-    .split('?')[0]!
-    .split('/')
-    .some((segment) => /^\.{1,2}$/.test(segment.replaceAll(/%2e/gi, '.')));
-}
-
-/** Where a path or address of a descriptor leads, and what of it lies behind `baseUrl`: what a qsh is made of. */
-export interface AppTarget {
-  /** The whole address. */
-  readonly url: string;
-  /** Path from its slash on, relative to `baseUrl`, and query, if there is one. */
-  readonly target: string;
-}
-
-/** Null where `url` does not lie below `baseUrl` by whole segments. */
-export function appTarget(baseUrl: string, url: string): AppTarget | null {
-  const base = baseUrl.replace(/\/+$/, '');
-  const target = url.startsWith('/') ? url : url.startsWith(`${base}/`) ? url.slice(base.length) : url === base ? '/' : null;
-  if (target === null || target.startsWith('//') || target.length > 400 || !isPlain(target)) return null;
-  return { url: base + target, target };
 }

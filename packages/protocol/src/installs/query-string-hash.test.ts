@@ -64,6 +64,44 @@ describe('qsh', () => {
     expect(queryStringHash({ method: 'GET', target: left })).not.toBe(queryStringHash({ method: 'GET', target: right }));
   });
 
+  /** RFC 3986 §2.1, §2.3, written down once more. */
+  const plainly = (text: string): string =>
+    [...Buffer.from(text)]
+      .map((byte) =>
+        /[A-Za-z0-9._~-]/.test(String.fromCharCode(byte))
+          ? String.fromCharCode(byte)
+          : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`,
+      )
+      .join('');
+
+  test('every ASCII character has one form in a value, whether it was sent as it is, or escaped in either case', () => {
+    for (let code = 0; code < 128; code += 1) {
+      const character = String.fromCharCode(code);
+      const escape = `%${code.toString(16).padStart(2, '0')}`;
+      for (const value of [escape, escape.toUpperCase(), `x${escape}y`, `%C3%A9${escape}`])
+        expect(canonicalRequest({ method: 'GET', target: `/x?a=${value}` }), value).toBe(`GET&/x&a=${plainly(decodeURIComponent(value))}`);
+      if (!'&+%#'.includes(character))
+        expect(canonicalRequest({ method: 'GET', target: `/x?a=${character}` })).toBe(`GET&/x&a=${plainly(character)}`);
+    }
+  });
+
+  test.each([3, 16, 17, 300])('%i parameters are signed in one order, whichever they were sent in, repeated ones too', (count) => {
+    const parameters = Array.from({ length: count }, (_, at) => `p${(at * 7) % Math.ceil(count / 2)}=${at % 3}`);
+    const signedAs = (sent: readonly string[]) => canonicalRequest({ method: 'GET', target: `/x?${sent.join('&')}` });
+    const byName = Map.groupBy(parameters, (parameter) => parameter.split('=')[0] ?? '');
+    const expected = [...byName]
+      .sort(([left], [right]) => (left < right ? -1 : 1))
+      .map(
+        ([name, all]) =>
+          `${name}=${all
+            .map((one) => one.split('=')[1])
+            .sort()
+            .join(',')}`,
+      );
+    for (const sent of [parameters, parameters.toReversed(), parameters.toSorted()])
+      expect(signedAs(sent)).toBe(`GET&/x&${expected.join('&')}`);
+  });
+
   test('a form stands for the query only of a POST or PUT without one', () => {
     const form = 'x=1';
     expect(canonicalRequest({ method: 'POST', target: '/f', form })).toBe('POST&/f&x=1');

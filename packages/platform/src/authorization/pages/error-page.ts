@@ -15,6 +15,7 @@ export type ErrorKind =
   | 'refused'
   | 'mismatch'
   | 'missing'
+  | 'over'
   | 'other';
 
 export interface ErrorPageInput {

@@ -61,14 +61,18 @@ function webUrl(text: string | null): string | null {
   return text !== null && /^https?:\/\//i.test(text) && URL.canParse(text) ? text : null;
 }
 
-function brandRow({ brand, publicUrl }: PageSetting): Html | null {
+/** The Application's logo, or its initials; null where it is not known. */
+export function brandMark({ brand, publicUrl }: PageSetting): Html | null {
   if (brand.name === null) return null;
   const logo = showableLogo(brand.logoUrl, publicUrl);
-  const mark =
-    logo === null
-      ? html`<span class="mark" aria-hidden="true">${initialsOf(brand.name)}</span>`
-      : html`<img class="mark" src="${logo}" alt="" width="40" height="40">`;
-  return html`<p class="brand">${mark}<span>${brand.name}</span></p>`;
+  return logo === null
+    ? html`<span class="mark" aria-hidden="true">${initialsOf(brand.name)}</span>`
+    : html`<img class="mark" src="${logo}" alt="" width="40" height="40">`;
+}
+
+function brandRow(setting: PageSetting): Html | null {
+  const mark = brandMark(setting);
+  return mark === null ? null : html`<p class="brand">${mark}<span>${setting.brand.name}</span></p>`;
 }
 
 function footer({ brand, language }: PageSetting): Html | null {

@@ -1,3 +1,4 @@
+import { Html } from './html.ts';
 import { mix, type Palette, type Theme } from './theme.ts';
 
 function variables(palette: Palette): string {
@@ -81,7 +82,14 @@ input:focus-visible{outline-offset:-1px}
 @media (prefers-reduced-motion:no-preference){.service,.primary{transition:background-color .12s,border-color .12s}}
 `;
 
-/** The whole style of every page: one sheet, colours as variables, dark where the browser asks for it. */
+/** The colours of a theme as variables, those of the dark where the browser asks for it. */
+export function rootVariables(theme: Theme): Html {
+  return new Html(
+    `:root{color-scheme:light;${variables(theme.light)}}@media (prefers-color-scheme:dark){:root{color-scheme:dark;${variables(theme.dark)}}}`,
+  );
+}
+
+/** The whole style of every page of a flow: one sheet. */
 export function styleSheet(theme: Theme): string {
-  return `:root{color-scheme:light;${variables(theme.light)}}@media (prefers-color-scheme:dark){:root{color-scheme:dark;${variables(theme.dark)}}main{box-shadow:none}}${RULES}`;
+  return `${rootVariables(theme).text}@media (prefers-color-scheme:dark){main{box-shadow:none}}${RULES}`;
 }

@@ -1,0 +1,29 @@
+import { demoErrors, textAt } from '../company/index.ts';
+import * as requests from '../company/requests.ts';
+import type { Cast, Tenant } from './chapters.ts';
+
+/** One App in both Applications: what it keeps for one customer is not there for the other. */
+export async function installApp(cast: Cast, left: Tenant, right: Tenant): Promise<void> {
+  const { narrator, metaToken, app } = cast;
+  narrator.chapter('An App: somebody else’s program, Issue notes, installed into both');
+  await narrator.ask(requests.registerApp(metaToken, app.descriptorUrl), { status: [200, 201], tells: 'known, by its descriptor' });
+  const clientKeys: string[] = [];
+  for (const { applicationId, customer } of [left, right]) {
+    const installed = await narrator.ask(requests.installApp(metaToken, applicationId, app.key), {
+      status: 201,
+      tells: (answer) => `installed for ${customer.name}, as ${textAt(answer, 'client_key').slice(0, 9)}…`,
+      wrong: (answer) => (clientKeys.includes(textAt(answer, 'client_key')) ? 'the other customer’s install has this client key' : null),
+    });
+    clientKeys.push(textAt(installed, 'client_key'));
+  }
+  const [ofLeft = '', ofRight = ''] = clientKeys;
+  const note = `call ${left.customer.person.name} back`;
+  await app.addNote(ofLeft, note);
+  const [here, there] = [await app.notes(ofLeft), await app.notes(ofRight)];
+  if (here?.join() === note && there?.length === 0)
+    return narrator.good(`     A note for ${left.customer.name} is there for them, and not for ${right.customer.name}`);
+  narrator.bad(
+    `     A note for ${left.customer.name}: the App finds ${here?.length} for them, ${there?.length} for ${right.customer.name}`,
+  );
+  throw demoErrors('demo.unexpected_answer', { params: { step: 'the note', expected: '1 and 0', status: 'another', message: '' } });
+}

@@ -1,0 +1,133 @@
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { CliWorld } from './cli-process.testkit.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+const world = new CliWorld();
+const app = createServer((_request, response) => response.writeHead(204).end());
+let env: Record<string, string> = {};
+let folder = '';
+const ids: string[] = [];
+const functions = (...args: string[]) => world.run(['functions', ...args], env);
+
+async function write(files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+}
+
+const manifest = `app: notes
+functions:
+  - key: count
+    handler: src/index.count
+  - key: shout
+    handler: src/index.shout
+`;
+
+beforeAll(async () => {
+  await once(app.listen(0, '127.0.0.1'), 'listening');
+  const address = `127.0.0.1:${(app.address() as AddressInfo).port}`;
+  const data = await world.folder();
+  folder = await world.folder();
+  await mkdir(join(folder, 'src'));
+  const server = world.start(data, { BULKHEAD_EGRESS_ALLOW: address, BULKHEAD_SANDBOX: 'process' });
+  const url = await server.ready();
+  env = { META_TOKEN: server.metaToken, API: url, BULKHEAD_DATA_DIR: data };
+  const meta = async (path: string, body: unknown) => {
+    const headers = { authorization: `Bearer ${server.metaToken}`, 'content-type': 'application/json' };
+    return (await (await fetch(`${url}/v1/meta${path}`, { method: 'POST', headers, body: JSON.stringify(body) })).json()) as { id: string };
+  };
+  await meta('/apps', {
+    descriptor: { key: 'notes', baseUrl: `http://${address}`, authentication: { type: 'jwt' }, lifecycle: { installed: '/installed' } },
+  });
+  for (const name of ['Alder', 'Birch']) {
+    const { id } = await meta('/applications', { name });
+    await meta(`/applications/${id}/installs`, { app_key: 'notes' });
+    ids.push(id);
+  }
+}, 120_000);
+afterAll(async () => {
+  await world[Symbol.asyncDispose]();
+  app.close();
+}, 60_000);
+
+describe('bulkhead functions', () => {
+  it('deploy bundles TypeScript with the kit; invoke calls it, each install with what is its own', async () => {
+    await write({
+      'bulkhead.yml': manifest,
+      'src/index.ts': `import { context, storage } from '@bulkhead/functions-kit';
+import { greeting } from './greeting.ts';
+export async function count(): Promise<{ seen: number; where: string; greeting: string }> {
+  const seen = ((await storage.get<number>('seen')) ?? 0) + 1;
+  await storage.set('seen', seen);
+  console.log('seen', seen);
+  return { seen, where: context().applicationId, greeting };
+}
+export const shout = (): never => { console.error('\\u001b[2Jcleared'); throw new Error('no \\u001b[31mred'); };
+`,
+      'src/greeting.ts': `export const greeting = 'hello';`,
+    });
+    const deployed = await functions('deploy', folder, '--app', 'notes', '--environment', 'production');
+    expect([deployed.exitCode, deployed.stderr]).toEqual([0, '']);
+    expect(deployed.stdout).toContain('Deployed: version 1 of notes in production (count, shout; may fetch from no host');
+    for (const [id, seen] of [
+      [ids[0]!, 1],
+      [ids[0]!, 2],
+      [ids[1]!, 1],
+    ] as const) {
+      const called = await functions('invoke', 'notes', 'count', '--application', id);
+      expect([called.exitCode, JSON.parse(called.stdout)]).toEqual([0, { seen, where: id, greeting: 'hello' }]);
+      expect(called.stderr).toContain(`info  seen ${seen}`);
+    }
+  });
+
+  it('invoke of one that throws ends with 1; what it wrote turns nothing in the terminal', async () => {
+    const called = await functions('invoke', 'notes', 'shout', '--application', ids[0]!);
+    expect([called.exitCode, called.stdout]).toEqual([1, '']);
+    expect(called.stderr).toContain('threw: Error: no \\u001b[31mred');
+    expect(called.stderr).toContain('\\u001b[2Jcleared');
+    expect(called.stderr).not.toContain('\u001b');
+  });
+
+  it('logs shows the calls of one install in their order, and where to go on', async () => {
+    const { stdout, stderr } = await functions('logs', 'notes', '--application', ids[0]!);
+    expect(
+      stdout
+        .split('\n')
+        .filter((line) => /^\d/.test(line))
+        .map((line) => line.split('  ').slice(1, 3).join(' ')),
+    ).toEqual(['count@1 ok', 'count@1 ok', 'shout@1 threw']);
+    expect(stdout).not.toContain('\u001b');
+    expect(stderr).toBe('cursor 3\n');
+    expect((await functions('logs', 'notes', '--application', ids[0]!, '--cursor', '3')).stdout).toBe('');
+  });
+
+  it.each([
+    ['a manifest that is wrong', { 'bulkhead.yml': `${manifest}colour: blue\n` }, /bulkhead\.yml:7:1: colour: there is no such field/],
+    ['a file that is not there', { 'bulkhead.yml': manifest.replaceAll('src/index', 'src/other') }, /Could not resolve "\.\/src\/other"/],
+    ['code that is none', { 'bulkhead.yml': manifest, 'src/index.ts': 'export const count = ;' }, /src\/index\.ts:1:22: /],
+    [
+      'a native add-on',
+      {
+        'bulkhead.yml': manifest,
+        'src/add.node': 'x',
+        'src/index.ts': "import './add.node'; export const count = 1; export const shout = 1;",
+      },
+      /src\/index\.ts:1:8: No loader is configured for "\.node" files/,
+    ],
+    [
+      'a function that is not exported',
+      { 'bulkhead.yml': manifest, 'src/index.ts': 'export const count = 1;' },
+      /No matching export in "src\/index\.ts" for import "shout"/,
+    ],
+  ])('deploy of %s says where, and deploys nothing', async (_, files, said) => {
+    await write(files);
+    const deployed = await functions('deploy', folder, '--environment', 'staging');
+    expect([deployed.exitCode, deployed.stderr]).toEqual([2, expect.stringMatching(said)]);
+    expect((await functions('invoke', 'notes', 'count', '--application', ids[0]!, '--environment', 'staging')).stderr).toContain(
+      'Nothing is deployed',
+    );
+  });
+});

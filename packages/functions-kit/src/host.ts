@@ -1,0 +1,26 @@
+/** What the function is told about the call it is in. */
+export interface CallContext {
+  readonly applicationId: string;
+  readonly clientKey: string;
+  readonly appKey: string;
+  readonly environment: string;
+  readonly version: number;
+  readonly invocationId: string;
+  /** Key of the function that was called. */
+  readonly function: string;
+}
+
+/** What the instance offers its code. There is no secret in it: who asks is known by the socket of the instance. */
+export interface Host {
+  context(): CallContext | null;
+  fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
+}
+
+const PLACE = Symbol.for('bulkhead.host');
+
+/** Throws outside of a function. */
+export function host(): Host {
+  const found = (globalThis as Record<symbol, unknown>)[PLACE] as Host | undefined;
+  if (found === undefined) throw new Error('There is no Bulkhead around this code: it runs where functions are deployed, not in Node');
+  return found;
+}

@@ -1,0 +1,16 @@
+import { type CallContext, host } from './host.ts';
+
+export type { CallContext } from './host.ts';
+export { HostError, type Json, storage } from './storage.ts';
+
+/** Of the call that runs here. Throws outside of a call. */
+export function context(): CallContext {
+  const found = host().context();
+  if (found === null) throw new Error('No function is being called here');
+  return found;
+}
+
+/** As the WHATWG fetch, to the hosts that the manifest declares. Throws an error named `DeniedError` for any other. */
+export function fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+  return host().fetch(input, init);
+}

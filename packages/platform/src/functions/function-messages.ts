@@ -1,0 +1,126 @@
+import { environmentName, functionKey, functionManifest } from '@bulkhead/protocol';
+import { z } from 'zod';
+import type { Deployment } from './deployment-store.ts';
+import type { EndedInvocation } from './invocation-store.ts';
+import type { InvokedFunction } from './invoke-function.ts';
+
+const CODE_MAX = 900_000;
+
+export const deploymentBody = z.strictObject({
+  environment: environmentName,
+  manifest: functionManifest.meta({ description: 'What bulkhead.yml says.' }),
+  code: z.string().min(1).max(CODE_MAX).meta({ description: 'One ECMAScript module that exports each function under its key.' }),
+});
+
+export const deploymentAnswer = z.object({
+  app_key: z.string(),
+  environment: z.string(),
+  version: z.int(),
+  functions: z.array(z.string()),
+  egress_hosts: z.array(z.string()),
+  code_sha256: z.string(),
+  created: z.iso.datetime(),
+  type: z.literal('function_deployment'),
+  api: z.literal('meta'),
+});
+
+export function deploymentShape(deployment: Deployment): z.input<typeof deploymentAnswer> {
+  return {
+    app_key: deployment.appKey,
+    environment: deployment.environment,
+    version: deployment.version,
+    functions: [...deployment.functions],
+    egress_hosts: [...deployment.egressHosts],
+    code_sha256: deployment.codeSha256,
+    created: deployment.createdAt.toISOString(),
+    type: 'function_deployment',
+    api: 'meta',
+  };
+}
+
+export const invokeBody = z.strictObject({
+  function: functionKey,
+  payload: z.unknown().optional().meta({ description: 'Any JSON; the first argument of the function.' }),
+  environment: environmentName.default('production'),
+});
+
+const logLine = z.object({ at: z.iso.datetime(), level: z.enum(['debug', 'info', 'warn', 'error']), message: z.string() });
+
+const outcomeAnswer = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('ok'), value: z.unknown() }),
+  z.object({ kind: z.literal('threw'), name: z.string(), message: z.string(), stack: z.string().nullable() }),
+  z.object({ kind: z.literal('timeout'), limit: z.enum(['cpu', 'wall', 'start']) }),
+  z.object({ kind: z.literal('memory') }),
+  z.object({
+    kind: z.literal('denied'),
+    reason: z.enum(['egress', 'payload_too_large', 'answer_too_large', 'answer_too_deep', 'busy', 'suspended']),
+  }),
+  z.object({ kind: z.literal('crashed'), detail: z.string() }),
+]);
+
+export const invocationAnswer = z.object({
+  id: z.string(),
+  function: z.string(),
+  environment: z.string(),
+  version: z.int(),
+  outcome: outcomeAnswer.meta({ description: 'How the call ended. Only `ok` has a value; the rest is no error of this API.' }),
+  duration_ms: z.int(),
+  logs: z.array(logLine),
+  logs_dropped: z.int(),
+  type: z.literal('function_invocation'),
+  api: z.literal('meta'),
+});
+
+export function invocationShape(
+  functionName: string,
+  { invocationId, deployment, result }: InvokedFunction,
+): z.input<typeof invocationAnswer> {
+  const { outcome } = result;
+  return {
+    id: invocationId,
+    function: functionName,
+    environment: deployment.environment,
+    version: deployment.version,
+    outcome: outcome.kind === 'ok' ? { kind: 'ok', value: JSON.parse(outcome.value) as unknown } : outcome,
+    duration_ms: result.durationMs,
+    logs: result.logs.map((line) => ({ ...line, at: new Date(line.at).toISOString() })),
+    logs_dropped: result.logsDropped,
+    type: 'function_invocation',
+    api: 'meta',
+  };
+}
+
+export const logsQuery = z.object({
+  environment: environmentName.default('production'),
+  cursor: z
+    .string()
+    .regex(/^\d{1,15}$/, 'expected the cursor of an answer before')
+    .optional(),
+  page_size: z.coerce.number().int().min(1).max(100).default(50),
+});
+
+const loggedCall = z.object({
+  id: z.string(),
+  function: z.string(),
+  version: z.int(),
+  started: z.iso.datetime(),
+  outcome: z.string(),
+  duration_ms: z.int(),
+  lines: z.array(logLine),
+  lines_dropped: z.int(),
+});
+
+export const logsAnswer = z.object({ cursor: z.string(), remaining: z.boolean(), objects: z.array(loggedCall) });
+
+export function loggedCallShape(call: EndedInvocation): z.input<typeof loggedCall> {
+  return {
+    id: call.invocationId,
+    function: call.functionKey,
+    version: call.version,
+    started: call.startedAt.toISOString(),
+    outcome: call.outcome,
+    duration_ms: call.durationMs,
+    lines: call.logs.map((line) => ({ ...line, at: new Date(line.at).toISOString() })),
+    lines_dropped: call.logsDropped,
+  };
+}

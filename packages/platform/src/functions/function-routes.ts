@@ -1,0 +1,101 @@
+import { type AnyRoute, httpErrors } from '@bulkhead/http';
+import { egressHostsOf } from '@bulkhead/protocol';
+import { z } from 'zod';
+import { route } from '../access/index.ts';
+import { auditOrganization } from '../audit/index.ts';
+import { findAnyInstall } from '../installs/index.ts';
+import { insertDeployment } from './deployment-store.ts';
+import { functionErrors } from './function-errors.ts';
+import {
+  deploymentAnswer,
+  deploymentBody,
+  deploymentShape,
+  invocationAnswer,
+  invocationShape,
+  invokeBody,
+  loggedCallShape,
+  logsAnswer,
+  logsQuery,
+} from './function-messages.ts';
+import { listEnded } from './invocation-store.ts';
+import { invokeFunction, type InvokingParts } from './invoke-function.ts';
+
+const ofInstall = '/v1/meta/applications/{application_id}/installs/{app_key}';
+const installParams = z.object({ application_id: z.string(), app_key: z.string().max(80) });
+
+/** Functions of Apps, as an organization deploys and calls them. */
+export function functionRoutes(parts: InvokingParts): AnyRoute[] {
+  const { db, vault } = parts;
+  return [
+    route({
+      id: 'function.deploy',
+      method: 'POST',
+      path: '/v1/meta/apps/{app_key}/deployments',
+      summary: 'Deploy the functions of an App to an environment: from the next call on this is what runs',
+      credentials: ['meta_token'],
+      scope: 'applications:write',
+      rateClass: 'meta',
+      audit: 'function.deployed',
+      params: z.object({ app_key: z.string().max(80) }),
+      body: deploymentBody,
+      answers: { 201: deploymentAnswer },
+      handler: async (context, { params: { app_key: appKey }, body }) => {
+        const { organizationId } = context.principal;
+        const { environment, manifest, code } = body;
+        if (manifest.app !== appKey)
+          throw httpErrors('request.invalid', { field: 'manifest.app', params: { problem: 'expected the key of the App in the path' } });
+        const deployment = await db.withControl('deploy functions', async (tx) => {
+          const functions = manifest.functions.map(({ key }) => key);
+          const egressHosts = egressHostsOf(manifest);
+          const put = await insertDeployment(tx, { organizationId, appKey, environment, functions, egressHosts, code, now: context.now });
+          if (put === null) throw functionErrors('function.app_unknown');
+          const detail = { environment, version: put.version, code_sha256: put.codeSha256, egress_hosts: put.egressHosts };
+          await auditOrganization(tx, context, organizationId, { target: appKey, detail });
+          return put;
+        });
+        return { status: 201, body: deploymentShape(deployment) };
+      },
+    }),
+    route({
+      id: 'function.invoke',
+      method: 'POST',
+      path: `${ofInstall}/invoke`,
+      summary: 'Call a function of an installed App for this Application, and wait for its end',
+      credentials: ['meta_token'],
+      scope: 'applications:write',
+      rateClass: 'meta',
+      audit: 'function.invoked',
+      params: installParams,
+      body: invokeBody,
+      answers: { 200: invocationAnswer },
+      handler: async (context, { params: { app_key: appKey }, body }) => {
+        const { environment, function: functionKey, payload } = body;
+        const invoked = await invokeFunction(parts, context, { appKey, environment, functionKey, payload });
+        return { status: 200, body: invocationShape(functionKey, invoked) };
+      },
+    }),
+    route({
+      id: 'function.logs',
+      method: 'GET',
+      path: `${ofInstall}/logs`,
+      summary: 'Read what the functions of an installed App wrote, call by call in the order in which they ended',
+      credentials: ['meta_token'],
+      scope: 'applications:read',
+      rateClass: 'meta',
+      audit: null,
+      params: installParams,
+      query: logsQuery,
+      answers: { 200: logsAnswer },
+      handler: async ({ applicationId }, { params: { app_key: appKey }, query }) =>
+        db.withTenant(applicationId, async (tx) => {
+          const install = await findAnyInstall(tx, applicationId, appKey);
+          if (install === null) throw httpErrors('not_found');
+          const { environment, page_size: limit } = query;
+          const after = Number(query.cursor ?? 0);
+          const calls = await listEnded(tx, vault, { clientKey: install.clientKey, environment, after, limit });
+          const cursor = String(calls.at(-1)?.ordinal ?? after);
+          return { status: 200, body: { cursor, remaining: calls.length === limit, objects: calls.map(loggedCallShape) } };
+        }),
+    }),
+  ];
+}

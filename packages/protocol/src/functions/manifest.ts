@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { appKey } from '../installs/descriptor.ts';
+
+/** Of a function: what it is called by, and what its bundle exports it as. */
+export const functionKey = z
+  .string()
+  .regex(/^[a-z][A-Za-z0-9_-]{0,62}$/, 'expected a letter in lower case, then letters, digits, - or _, 63 at most');
+
+export const environmentName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a letter, then letters in lower case, digits or -, 32 at most')
+  .meta({ examples: ['development', 'staging', 'production'] });
+
+/** A host that functions may fetch from: by https, unless it says `http://`; `*.` stands for any one or more labels before it. */
+export const egressHost = z
+  .string()
+  .max(260)
+  .regex(
+    /^(http:\/\/)?(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/,
+    'expected a host such as api.example.com, *.example.com or api.example.com:8443',
+  );
+
+const declared = z.strictObject({
+  key: functionKey,
+  handler: z
+    .string()
+    .max(300)
+    .regex(/^[\w@/-][\w@./-]*\.[A-Za-z_$][\w$]*$/, 'expected FILE.EXPORT, such as src/index.run')
+    .refine((handler) => !handler.split('/').includes('..'), 'expected a file below the folder of the manifest'),
+});
+
+/** `bulkhead.yml`: what the functions of an App are, and what they may reach. */
+export const functionManifest = z.strictObject({
+  app: appKey,
+  functions: z
+    .array(declared)
+    .min(1)
+    .max(100)
+    .refine((functions) => new Set(functions.map(({ key }) => key)).size === functions.length, 'two functions have the same key'),
+  permissions: z
+    .strictObject({
+      external: z.strictObject({ fetch: z.strictObject({ backend: z.array(egressHost).max(100) }) }),
+    })
+    .optional(),
+});
+
+export type FunctionManifest = z.output<typeof functionManifest>;
+
+export function egressHostsOf({ permissions }: FunctionManifest): readonly string[] {
+  return permissions?.external.fetch.backend ?? [];
+}
+
+/** Whether a URL is one of the declared hosts: scheme, name and port, each of them. */
+export function isDeclaredHost(url: URL, hosts: readonly string[]): boolean {
+  return hosts.some((declaredHost) => {
+    const [, scheme, wildcard, name = '', port = ''] = /^(http:\/\/)?(\*\.)?([^:]*)(?::(\d+))?$/.exec(declaredHost) ?? [];
+    if (url.protocol !== (scheme === undefined ? 'https:' : 'http:')) return false;
+    const standard = scheme === undefined ? '443' : '80';
+    if ((url.port === '' ? standard : url.port) !== (port === '' ? standard : port)) return false;
+    return wildcard === undefined ? url.hostname === name : url.hostname.endsWith(`.${name}`);
+  });
+}

@@ -1,0 +1,17 @@
+export {
+  DEFAULT_LIMITS,
+  type Denial,
+  type DoorRequest,
+  type DoorResponse,
+  type Doors,
+  type InstanceIdentity,
+  type InvocationRequest,
+  type InvocationResult,
+  type Limits,
+  type LogLine,
+  type Outcome,
+} from './contract.ts';
+export { type CallAnswer, type Engine, type EngineExit, type InstanceSpec, type Running, StartFailure } from './engine.ts';
+export type { Isolation, IsolationLevel } from './isolation.ts';
+export { openSupervisor } from './open-supervisor.ts';
+export { Supervisor, type SupervisorOptions } from './supervisor.ts';

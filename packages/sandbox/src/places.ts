@@ -1,0 +1,26 @@
+/** A number of places, and a bounded line of those who wait for one, first come first served. */
+export class Places {
+  readonly #waitingMax: number;
+  readonly #waiting: (() => void)[] = [];
+  #free: number;
+
+  constructor(places: number, waitingMax: number) {
+    this.#free = places;
+    this.#waitingMax = waitingMax;
+  }
+
+  /** Resolves to what gives the place back; null at once where too many wait. */
+  async take(): Promise<(() => void) | null> {
+    if (this.#free > 0) this.#free--;
+    else if (this.#waiting.length >= this.#waitingMax) return null;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free++;
+      else next();
+    };
+  }
+}

@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs';
+
+/** USER_HZ of Linux: what /proc counts CPU time in, whatever the kernel was built with. */
+const TICK_MS = 10;
+const PAGE_BYTES = 4096;
+
+export interface ProcessUsage {
+  /** User and system time since it began. */
+  readonly cpuMs: number;
+  readonly residentMb: number;
+}
+
+/** What a process has used, from /proc; null when it is gone, or where there is no /proc. */
+export function processUsage(pid: number): ProcessUsage | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The name of the program stands in parentheses and may hold anything; what follows the last one is numbers.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return {
+      cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS,
+      residentMb: (Number(fields[21]) * PAGE_BYTES) / 1024 / 1024,
+    };
+  } catch {
+    return null;
+  }
+}
+
+/** The process of a name at the end of a line of children (nice → bwrap → bwrap → workerd); null while it is not there yet. */
+export function findDescendant(pid: number, name: string): number | null {
+  try {
+    if (readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === name) return pid;
+    for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')) {
+      const found = child === '' ? null : findDescendant(Number(child), name);
+      if (found !== null) return found;
+    }
+  } catch {
+    // Gone while we looked.
+  }
+  return null;
+}

@@ -1,0 +1,205 @@
+import { type Log, silentLog } from '@bulkhead/base';
+import { Breaker } from './breaker.ts';
+import {
+  DEFAULT_LIMITS,
+  type Denial,
+  type Doors,
+  type InstanceIdentity,
+  type InvocationRequest,
+  type InvocationResult,
+  type Limits,
+  type Outcome,
+} from './contract.ts';
+import { type Engine, StartFailure } from './engine.ts';
+import { Instance } from './instance.ts';
+import { InstanceFolders } from './instance-folders.ts';
+import type { Isolation } from './isolation.ts';
+import { isOutOfMemory } from './outcome.ts';
+import { Places } from './places.ts';
+
+export interface SupervisorOptions {
+  readonly engine: Engine;
+  readonly doors: Doors;
+  readonly limits?: Partial<Limits>;
+  /** Processes at a time. Default 200. */
+  readonly instancesMax?: number;
+  /** An instance without a call for so long is ended. Default 60,000. */
+  readonly idleMs?: number;
+  /** Processes that start at a time. Default 8. */
+  readonly startsMax?: number;
+  /** After so many kills within a minute, an identity starts nothing for `suspendedMs`. Default 5. */
+  readonly killsMax?: number;
+  /** Default 30,000. */
+  readonly suspendedMs?: number;
+  readonly log?: Log;
+}
+
+interface Slot {
+  readonly places: Places;
+  starting: Promise<Instance> | null;
+  instance: Instance | null;
+  users: number;
+}
+
+const WATCH_MS = 50;
+// Who has no call is looked at less often: it can only do what it left behind.
+const IDLE_WATCH_EVERY = 10;
+const STARTS_WAITING_MAX = 500;
+const KILLS_WINDOW_MS = 60_000;
+
+/** The instances of one machine: starts them when they are called, watches them, ends them. */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #log: Log;
+  readonly #folders = new InstanceFolders();
+  readonly #slots = new Map<string, Slot>();
+  /** Every process that may be there, draining ones too. In the order of their last start or call. */
+  readonly #instances = new Set<Instance>();
+  readonly #starts: Places;
+  readonly #breaker: Breaker;
+  readonly #watch: NodeJS.Timeout;
+  #ticks = 0;
+  #isClosed = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#log = options.log ?? silentLog;
+    this.#starts = new Places(options.startsMax ?? 8, STARTS_WAITING_MAX);
+    this.#breaker = new Breaker({ killsMax: options.killsMax ?? 5, windowMs: KILLS_WINDOW_MS, openMs: options.suspendedMs ?? 30_000 });
+    this.#watch = setInterval(() => this.#look(), WATCH_MS).unref();
+  }
+
+  get isolation(): Isolation {
+    return this.#options.engine.isolation;
+  }
+
+  /** Processes of this moment, for whoever watches: pids are the engine's own. */
+  get instances(): readonly Pick<Instance, 'identity' | 'version' | 'state' | 'inFlight' | 'pid'>[] {
+    return [...this.#instances];
+  }
+
+  /** Never rejects: however a call ends is a value. */
+  async invoke(request: InvocationRequest): Promise<InvocationResult> {
+    const limits: Limits = { ...DEFAULT_LIMITS, ...this.#options.limits, ...request.limits };
+    if (Buffer.byteLength(request.payload) > limits.payloadBytesMax) return unstarted({ kind: 'denied', reason: 'payload_too_large' });
+    const suspendedMs = this.#breaker.wait(keyOf(request.identity), performance.now());
+    if (suspendedMs > 0) return unstarted(denied('suspended', suspendedMs));
+    const key = `${keyOf(request.identity)}@${request.version}`;
+    const slot = this.#slotOf(key, limits);
+    slot.users++;
+    try {
+      const leave = await slot.places.take();
+      if (leave === null) return unstarted(denied('busy', 1_000));
+      try {
+        const instance = await this.#instanceOf(slot, request, limits);
+        if ('kind' in instance) return unstarted(instance);
+        this.#instances.delete(instance);
+        this.#instances.add(instance);
+        return await instance.invoke(request);
+      } finally {
+        leave();
+      }
+    } finally {
+      slot.users--;
+      if (slot.users === 0 && slot.instance === null) this.#slots.delete(key);
+    }
+  }
+
+  /** Ends every process. What was called ends as `crashed`. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#watch);
+    await Promise.allSettled([...this.#slots.values()].map(async ({ starting }) => starting));
+    const all = [...this.#instances];
+    for (const instance of all) instance.kill({ kind: 'crashed', detail: 'the runner stops' }, { killed: false });
+    await Promise.all(all.map(({ exited }) => exited));
+    this.#folders.close();
+  }
+
+  #slotOf(key: string, limits: Limits): Slot {
+    const found = this.#slots.get(key);
+    if (found !== undefined) return found;
+    const slot: Slot = { places: new Places(limits.inFlightMax, limits.waitingMax), starting: null, instance: null, users: 0 };
+    this.#slots.set(key, slot);
+    return slot;
+  }
+
+  async #instanceOf(slot: Slot, request: InvocationRequest, limits: Limits): Promise<Instance | Outcome> {
+    if (this.#isClosed) return { kind: 'crashed', detail: 'the runner stops' };
+    if (slot.instance?.state === 'warm') return slot.instance;
+    try {
+      slot.starting ??= this.#start(slot, request, limits).finally(() => (slot.starting = null));
+      return await slot.starting;
+    } catch (thrown) {
+      if (thrown instanceof NoPlace) return denied('busy', 1_000);
+      if (!(thrown instanceof StartFailure)) this.#log.error('An instance could not be started', { err: thrown });
+      if (!(thrown instanceof StartFailure)) return { kind: 'crashed', detail: 'the instance could not be started' };
+      this.#breaker.kill(keyOf(request.identity), performance.now());
+      if (thrown.timedOut) return { kind: 'timeout', limit: 'start' };
+      return isOutOfMemory(thrown.message) ? { kind: 'memory' } : { kind: 'crashed', detail: thrown.message };
+    }
+  }
+
+  async #start(slot: Slot, { identity, version, loadCode }: InvocationRequest, limits: Limits): Promise<Instance> {
+    const leave = await this.#starts.take();
+    if (leave === null) throw new NoPlace();
+    try {
+      this.#makeRoom();
+      const { engine, doors } = this.#options;
+      const instance = await Instance.start({
+        engine,
+        doors,
+        identity,
+        version,
+        code: await loadCode(),
+        limits,
+        folder: this.#folders.next(),
+        onEnd: (ended, { killed }) => {
+          if (slot.instance === ended) slot.instance = null;
+          if (killed) this.#breaker.kill(keyOf(identity), performance.now());
+        },
+      });
+      this.#instances.add(instance);
+      void instance.exited.then(() => this.#instances.delete(instance));
+      // It may have ended at once; and whatever runs another version of the same now takes no more calls.
+      if (instance.state === 'warm') slot.instance = instance;
+      for (const other of this.#instances) if (other !== instance && keyOf(other.identity) === keyOf(identity)) other.drain();
+      return instance;
+    } finally {
+      leave();
+    }
+  }
+
+  /** One more must fit: whoever has been idle longest goes. */
+  #makeRoom(): void {
+    const live = [...this.#instances].filter(({ state }) => state === 'warm');
+    if (live.length < (this.#options.instancesMax ?? 200)) return;
+    const idle = live.find(({ inFlight }) => inFlight === 0);
+    if (idle === undefined) throw new NoPlace();
+    idle.drain();
+  }
+
+  #look(): void {
+    const idleToo = this.#ticks++ % IDLE_WATCH_EVERY === 0;
+    const idleMs = this.#options.idleMs ?? 60_000;
+    for (const instance of this.#instances) {
+      if (instance.inFlight > 0 || idleToo) instance.watch();
+      if (instance.state === 'warm' && instance.idleMs > idleMs) instance.drain();
+    }
+    this.#breaker.sweep(performance.now());
+  }
+}
+
+class NoPlace extends Error {}
+
+function keyOf({ applicationId, clientKey, environment }: InstanceIdentity): string {
+  return JSON.stringify([applicationId, clientKey, environment]);
+}
+
+function denied(reason: Denial, retryAfterMs: number): Outcome {
+  return { kind: 'denied', reason, retryAfterSeconds: Math.ceil(retryAfterMs / 1_000) };
+}
+
+function unstarted(outcome: Outcome): InvocationResult {
+  return { outcome, durationMs: 0, logs: [], logsDropped: 0 };
+}

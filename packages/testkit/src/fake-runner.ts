@@ -1,0 +1,23 @@
+import type { FunctionRunner, RunnerCall } from '@bulkhead/platform';
+
+type Result = Awaited<ReturnType<FunctionRunner['invoke']>>;
+
+/** Runs nothing: a call is answered with its payload, one of `held` not before `release`. */
+export class FakeRunner implements FunctionRunner {
+  /** Every call, in order. */
+  readonly calls: RunnerCall[] = [];
+  readonly #held: (() => void)[] = [];
+
+  refusal = async (): Promise<null> => null;
+
+  async invoke(call: RunnerCall): Promise<Result> {
+    this.calls.push(call);
+    if (call.functionKey === 'held') await new Promise<void>((resolve) => this.#held.push(resolve));
+    const logs = [{ at: 0, level: 'info' as const, message: `called with ${call.payload}` }];
+    return { outcome: { kind: 'ok', value: call.payload }, durationMs: 1, logs, logsDropped: 0 };
+  }
+
+  release(): void {
+    for (const resolve of this.#held.splice(0)) resolve();
+  }
+}
