@@ -14,7 +14,7 @@ export function routes(app, addon) {
     });
   });
 
-  /** What the page's script asks for, with the token that came with the page. */
+  /** What the page's script asks for, with a token of the host's, or the one that came with the page. */
   app.put('/api/note', addon.checkValidToken(), (req, res, next) => {
     addon.httpClient(req).put({ url: property, json: String(req.body.note).slice(0, 2_000) }, (failure, answer) => {
       if (failure) next(failure);
@@ -43,6 +43,18 @@ function page({ hostScriptUrl, hostBaseUrl, token, note, accounts }) {
 <h1>Notes at ${escaped(hostBaseUrl)}</h1>
 <p id="note">${escaped(note)}</p>
 <ul>${accounts.map((id) => `<li>${escaped(id)}</li>`).join('')}</ul>
+<form id="form"><input name="note" maxlength="2000" aria-label="Note"><button>Save</button></form>
+<script>
+document.getElementById('form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const note = event.target.elements.note.value;
+  AP.context.getToken(async (token) => {
+    const headers = { authorization: 'JWT ' + token, 'content-type': 'application/json' };
+    const answer = await fetch('api/note', { method: 'PUT', headers, body: JSON.stringify({ note }) });
+    document.getElementById('note').textContent = answer.ok ? note : 'It was not saved.';
+  });
+});
+</script>
 </body>
 </html>`;
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createDatabase, dropDatabase, runPastDoors } from '@bulkhead/postgres';
 import { testCluster } from '@bulkhead/testkit';
@@ -37,13 +38,19 @@ export interface AceApp extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** A port that nothing listens on at the moment. */
+/** A port that nothing listens on at the moment, and which the system gives to nobody who asks for any: the App starts seconds later. */
 export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
+  for (;;) {
+    const port = randomInt(20_000, 32_000);
+    const probe = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(probe, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    await new Promise((resolve) => probe.close(resolve));
+    return port;
+  }
 }
 
 /**
@@ -74,6 +81,7 @@ export async function startAceApp({
       AC_LOCAL_BASE_URL: url,
       AC_HOST_WHITELIST: '127.0.0.1',
       CONNECT_KEYS_CDN_URL: keysUrl,
+      AC_HOST_SCRIPT_URL: new URL('/atlassian-connect/all.js', keysUrl).href,
       ...env,
     },
   });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { runPastDoors } from '@bulkhead/postgres';
 import { queryStringHash } from '@bulkhead/protocol';
-import { World } from '@bulkhead/testkit';
+import { launchBrowser, World } from '@bulkhead/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AceApp, freePort, startAceApp, untilListening } from './ace-process.ts';
 
@@ -95,6 +95,25 @@ async function openPage(tenant: Tenant): Promise<{ page: string; session: string
   const page = await answer.text();
   expect(answer.status, page).toBe(200);
   return { page, session: /name="token" content="([^"]+)"/.exec(page)?.[1] ?? '', headers: answer.headers };
+}
+/** The same in Chromium, in the host's frame: a note is saved by the page's script, with a token that AP JavaScript got from the host. */
+async function saveInFrame({ apiKey }: Tenant, note: string): Promise<string | null> {
+  now();
+  const body = { app_key: 'ace-notes', module_key: 'notes', end_user: 'ada' };
+  const link = await world.call('POST', '/v1/module_links', { headers: { authorization: `APIKey ${apiKey}` }, body });
+  const browser = await launchBrowser();
+  try {
+    const tab = await browser.newPage();
+    await tab.goto(link.json.url as string);
+    const frame = await (await tab.locator('main > iframe').elementHandle())!.contentFrame();
+    await frame!.waitForFunction('window.AP && AP.context');
+    await frame!.locator('input').fill(note);
+    await frame!.locator('button').click();
+    await frame!.waitForFunction(`document.getElementById('note').textContent === ${JSON.stringify(note)}`);
+    return await frame!.locator('#note').textContent();
+  } finally {
+    await browser.close();
+  }
 }
 const json = { 'content-type': 'application/json' };
 /** What the page's script does with the token that it found in the page. */
@@ -203,6 +222,8 @@ describe('an App of atlassian-connect-express that moves over', () => {
       expect(page).toContain(`<p id="note">note of ${tenant.clientKey}</p>\n<ul><li>${accounts[at]}</li></ul>`);
     }
     expect(await answersOf()).toEqual(weaknesses.map(([title, status]) => [title, status]));
+    const { clientKey } = tenants[0]!;
+    expect(await saveInFrame(tenants[0]!, `note of ${clientKey}`)).toBe(`note of ${clientKey}`);
   });
 
   test('its tenants are taken over, once, out of the very database in which they are', async () => {
@@ -236,6 +257,9 @@ describe('an App of atlassian-connect-express that moves over', () => {
       const again = (await openPage(tenant)).page;
       expect(again).toContain(`<p id="note">second note of ${tenant.clientKey}</p>\n<ul><li>${accounts[at]}</li><li>${next}</li></ul>`);
     }
+    expect(await saveInFrame(tenants[0]!, 'third note')).toBe('third note');
+    expect((await openPage(tenants[0]!)).page).toContain('<p id="note">third note</p>');
+    expect((await openPage(tenants[1]!)).page).toContain(`<p id="note">second note of ${tenants[1]!.clientKey}</p>`);
   });
 
   test('after: what it should not accept is refused', async () => {

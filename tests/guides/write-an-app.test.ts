@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { launchBrowser, World } from '@bulkhead/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { freePort } from '../apps/ace-process.ts';
 
 const root = join(import.meta.dirname, '../..');
 const page = (path: string): Promise<string> => readFile(join(root, path), 'utf8');
@@ -15,10 +15,7 @@ let port: number;
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'write-an-app-'));
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  ({ port } = probe.address() as AddressInfo);
-  await new Promise((resolve) => probe.close(resolve));
+  port = await freePort();
   world = await World.create({ egressAllow: [`127.0.0.1:${port}`] });
 });
 afterAll(async () => {

@@ -35,10 +35,11 @@ describe('native code in the jail', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** What a script prints; `walls: false` = the same program without the jail. */
-  async function run(script: string, { walls = true } = {}): Promise<string> {
+  /** What a script prints; `walls: false` = the same program without the jail, `filter: false` = in the jail, but without the filter of system calls. */
+  async function run(script: string, { walls = true, filter: isFiltered = true } = {}): Promise<string> {
     const { program, args, filterPath } = launcher.launch({ folder: join(folder, 'one'), limits: DEFAULT_LIMITS });
-    const head = args.slice(0, args.lastIndexOf('--') + 1);
+    const all = args.slice(0, args.lastIndexOf('--') + 1);
+    const head = isFiltered ? all : all.toSpliced(all.indexOf('--seccomp'), 2);
     const filter = openSync(filterPath!, 'r');
     const child = walls
       ? spawn(program, [...head, '/workerd', '-e', script], { env: {}, stdio: ['ignore', 'pipe', 'pipe', 'ignore', filter] })
@@ -64,6 +65,10 @@ describe('native code in the jail', () => {
     expect(refusals).toContain(await run(connectTo(where())));
     // Control: without the walls the same script reaches it.
     expect(await run(connectTo(where()), { walls: false })).toBe('reached');
+  });
+
+  test('does not reach a port of the machine by the namespace alone, without the filter', async () => {
+    expect(['ENETUNREACH', 'ECONNREFUSED']).toContain(await run(connectTo(`{ port: ${port}, host: '127.0.0.1' }`), { filter: false }));
   });
 
   test.each([

@@ -150,6 +150,7 @@ describe('a runaway', () => {
     const code = 'export const hang = () => new Promise(() => setInterval(() => {}, 1000)); export const run = () => 1;';
     expect((await world.call('slow', code, { name: 'hang' })).outcome).toEqual({ kind: 'timeout', limit: 'wall' });
     expect((await world.call('slow', code)).outcome).toEqual({ kind: 'ok', value: '1' });
+    await expect.poll(() => world.supervisor.instances).toHaveLength(1);
   });
 
   test('that is killed again and again is suspended, alone, for a while', async () => {

@@ -118,6 +118,19 @@ describe('functions of an installed App', () => {
     expect((await invoke(tenants[1]!, 'list')).outcome.value).toEqual({ keys: ['name'] });
   });
 
+  test('keep nothing more from the moment their App is disabled, though they still run', async () => {
+    const code = `${storage} export const late = async () => { const before = await storage({ op: 'get', key: 'x' }); await new Promise((done) => setTimeout(done, 1500)); return [before, await storage({ op: 'get', key: 'x' })]; };`;
+    await deploy(code, ['late']);
+    const { id } = await world.application();
+    await world.meta('POST', `/applications/${id}/installs`, { app_key: 'notes' });
+    const running = invoke(id, 'late');
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    await world.meta('POST', `/applications/${id}/installs/notes/disable`);
+    const [before, after] = (await running).outcome.value;
+    expect(before).toEqual({ found: false });
+    expect(after).toMatchObject({ status_code: 401 });
+  });
+
   test('fetch from the hosts that are declared, and from no other, by whatever way', async () => {
     const code = `export const get = async (url) => { const answer = await fetch(url); return [answer.status, await answer.text()]; }; export const run = async (url) => { await fetch(url); };`;
     await deploy(code, ['get', 'run'], { hosts: [`http://${upstreamAddress}`] });
