@@ -20,3 +20,14 @@ select bulkhead_tenant_table('app_user_tokens');
 
 -- Whether somebody is a user of an Application.
 create index accounts_by_end_user on accounts (application_id, end_user) where end_user is not null;
+
+-- Tokens of Apps that were used, by a digest of what was signed, until they are over: whoever has copied one does nothing with it.
+create table app_token_uses (
+  application_id text not null,
+  token_hash     bytea not null check (length(token_hash) = 32),
+  used_at        timestamptz not null,
+  expires_at     timestamptz not null,
+  primary key (application_id, token_hash)
+);
+create index app_token_uses_by_end on app_token_uses (expires_at);
+select bulkhead_tenant_table('app_token_uses');

@@ -3,6 +3,7 @@ import { CONTEXT_QSH, queryStringHash, readConnectJwt, sharedSecretKey, verifyCo
 import { sql } from '@bulkhead/postgres';
 import { type FakeApp, type HttpAnswer, startFakeApp, World } from '@bulkhead/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { forgetEndedSessions } from './forget-ended-sessions.ts';
 
 let app: FakeApp;
 let other: FakeApp;
@@ -340,6 +341,25 @@ describe('the session of a page', () => {
     await world.meta('POST', '/apps', { descriptor: app.descriptor });
     await world.meta('POST', `/applications/${mine.id}/installs`, { app_key: 'notes', scopes: ['READ'] });
     expect((await show(opened.url, opened.cookie)).status).toBe(200);
+  });
+});
+
+describe('what is over', () => {
+  test('is forgotten: links that nobody opened, pages that have ended, and nothing else', async () => {
+    const left = async () =>
+      (
+        await world.platform.db.withSystem('look in a test', (tx) =>
+          tx.query<{ session_id: string }>(sql`select session_id from page_sessions where application_id in (${mine.id}, ${theirs.id})`),
+        )
+      ).length;
+    await link(mine);
+    await open(await link(mine, { lifetime_seconds: 60 }));
+    const kept = await open(await link(theirs));
+    expect(await left()).toBe(3);
+    world.clock.advance(120_000);
+    await forgetEndedSessions(world.platform.db, new Date(world.clock.now()));
+    expect(await left()).toBe(1);
+    expect((await ask(kept, 'token')).status).toBe(200);
   });
 });
 

@@ -1,7 +1,10 @@
 import { type ApplicationId, Secret } from '@bulkhead/base';
-import { queryStringHash, queryValues, readConnectJwt, sharedSecretKey, verifyConnectJwt } from '@bulkhead/protocol';
+import { type PageModule, queryStringHash, queryValues, readConnectJwt, sharedSecretKey, verifyConnectJwt } from '@bulkhead/protocol';
 import { describe, expect, test } from 'vitest';
+import type { ApplicationSettings } from '../applications/index.ts';
+import { frameOf } from './frame.ts';
 import { signGet, standardParameters } from './frame-address.ts';
+import type { PageSession } from './page-session.ts';
 import type { ShownInstall } from './shown-install.ts';
 
 const install: ShownInstall = {
@@ -96,5 +99,42 @@ describe('the address of a page of an App', () => {
     expect(signed(url, { up: '..', host: 'evil.example', long: 'x'.repeat(4_000) })).toBeNull();
     // Control: with other values it is one.
     if (url.includes('{up}') || url.includes('{long}')) expect(signed(url, { up: 'up', long: 'x' })).not.toBeNull();
+  });
+});
+
+describe('the frame of a page', () => {
+  const module: PageModule = {
+    type: 'generalPages',
+    key: 'board',
+    name: 'Board',
+    url: '/board',
+    location: null,
+    weight: 100,
+    tooltip: null,
+    condition: { joined: 'and', conditions: [] },
+    target: null,
+    options: {},
+  };
+  const open = (baseUrl: string) => ({
+    session: { endUser: 'ada', isAdmin: false, context: {} } as unknown as PageSession,
+    install: { ...install, baseUrl },
+    settings: {} as ApplicationSettings,
+  });
+
+  test('is never of the origin of this host, which a sandbox with scripts and its own origin would not confine', () => {
+    const at = { publicUrl: host, isDialog: false, now };
+    for (const baseUrl of [host, `${host}/app`, 'https://HOST.example:443/app'])
+      expect(() => frameOf(open(baseUrl), module, at)).toThrow(expect.objectContaining({ code: 'module.own_origin' }));
+    expect(frameOf(open('https://host.example:8443'), module, at).url).toMatch(/^https:\/\/host\.example:8443\/board\?xdm_e=.*&jwt=/);
+  });
+
+  test('has no token for an App that wants none', () => {
+    const opened = open('https://notes.example');
+    const { url } = frameOf({ ...opened, install: { ...opened.install, isSigned: false } }, module, {
+      publicUrl: host,
+      isDialog: false,
+      now,
+    });
+    expect(queryValues(url, 'jwt')).toEqual([]);
   });
 });

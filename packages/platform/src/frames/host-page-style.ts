@@ -11,6 +11,8 @@ span.mark{display:grid;place-items:center;background:var(--primary);color:var(--
 h1{margin:0;min-width:0;font-size:1.125rem;line-height:1.35;font-weight:650}
 .by{margin:0 0 0 auto;color:var(--muted);font-size:.875rem}
 main{flex:1;display:flex;flex-direction:column;min-width:0}
+/* Within a page of the company's own it has that page's ground. */
+.embedded{background:transparent}
 .alone main{width:100%;max-width:80rem;margin:0 auto;padding:1.5rem}
 iframe{display:block;width:100%;border:0;background:transparent}
 main>iframe{min-height:10rem}

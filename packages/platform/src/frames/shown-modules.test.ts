@@ -190,6 +190,25 @@ describe('a condition', () => {
     expect(await keysFor()).toEqual(said === false ? ['main'] : []);
   });
 
+  test('that the App does not answer hides the module after ten seconds, and no other', async () => {
+    await install({ generalPages: [page('main', { conditions: [{ condition: '/show' }] }), page('open')] });
+    app.answer = () => new Promise((resolve) => setTimeout(() => resolve({ status: 200, body: '{"shouldDisplay":true}' }), 12_000));
+    const began = Date.now();
+    expect(await keysFor()).toEqual(['open']);
+    expect(Date.now() - began).toBeLessThan(11_500);
+  }, 20_000);
+
+  test('is asked of Apps fifty times for one list; what would be asked beyond stays hidden', async () => {
+    const five = { conditions: Array.from({ length: 5 }, (_, at) => ({ condition: `/show?${at}` })) };
+    await install({ generalPages: Array.from({ length: 12 }, (_, at) => page(`page-${at}`, five)) });
+    app.answer = () => ({ status: 200, body: '{"shouldDisplay":true}' });
+    const before = app.calls.length;
+    expect((await keysFor()).length).toBeLessThanOrEqual(10);
+    expect(app.calls.length - before).toBe(50);
+    // Control: each by itself is shown.
+    expect(await linked('page-11')).toBe(201);
+  });
+
   test("at an address that is not the App's is never asked", async () => {
     await using other = await startFakeApp({ key: 'other' });
     await using beside = await World.create({ egressAllow: [app.address, other.address] });

@@ -66,6 +66,18 @@ describe('modules that an App adds while it runs', () => {
     expect((await call('GET')).json.webhooks).toEqual([{ ...hook('one'), excludeBody: true }]);
     await hearing();
     expect(app.calls.at(-1)).toMatchObject({ path: '/one', body: null });
+    // One address hears of an event with its body or without, whoever asks for the second.
+    expect((await call('POST', { body: { webhooks: [{ ...hook('two'), url: '/one' }] } })).json).toMatchObject({
+      field: 'webhooks.0.excludeBody',
+    });
+    const modules = app.descriptor['modules'] as object;
+    app.descriptor['modules'] = { ...modules, webhooks: [{ event: 'account.connected', url: '/one' }] };
+    await world.meta('POST', '/apps', { descriptor: app.descriptor });
+    await install();
+    expect(await keys()).toEqual([]);
+    expect((await call('POST', { body: { webhooks: [{ ...hook('one'), excludeBody: true }] } })).status).toBe(400);
+    app.descriptor['modules'] = modules;
+    await world.meta('POST', '/apps', { descriptor: app.descriptor });
   });
 
   test('are webhooks of this install until they are taken away', async () => {

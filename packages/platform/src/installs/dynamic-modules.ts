@@ -2,7 +2,7 @@ import { type AppDescriptor, appDescriptor } from '@bulkhead/protocol';
 import { z } from 'zod';
 import type { AppInstall, DynamicModules, DynamicModuleType } from './app.ts';
 import { installErrors } from './install-errors.ts';
-import { isHostEvent, refusedWebhooks } from './webhook-modules.ts';
+import { isHostEvent, refusedBeside } from './webhook-modules.ts';
 
 const MODULES_MAX = 100;
 /** What one install may have added, in characters of JSON: the row of the install is read with each call of its App. */
@@ -66,9 +66,14 @@ export function dynamicKeys(modules: DynamicModules): string[] {
   return DYNAMIC_TYPES.flatMap((type) => (modules[type] ?? []).map(({ key }) => key));
 }
 
-/** What an App has added, without what its descriptor has under the same key now: that takes its place. */
+/**
+ * What an App has added, without what its descriptor has under the same key now, or has as another webhook of the same event and url: that
+ * takes its place.
+ */
 export function withoutStatic(modules: DynamicModules, descriptor: AppDescriptor): DynamicModules {
-  const taken = staticKeys(descriptor);
+  const taken = new Set(staticKeys(descriptor));
+  const { webhooks = [] } = modules;
+  for (const { index } of refusedBeside(descriptor.modules?.webhooks ?? [], webhooks)) taken.add(webhooks[index]!.key);
   return onlyDynamic(modules, (key) => !taken.has(key));
 }
 
@@ -77,7 +82,9 @@ export function withAdded({ descriptor, dynamicModules }: AppInstall, body: unkn
   const read = added.safeParse(body);
   if (!read.success) throw invalid(read.error.issues[0]!);
   const { webhooks = [], ...pages } = read.data;
-  for (const { path, problem } of refusedWebhooks(webhooks)) throw invalid({ path: ['webhooks', ...path], message: problem });
+  const held = [...(descriptor?.modules?.webhooks ?? []), ...(dynamicModules.webhooks ?? [])];
+  for (const { index, field, problem } of refusedBeside(held, webhooks))
+    throw invalid({ path: ['webhooks', index, field], message: problem });
   const more: DynamicModules = {
     ...pages,
     webhooks: webhooks.map(({ key, event, url, excludeBody = false }) => ({ key, event, url, ...(excludeBody ? { excludeBody } : {}) })),

@@ -1,6 +1,8 @@
+import { sql } from '@bulkhead/postgres';
 import { queryStringHash } from '@bulkhead/protocol';
 import { type FakeApp, startFakeApp, World } from '@bulkhead/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { forgetUninstalled } from './forget-uninstalled.ts';
 import { hostileJwts, type Json, JWT_HEADER, madeJwt } from '../../test/hostile-jwts.ts';
 
 interface Told {
@@ -146,6 +148,41 @@ describe('I1, I2: tokens that are not for us', () => {
       made({ alg: 'HS256' }, claims()),
     ];
     for (const token of fit) expect([token, (await ask(`JWT ${token}`)).status]).toEqual([token, 200]);
+  });
+
+  test('I4: one that has a jti counts once, even of twenty at once; one that has none may come again for five seconds, as such Apps make it', async () => {
+    const once = `JWT ${withClaims({ jti: 'once' })}`;
+    const statuses = (await Promise.all(Array.from({ length: 20 }, () => ask(once)))).map(({ status }) => status);
+    expect(statuses.toSorted()).toEqual([200, ...Array.from({ length: 19 }, () => 401)]);
+    const [h, p, s] = once.slice(4).split('.') as [string, string, string];
+    for (const same of [`${h}.${p}.${s}`, `${h}.${p}.${s}=`, `${h}=.${p}.${s}`]) expect((await ask(`JWT ${same}`)).status).toBe(401);
+    const plain = `JWT ${withClaims({ exp: seconds() + 299 })}`;
+    expect([(await ask(plain)).status, (await ask(plain)).status]).toEqual([200, 200]);
+    world.clock.advance(5_001);
+    expect((await ask(plain)).status).toBe(401);
+    // Control: it is not over; what was made now passes, and so does the same App with another jti.
+    expect((await ask(`JWT ${withClaims({ exp: seconds() + 298 })}`)).status).toBe(200);
+    expect((await ask(`JWT ${withClaims({ jti: 'another' })}`)).status).toBe(200);
+  });
+
+  test('I4: what was used is forgotten when nobody would accept it any more, and not before', async () => {
+    const held = async () =>
+      (
+        await world.platform.db.withSystem('count what was used', (tx) =>
+          tx.one<{ held: number }>(sql`select count(*)::int as held from app_token_uses`),
+        )
+      ).held;
+    const before = await held();
+    expect(before).toBeGreaterThan(0);
+    const ahead = `JWT ${withClaims({ iat: seconds() + 29, exp: seconds() + 329, jti: 'ahead' })}`;
+    expect((await ask(ahead)).status).toBe(200);
+    world.clock.advance(358_000);
+    await forgetUninstalled(world.platform.db, new Date(world.clock.now()));
+    expect((await ask(ahead)).status).toBe(401);
+    expect(await held()).toBeLessThan(before);
+    world.clock.advance(3_000);
+    await forgetUninstalled(world.platform.db, new Date(world.clock.now()));
+    expect(await held()).toBe(0);
   });
 
   test('a token in the address is none, whatever stands in the header', async () => {

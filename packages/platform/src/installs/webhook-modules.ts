@@ -4,7 +4,9 @@ import { eventTypes } from '../events/index.ts';
 interface WebhookModule {
   readonly event: string;
   readonly url: string;
-  readonly [field: string]: unknown;
+  readonly excludeBody?: boolean | undefined;
+  readonly filter?: unknown;
+  readonly propertyKeys?: unknown;
 }
 
 /** Where it stands among the webhooks, and what is wrong with it. */
@@ -45,6 +47,16 @@ export function* refusedWebhooks(webhooks: readonly WebhookModule[]): Generator<
       yield { path: [index, 'excludeBody'], problem: 'other than in another webhook of the same event and url; take one of them away' };
     seen.set(place, excludeBody === true);
   }
+}
+
+/** What keeps more webhooks from standing beside those that are there, by their place among the more. */
+export function refusedBeside(
+  held: readonly WebhookModule[],
+  more: readonly WebhookModule[],
+): { readonly index: number; readonly field: string; readonly problem: string }[] {
+  return [...refusedWebhooks([...held, ...more])].flatMap(({ path: [index, field], problem }) =>
+    index < held.length ? [] : [{ index: index - held.length, field, problem }],
+  );
 }
 
 /** What of webhooks has no effect here, in sentences. At most 20. */
