@@ -5,6 +5,8 @@ import pg from 'pg';
 export const issuers = [bulkhead(process.env.BULKHEAD_URL)];
 
 export const pool = new pg.Pool({ connectionString: process.env.DB_URL });
+// A connection that the server ends while it is idle is made anew; without a listener it would end the process.
+pool.on('error', (error) => console.warn('A connection to the database was lost:', error.message));
 export const store = postgresTenantStore({
   appKey: 'ace-notes',
   pool,

@@ -41,10 +41,10 @@ afterAll(async () => {
   await database.close();
 });
 
-/** `end()` does not wait for the server's goodbye, and the database is dropped while that is under way. */
+/** `end()` does not wait for the server's goodbye, and the database is dropped while that is under way: one that is idle hears it at the pool. */
 function poolOf(connectionString: string, max = 10): Pool {
   const opened = new Pool({ connectionString, max });
-  opened.on('connect', (client) => client.on('error', () => undefined));
+  opened.on('error', () => undefined).on('connect', (client) => client.on('error', () => undefined));
   return opened;
 }
 

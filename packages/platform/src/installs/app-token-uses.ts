@@ -33,6 +33,6 @@ export async function spendAppToken(tx: Tx, { applicationId, hash, hasId, now, e
 /** Forgets tokens that are over, at most `limit`. For the system role. Answers how many. */
 export async function deleteOldTokenUses(tx: Tx, { now, limit }: { now: Date; limit: number }): Promise<number> {
   return tx.execute(sql`
-    delete from app_token_uses where (application_id, token_hash) in (
-      select application_id, token_hash from app_token_uses where expires_at <= ${now} limit ${limit} for update skip locked)`);
+    delete from app_token_uses where ctid = any(array(
+      select ctid from app_token_uses where expires_at <= ${now} limit ${limit} for update skip locked))`);
 }

@@ -252,8 +252,8 @@ export async function openLifecycle(
 /** Deletes installs that ended, or were only ever refused, before a moment; at most `limit`. For the system role. Answers how many. */
 export async function deleteUninstalled(tx: Tx, { before, now, limit }: { before: Date; now: Date; limit: number }): Promise<number> {
   return tx.execute(sql`
-    delete from app_installs where (application_id, client_key) in (
-      select application_id, client_key from app_installs
+    delete from app_installs where ctid = any(array(
+      select ctid from app_installs
        where status = 'uninstalled' and modified_at < ${before} and (handshake_until is null or handshake_until <= ${now})
-       limit ${limit} for update skip locked)`);
+       limit ${limit} for update skip locked))`);
 }

@@ -58,6 +58,6 @@ export function selectLiveUserToken({ applicationId, hash, now }: { applicationI
 /** Deletes tokens that are over, at most `limit`. For the system role. Answers how many. */
 export async function deleteOldUserTokens(tx: Tx, { now, limit }: { now: Date; limit: number }): Promise<number> {
   return tx.execute(sql`
-    delete from app_user_tokens where (application_id, token_hash) in (
-      select application_id, token_hash from app_user_tokens where expires_at <= ${now} limit ${limit} for update skip locked)`);
+    delete from app_user_tokens where ctid = any(array(
+      select ctid from app_user_tokens where expires_at <= ${now} limit ${limit} for update skip locked))`);
 }
