@@ -32,6 +32,12 @@ export interface ServerOptions<Context> extends ServingParts<Context> {
   readonly trustProxy: readonly string[];
 }
 
+/**
+ * Connections that the kernel holds until they are accepted; it takes no more than its own limit (`net.core.somaxconn`). Node's 511 are
+ * fewer than come at once in an overload, and whoever finds it full is heard a second later, when it asks again (RFC 6298 §2).
+ */
+const BACKLOG = 4_096;
+
 export interface HttpServer {
   /** Binds; answers the port in use. */
   listen(port: number, host: string): Promise<number>;
@@ -104,7 +110,7 @@ export async function createServer<Context>(options: ServerOptions<Context>): Pr
 
   return {
     async listen(port, host) {
-      await server.listen({ port, host });
+      await server.listen({ port, host, backlog: BACKLOG });
       return (server.server.address() as AddressInfo).port;
     },
     async close({ graceMs = 0 } = {}) {
