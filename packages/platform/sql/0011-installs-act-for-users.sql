@@ -23,7 +23,7 @@ create index accounts_by_end_user on accounts (application_id, end_user) where e
 
 -- Tokens of Apps that were used, by a digest of what was signed, until they are over: whoever has copied one does nothing with it.
 create table app_token_uses (
-  application_id text not null,
+  application_id text not null references applications on delete cascade,
   token_hash     bytea not null check (length(token_hash) = 32),
   used_at        timestamptz not null,
   expires_at     timestamptz not null,
