@@ -11,6 +11,7 @@ export interface Flows {
 
 export const HELD: Flows = { toTarget: 'hold', toClient: 'hold' };
 const PASSING: Flows = {};
+const PORT_MS = 15_000;
 const GOODBYE_MS = 1_000;
 
 /** One connection through the proxy. */
@@ -133,10 +134,18 @@ export class FaultProxy implements AsyncDisposable {
     await new Promise(setImmediate);
   }
 
-  /** Takes connections again, on the same port. */
+  /** Takes connections again, on the same port: as soon as it is free, since somebody else's connection may have it meanwhile. */
   async accept(): Promise<void> {
     if (this.#server.listening) return;
-    this.#server = await listening(this.port);
+    for (const limit = performance.now() + PORT_MS; ; await delay(100)) {
+      const server = await listening(this.port).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EADDRINUSE' || performance.now() > limit) throw error;
+        return null;
+      });
+      if (server === null) continue;
+      this.#server = server;
+      break;
+    }
     this.#server.on('connection', (client) => this.#take(client));
   }
 
