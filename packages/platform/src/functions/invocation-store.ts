@@ -161,12 +161,12 @@ export async function listEnded(
 /** Deletes calls that began before a moment, but the newest of each install, from which the next takes its number; at most `limit`. For the system role. */
 export async function deleteInvocations(tx: Tx, { before, limit }: { before: Date; limit: number }): Promise<number> {
   return tx.execute(sql`
-    delete from function_invocations where (application_id, invocation_id) in (
-      select v.application_id, v.invocation_id from function_invocations v
+    delete from function_invocations where ctid = any(array(
+      select v.ctid from function_invocations v
        where v.started_at < ${before}
          and (v.ordinal is null or exists (
            select from function_invocations later
             where later.application_id = v.application_id and later.client_key = v.client_key
               and later.environment = v.environment and later.ordinal > v.ordinal))
-       limit ${limit} for update skip locked)`);
+       limit ${limit} for update of v skip locked))`);
 }
