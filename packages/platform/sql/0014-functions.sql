@@ -6,10 +6,8 @@ create table function_deployments (
   app_key         text not null,
   environment     text not null,
   version         integer not null,
-  -- Keys of the functions that the code exports.
-  functions       text[] not null,
-  -- Hosts that they may fetch from.
-  egress_hosts    text[] not null,
+  -- bulkhead.yml, as it was read.
+  manifest        jsonb not null,
   code            text not null,
   code_sha256     text not null,
   created_at      timestamptz not null,

@@ -1,3 +1,4 @@
+export { alteredEnd } from './altered-end.ts';
 export { browserHere, launchBrowser } from './browser.ts';
 export { testCluster, testDatabase, type TestDatabase } from './database.ts';
 export { FaultProxy, type FaultProxyOptions, type Flows, HELD, type ProxiedConnection } from './fault-proxy.ts';

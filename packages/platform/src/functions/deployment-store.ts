@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { sql, type Tx } from '@bulkhead/postgres';
+import { egressHostsOf, type FunctionManifest } from '@bulkhead/protocol';
 
 /** Kept per App and environment; the oldest beyond it go. */
 const DEPLOYMENTS_KEPT = 10;
@@ -8,6 +9,8 @@ export interface Deployment {
   readonly appKey: string;
   readonly environment: string;
   readonly version: number;
+  readonly manifest: FunctionManifest;
+  /** Their keys. */
   readonly functions: readonly string[];
   readonly egressHosts: readonly string[];
   readonly codeSha256: string;
@@ -18,21 +21,21 @@ interface DeploymentRow {
   app_key: string;
   environment: string;
   version: number;
-  functions: string[];
-  egress_hosts: string[];
+  manifest: FunctionManifest;
   code_sha256: string;
   created_at: Date;
 }
 
-const columns = sql`app_key, environment, version, functions, egress_hosts, code_sha256, created_at`;
+const columns = sql`app_key, environment, version, manifest, code_sha256, created_at`;
 
 function deployment(row: DeploymentRow): Deployment {
   return {
     appKey: row.app_key,
     environment: row.environment,
     version: row.version,
-    functions: row.functions,
-    egressHosts: row.egress_hosts,
+    manifest: row.manifest,
+    functions: row.manifest.functions.map(({ key }) => key),
+    egressHosts: egressHostsOf(row.manifest),
     codeSha256: row.code_sha256,
     createdAt: row.created_at,
   };
@@ -45,8 +48,7 @@ export async function insertDeployment(
     organizationId: string;
     appKey: string;
     environment: string;
-    functions: readonly string[];
-    egressHosts: readonly string[];
+    manifest: FunctionManifest;
     code: string;
     now: Date;
   },
@@ -59,8 +61,8 @@ export async function insertDeployment(
     select coalesce(max(version), 0) + 1 as next from function_deployments
      where organization_id = ${organizationId} and app_key = ${appKey} and environment = ${environment}`);
   const row = await tx.one<DeploymentRow>(sql`
-    insert into function_deployments (organization_id, app_key, environment, version, functions, egress_hosts, code, code_sha256, created_at)
-    values (${organizationId}, ${appKey}, ${environment}, ${next}, ${fields.functions}, ${fields.egressHosts}, ${code},
+    insert into function_deployments (organization_id, app_key, environment, version, manifest, code, code_sha256, created_at)
+    values (${organizationId}, ${appKey}, ${environment}, ${next}, ${JSON.stringify(fields.manifest)}::jsonb, ${code},
             ${createHash('sha256').update(code).digest('hex')}, ${fields.now})
     returning ${columns}`);
   await tx.execute(sql`

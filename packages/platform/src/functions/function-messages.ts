@@ -2,7 +2,7 @@ import { environmentName, functionKey, functionManifest } from '@bulkhead/protoc
 import { z } from 'zod';
 import type { Deployment } from './deployment-store.ts';
 import type { EndedInvocation } from './invocation-store.ts';
-import type { InvokedFunction } from './invoke-function.ts';
+import type { EndedCall } from './call-function.ts';
 
 const CODE_MAX = 900_000;
 
@@ -71,10 +71,7 @@ export const invocationAnswer = z.object({
   api: z.literal('meta'),
 });
 
-export function invocationShape(
-  functionName: string,
-  { invocationId, deployment, result }: InvokedFunction,
-): z.input<typeof invocationAnswer> {
+export function invocationShape(functionName: string, { invocationId, deployment, result }: EndedCall): z.input<typeof invocationAnswer> {
   const { outcome } = result;
   return {
     id: invocationId,

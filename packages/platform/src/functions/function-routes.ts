@@ -1,8 +1,7 @@
 import { type AnyRoute, httpErrors } from '@bulkhead/http';
-import { egressHostsOf } from '@bulkhead/protocol';
 import { z } from 'zod';
 import { route } from '../access/index.ts';
-import { auditOrganization } from '../audit/index.ts';
+import { audit, auditOrganization } from '../audit/index.ts';
 import { findAnyInstall } from '../installs/index.ts';
 import { insertDeployment } from './deployment-store.ts';
 import { functionErrors } from './function-errors.ts';
@@ -18,13 +17,13 @@ import {
   logsQuery,
 } from './function-messages.ts';
 import { listEnded } from './invocation-store.ts';
-import { invokeFunction, type InvokingParts } from './invoke-function.ts';
+import { callFunction, type CallingParts, findCallable } from './call-function.ts';
 
 const ofInstall = '/v1/meta/applications/{application_id}/installs/{app_key}';
 const installParams = z.object({ application_id: z.string(), app_key: z.string().max(80) });
 
 /** Functions of Apps, as an organization deploys and calls them. */
-export function functionRoutes(parts: InvokingParts): AnyRoute[] {
+export function functionRoutes(parts: CallingParts): AnyRoute[] {
   const { db, vault } = parts;
   return [
     route({
@@ -45,9 +44,7 @@ export function functionRoutes(parts: InvokingParts): AnyRoute[] {
         if (manifest.app !== appKey)
           throw httpErrors('request.invalid', { field: 'manifest.app', params: { problem: 'expected the key of the App in the path' } });
         const deployment = await db.withControl('deploy functions', async (tx) => {
-          const functions = manifest.functions.map(({ key }) => key);
-          const egressHosts = egressHostsOf(manifest);
-          const put = await insertDeployment(tx, { organizationId, appKey, environment, functions, egressHosts, code, now: context.now });
+          const put = await insertDeployment(tx, { organizationId, appKey, environment, manifest, code, now: context.now });
           if (put === null) throw functionErrors('function.app_unknown');
           const detail = { environment, version: put.version, code_sha256: put.codeSha256, egress_hosts: put.egressHosts };
           await auditOrganization(tx, context, organizationId, { target: appKey, detail });
@@ -69,8 +66,16 @@ export function functionRoutes(parts: InvokingParts): AnyRoute[] {
       body: invokeBody,
       answers: { 200: invocationAnswer },
       handler: async (context, { params: { app_key: appKey }, body }) => {
+        const { applicationId, now } = context;
+        const { organizationId } = context.principal;
         const { environment, function: functionKey, payload } = body;
-        const invoked = await invokeFunction(parts, context, { appKey, environment, functionKey, payload });
+        const callable = await findCallable(db, { applicationId, organizationId, appKey, environment, functionKey });
+        const invoked = await callFunction(parts, callable, {
+          payload,
+          now,
+          onBegin: (tx, target) =>
+            audit(tx, context, { target, detail: { client_key: callable.clientKey, environment, function: functionKey } }),
+        });
         return { status: 200, body: invocationShape(functionKey, invoked) };
       },
     }),

@@ -1,8 +1,6 @@
-import type { Clock } from '@bulkhead/base';
+import { type ApplicationId, type Clock } from '@bulkhead/base';
 import { httpErrors } from '@bulkhead/http';
-import type { Database } from '@bulkhead/postgres';
-import type { MetaTokenPrincipal, RequestContext } from '../access/index.ts';
-import { audit } from '../audit/index.ts';
+import type { Database, TenantTx } from '@bulkhead/postgres';
 import { findInstall } from '../installs/index.ts';
 import type { Vault } from '../vault/index.ts';
 import { type Deployment, findDeployment } from './deployment-store.ts';
@@ -10,31 +8,34 @@ import { functionErrors } from './function-errors.ts';
 import type { FunctionRunner, InvocationResult } from './function-runner.ts';
 import { endInvocation, insertInvocation } from './invocation-store.ts';
 
-export interface InvokingParts {
+export interface CallingParts {
   readonly db: Database;
   readonly vault: Vault;
   readonly clock: Clock;
   readonly runner: FunctionRunner;
 }
 
-export interface InvokedFunction {
+/** A function that may be called: of which code, for which install. */
+export interface CallableFunction {
+  readonly applicationId: ApplicationId;
+  readonly organizationId: string;
+  readonly clientKey: string;
+  readonly deployment: Deployment;
+  readonly functionKey: string;
+}
+
+export interface EndedCall {
   readonly invocationId: string;
   readonly deployment: Deployment;
   readonly result: InvocationResult;
 }
 
-/**
- * Calls a function for one install of its App, and waits for its end; however that is, it is a value. Nothing of the database is held while it
- * runs. Throws `not_found`, `function.install_disabled`, `function.not_deployed`, `function.unknown`, `function.no_runner`; and
- * `function.busy`, `function.suspended` where the call was not begun.
- */
-export async function invokeFunction(
-  { db, vault, clock, runner }: InvokingParts,
-  context: RequestContext<MetaTokenPrincipal>,
-  { appKey, environment, functionKey, payload }: { appKey: string; environment: string; functionKey: string; payload: unknown },
-): Promise<InvokedFunction> {
-  const { applicationId, now } = context;
-  const { organizationId } = context.principal;
+/** Throws `not_found`, `function.install_disabled`, `function.not_deployed`, `function.unknown`. */
+export async function findCallable(
+  db: Database,
+  named: { applicationId: ApplicationId; organizationId: string; appKey: string; environment: string; functionKey: string },
+): Promise<CallableFunction> {
+  const { applicationId, organizationId, appKey, environment, functionKey } = named;
   const install = await db.withTenant(applicationId, (tx) => findInstall(tx, applicationId, appKey));
   if (install === null) throw httpErrors('not_found');
   if (install.status === 'disabled') throw functionErrors('function.install_disabled', { params: { app_key: appKey } });
@@ -45,13 +46,25 @@ export async function invokeFunction(
       field: 'function',
       params: { environment, function: functionKey, known: deployment.functions.join(', ') },
     });
+  return { applicationId, organizationId, clientKey: install.clientKey, deployment, functionKey };
+}
+
+/**
+ * Calls a function and waits for its end; however that is, it is a value. Nothing of the database is held while it runs. `onBegin` is in the
+ * transaction that writes the call. Throws `function.no_runner`; and `function.busy`, `function.suspended` where the call was not begun.
+ */
+export async function callFunction(
+  { db, vault, clock, runner }: CallingParts,
+  { applicationId, organizationId, clientKey, deployment, functionKey }: CallableFunction,
+  { payload, now, onBegin }: { payload: unknown; now: Date; onBegin: (tx: TenantTx, invocationId: string) => Promise<void> },
+): Promise<EndedCall> {
   const reason = await runner.refusal();
   if (reason !== null) throw functionErrors('function.no_runner', { params: { reason }, retryAfterSeconds: 30 });
 
-  const { clientKey } = install;
+  const { appKey, environment } = deployment;
   const { invocationId, token } = await db.withTenant(applicationId, async (tx) => {
     const begun = await insertInvocation(tx, { applicationId, clientKey, organizationId, deployment, functionKey, now });
-    await audit(tx, context, { target: begun.invocationId, detail: { client_key: clientKey, environment, function: functionKey } });
+    await onBegin(tx, begun.invocationId);
     return begun;
   });
   const result = await runner.invoke({
