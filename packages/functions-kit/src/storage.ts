@@ -1,19 +1,6 @@
-import { host } from './host.ts';
+import { callHost } from './host-service.ts';
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [field: string]: Json };
-
-/** A refusal of the host, by its code (docs/reference/errors.md). */
-export class HostError extends Error {
-  override readonly name = 'HostError';
-  readonly code: string;
-
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
-const SERVICE = 'http://host.bulkhead.internal/storage';
 
 interface Answer {
   readonly found?: boolean;
@@ -21,12 +8,7 @@ interface Answer {
   readonly keys?: string[];
 }
 
-async function call(body: Readonly<Record<string, unknown>>): Promise<Answer> {
-  const response = await host().fetch(SERVICE, { method: 'POST', body: JSON.stringify(body) });
-  const answer = (await response.json()) as Answer & { code?: string; message?: string };
-  if (response.ok) return answer;
-  throw new HostError(answer.code ?? 'unknown', answer.message ?? `the host answered ${response.status}`);
-}
+const call = (body: Readonly<Record<string, unknown>>): Promise<Answer> => callHost('storage', body);
 
 /**
  * What the functions of one installation keep, in one environment: texts of at most 500 characters to JSON of at most 240,000 bytes, 10,000 of

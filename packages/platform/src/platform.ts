@@ -41,7 +41,11 @@ import {
   type FunctionRunner,
   functionRoutes,
   invocationAuthenticator,
+  type JobLimits,
+  jobRoutes,
+  jobWorker,
   noRunner,
+  queueRoutes,
   runnerRoutes,
 } from './functions/index.ts';
 import { forgetPastInbound, inboundMessageRoutes, inboundWebhookRoutes, receiveRoutes } from './inbound/index.ts';
@@ -104,6 +108,8 @@ export interface PlatformOptions {
   readonly accountsMax?: number;
   /** What runs functions. Default: nothing does, and calls of functions are answered 503. */
   readonly runner?: FunctionRunner;
+  /** Bounds of what functions push; what is not named is as documented there. */
+  readonly jobLimits?: Partial<JobLimits>;
   /** Longest duration of one call to a service while an account is connected. Default 15,000. */
   readonly connectTimeoutMs?: number;
 }
@@ -130,6 +136,10 @@ export interface Platform {
   runDueTasks(): Promise<number>;
   /** The same for deliveries: makes the attempts that are due now, answers how many. */
   runDueDeliveries(): Promise<number>;
+  /** Begins to run jobs of functions. It needs a runner; without one it does nothing. */
+  startJobs(): Promise<void>;
+  /** The same for jobs of functions: runs what is due now, answers how many attempts were made. For tests. */
+  runDueJobs(): Promise<number>;
   /**
    * `/readyz` says no from now on, tasks are no longer claimed. Where somebody has asked `/readyz` lately, requests are taken for
    * `graceMs` more (default 0). Then what runs may end, and everything closes.
@@ -204,6 +214,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     }),
     ...functionRoutes({ ...parts, runner: options.runner ?? noRunner }),
     ...runnerRoutes(parts),
+    ...queueRoutes({ ...parts, ...(options.jobLimits === undefined ? {} : { jobLimits: options.jobLimits }) }),
+    ...jobRoutes(parts),
     ...passthroughRoutes({ ...parts, refresher }),
     ...tokenRoutes(parts),
     ...authorizationRoutes({ ...parts, upstreamTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS }),
@@ -255,6 +267,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...parts,
     kinds: [webhookDeliveries(parts), lifecycleDeliveries({ ...parts, installKeys }), appWebhookDeliveries(parts)],
   });
+
+  const jobs = jobWorker({ ...parts, runner: options.runner ?? noRunner });
 
   const sealer = auditSealer(parts);
   let forgetting: NodeJS.Timeout | undefined;
@@ -313,9 +327,16 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     },
     runDueTasks: () => worker.runDue(),
     runDueDeliveries: () => deliveries.runDue(),
+    async startJobs() {
+      if (options.runner === undefined) return;
+      await jobs.start();
+    },
+    runDueJobs: () => jobs.runDue(),
     async close({ graceMs = 0 } = {}) {
       clearInterval(forgetting);
       const isWatched = readiness.leave();
+      // What still runs asks us for its storage.
+      await jobs.close();
       await Promise.all([server.close({ graceMs: isWatched ? graceMs : 0 }), worker.close(), deliveries.close()]);
       await uses.close();
       if (isWorker) await sealer.close();

@@ -30,6 +30,7 @@ export type Name =
   | 'app_property'
   | 'app_assertion'
   | 'app_record'
+  | 'function_job'
   | 'install_key'
   | 'callback'
   | 'redirect_url'
@@ -88,6 +89,8 @@ export interface TwinApp {
   /** Of a call of its functions that is running, and of one that has ended. */
   readonly invocationToken: string;
   readonly endedInvocationToken: string;
+  /** A job of its functions that has failed. */
+  readonly failedJob: string;
   /** `Authorization` of a call by this App. */
   authorization(request: { readonly method: string; readonly path: string }, claims?: Readonly<Record<string, unknown>>): string;
 }
@@ -313,6 +316,7 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       app_property: `${canary}-note`,
       app_assertion: app.assertion,
       app_record: `${canary}-record`,
+      function_job: app.failedJob,
       install_key: app.kid,
       callback: service.callback_url.split('/').at(-1),
       redirect_url: redirectUrl,
@@ -425,12 +429,13 @@ async function calledFunctions(
   world: World,
   meta: Meta,
   { applicationId, appKey, clientKey, canary }: { applicationId: ApplicationId; appKey: string; clientKey: string; canary: string },
-): Promise<Pick<TwinApp, 'invocationToken' | 'endedInvocationToken'>> {
+): Promise<Pick<TwinApp, 'invocationToken' | 'endedInvocationToken' | 'failedJob'>> {
   const { runner } = world;
   if (!(runner instanceof FakeRunner)) throw new Error('twins need the runner that runs nothing');
   const manifest = {
     app: appKey,
     functions: ['echo', 'held'].map((key) => ({ key, handler: `index.${key}` })),
+    queues: [{ key: 'work', function: 'echo' }],
     permissions: { external: { fetch: { backend: [`${canary}.example`] } } },
   };
   await meta.call('POST', `/apps/${appKey}/deployments`, { environment: 'production', manifest, code: `// ${canary} code` });
@@ -448,7 +453,17 @@ async function calledFunctions(
     body: { op: 'set', key: `${canary}-key`, value: `${canary} value` },
   });
   await mustBe(200, kept);
-  return { invocationToken, endedInvocationToken: tokenOf('echo')! };
+  const pushed = await world.call('POST', '/internal/functions/queue', {
+    headers: { authorization: `Bearer ${invocationToken}` },
+    body: { op: 'push', queue: 'work', jobs: [1, 2].map((nth) => ({ payload: `${canary} job ${nth}`, delay_seconds: 900 })) },
+  });
+  const failedJob: string = (await mustBe(200, pushed)).json.jobs[0];
+  await world.platform.db.withTenant(applicationId, (tx) =>
+    tx.execute(sql`
+      update function_jobs set status = 'failed', run_at = null, finished_at = created_at, outcome = 'threw'
+       where application_id = ${applicationId} and job_id = ${failedJob}`),
+  );
+  return { invocationToken, endedInvocationToken: tokenOf('echo')!, failedJob };
 }
 
 export interface ConnectingTenant {

@@ -5,6 +5,7 @@ import {
   createPlatform,
   EnvironmentKeys,
   type FunctionRunner,
+  type JobLimits,
   type KeyService,
   type Platform,
   prepareFirstOrganization,
@@ -30,6 +31,8 @@ export interface WorldOptions {
   readonly keys?: KeyService;
   /** What runs functions. Default: a `FakeRunner`. */
   readonly runner?: FunctionRunner;
+  /** As the platform's `jobLimits`. */
+  readonly jobLimits?: Partial<JobLimits>;
   /** What the platform gets instead of the test's database: for tests that break something on purpose. */
   readonly database?: (database: Database) => Database;
 }
@@ -100,6 +103,7 @@ export class World implements AsyncDisposable {
       rateLimits: { api: 100_000, passthrough: 100_000, oauth: 100_000, meta: 100_000, ...options.rateLimits },
       ...(options.accountsMax === undefined ? {} : { accountsMax: options.accountsMax }),
       ...(options.tenantShare === undefined ? {} : { tenantShare: options.tenantShare }),
+      ...(options.jobLimits === undefined ? {} : { jobLimits: options.jobLimits }),
       ...(options.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: options.connectTimeoutMs }),
     };
     const again = (db: Database) => createPlatform({ ...parts, db: options.database?.(db) ?? db });

@@ -6,6 +6,7 @@ import type { Vault } from '../vault/index.ts';
 import { type Deployment, findDeployment } from './deployment-store.ts';
 import { functionErrors } from './function-errors.ts';
 import type { FunctionRunner, InvocationResult } from './function-runner.ts';
+import type { JobContext } from './jobs/job.ts';
 import { endInvocation, insertInvocation } from './invocation-store.ts';
 
 export interface CallingParts {
@@ -56,14 +57,33 @@ export async function findCallable(
 export async function callFunction(
   { db, vault, clock, runner }: CallingParts,
   { applicationId, organizationId, clientKey, deployment, functionKey }: CallableFunction,
-  { payload, now, onBegin }: { payload: unknown; now: Date; onBegin: (tx: TenantTx, invocationId: string) => Promise<void> },
+  {
+    payload,
+    now,
+    onBegin,
+    job,
+  }: {
+    payload: unknown;
+    now: Date;
+    onBegin: (tx: TenantTx, invocationId: string) => Promise<void>;
+    /** The job that the call is an attempt at. */
+    job?: { readonly depth: number; readonly context: JobContext };
+  },
 ): Promise<EndedCall> {
   const reason = await runner.refusal();
   if (reason !== null) throw functionErrors('function.no_runner', { params: { reason }, retryAfterSeconds: 30 });
 
   const { appKey, environment } = deployment;
   const { invocationId, token } = await db.withTenant(applicationId, async (tx) => {
-    const begun = await insertInvocation(tx, { applicationId, clientKey, organizationId, deployment, functionKey, now });
+    const begun = await insertInvocation(tx, {
+      applicationId,
+      clientKey,
+      organizationId,
+      deployment,
+      functionKey,
+      jobDepth: job?.depth ?? 0,
+      now,
+    });
     await onBegin(tx, begun.invocationId);
     return begun;
   });
@@ -82,6 +102,7 @@ export async function callFunction(
       version: deployment.version,
       invocationId,
       function: functionKey,
+      ...(job === undefined ? {} : { job: job.context }),
     }),
     token,
   });

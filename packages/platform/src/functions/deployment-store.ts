@@ -83,6 +83,17 @@ export async function findDeployment(
   return row === null ? null : deployment(row);
 }
 
+/** One version; null where it is gone. */
+export async function findVersion(
+  tx: Tx,
+  { organizationId, appKey, environment, version }: { organizationId: string; appKey: string; environment: string; version: number },
+): Promise<Deployment | null> {
+  const row = await tx.maybe<DeploymentRow>(sql`
+    select ${columns} from function_deployments
+     where organization_id = ${organizationId} and app_key = ${appKey} and environment = ${environment} and version = ${version}`);
+  return row === null ? null : deployment(row);
+}
+
 /** The code of one version; null where it is gone. */
 export async function findCode(
   tx: Tx,

@@ -18,6 +18,9 @@ export interface RunnerCall {
   readonly token: string;
 }
 
+/** The detail of `crashed` where the process that runs functions was lost with the call: the function itself may have done nothing wrong. */
+export const RUNNER_ENDED = 'the runner has ended';
+
 /** What runs functions: a process that holds no database connection and no key. */
 export interface FunctionRunner {
   /** Never rejects: however a call ends is a value. */

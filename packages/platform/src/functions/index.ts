@@ -1,7 +1,12 @@
 export { forgetInvocations } from './forget-invocations.ts';
 export { functionRoutes } from './function-routes.ts';
-export { type FunctionRunner, noRunner, type RunnerCall } from './function-runner.ts';
+export { type FunctionRunner, noRunner, RUNNER_ENDED, type RunnerCall } from './function-runner.ts';
 export { invocationAuthenticator } from './invocation-authenticator.ts';
 export { invocationLogs } from './invocation-store.ts';
+export { jobPayloads } from './jobs/job-store.ts';
+export { type JobLimits } from './jobs/job.ts';
+export { jobRoutes } from './jobs/job-routes.ts';
+export { jobWorker } from './jobs/job-worker.ts';
+export { queueRoutes } from './jobs/queue-routes.ts';
 export { runnerRoutes } from './runner-routes.ts';
 export { storageValues } from './storage-store.ts';
