@@ -25,6 +25,7 @@ const COLUMNS = [
   'authorization_transactions.code_verifier_sealed',
   'credentials.sealed',
   'function_invocations.logs_sealed',
+  'function_jobs.payload_sealed',
   'function_storage.value_sealed',
   'idempotency_keys.sealed_answer',
   'inbound_messages.payload_sealed',

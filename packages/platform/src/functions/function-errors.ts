@@ -36,7 +36,7 @@ export const functionErrors = defineErrors({
   'function.job_without_function': {
     status: 409,
     wire: 'conflict',
-    text: 'The version that runs declares no {source} "{key}".',
+    text: 'The version that runs declares no {source} "{name}".',
   },
   'function.queue_unknown': {
     status: 400,

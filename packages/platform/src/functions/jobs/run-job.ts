@@ -16,7 +16,7 @@ export async function runJob(parts: CallingParts, job: ClaimedJob, chance: numbe
     const deployment = await runningDeployment(db, job);
     const functionKey = deployment === null ? undefined : functionOf(deployment, job);
     if (deployment === null || functionKey === undefined)
-      throw functionErrors('function.job_without_function', { params: { source: job.source, key: job.sourceKey } });
+      throw functionErrors('function.job_without_function', { params: { source: job.source, name: job.sourceKey } });
     const called = await callFunction(
       parts,
       { applicationId, organizationId, clientKey, deployment, functionKey },
