@@ -2,7 +2,6 @@ export { type EventPage, eventPage, latestEventCursor } from './events/event-pag
 export { nextTick, ticksUntil, type Timetable } from './functions/cron.ts';
 export { type DeclaredQueue, type DeclaredSchedule, type DeclaredTrigger, jobSourceKey } from './functions/job-manifest.ts';
 export {
-  egressHost,
   egressHostsOf,
   environmentName,
   functionKey,
@@ -10,6 +9,9 @@ export {
   functionManifest,
   isDeclaredHost,
 } from './functions/manifest.ts';
+export { egressHost, FUNCTION_SCOPES } from './functions/permissions.ts';
+export { PERMISSIONS_MAX, requestedPermission, requestedPermissions } from './functions/requested-permissions.ts';
+export { VARIABLES_MAX, variableName, variableValue } from './functions/variables.ts';
 export { appTarget } from './installs/app-target.ts';
 export { canonicalRequest, queryValues, type SignedRequest } from './installs/canonical-request.ts';
 export {

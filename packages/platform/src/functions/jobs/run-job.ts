@@ -2,10 +2,12 @@ import type { JsonValue } from '@bulkhead/postgres';
 import { callFunction, type CallingParts } from '../call-function.ts';
 import type { Deployment } from '../deployment-store.ts';
 import { functionErrors } from '../function-errors.ts';
+import { findRunning } from '../running-version.ts';
 import { endOfCall, endOfRefusal } from './job-end.ts';
 import type { ClaimedJob, JobContent, JobContext } from './job.ts';
 import { type JobEnd, openJobContent } from './job-store.ts';
-import { runningDeployment } from './running-deployment.ts';
+
+const NOTHING_RUNS_SECONDS = 60;
 
 /** Makes one attempt at a job and answers what came of it. Never rejects. Nothing of the database is held while the function runs. */
 export async function runJob(parts: CallingParts, job: ClaimedJob, chance: number): Promise<JobEnd> {
@@ -13,10 +15,15 @@ export async function runJob(parts: CallingParts, job: ClaimedJob, chance: numbe
   const { applicationId, organizationId, clientKey } = job;
   try {
     const content = await db.withTenant(applicationId, (tx) => openJobContent(tx, vault, job));
-    const deployment = await runningDeployment(db, job);
-    const functionKey = deployment === null ? undefined : functionOf(deployment, job);
-    if (deployment === null || functionKey === undefined)
-      throw functionErrors('function.job_without_function', { params: { source: job.source, name: job.sourceKey } });
+    const running = await findRunning(db, job);
+    const functionKey = running.kind === 'runs' ? functionOf(running.deployment, job) : undefined;
+    if (running.kind !== 'runs' || functionKey === undefined)
+      throw functionErrors('function.job_without_function', {
+        params: { source: job.source, name: job.sourceKey },
+        // Where nothing runs at all, because it waits to be approved, or was rolled back, that is not the job's fault.
+        ...(running.kind === 'runs' ? {} : { retryAfterSeconds: NOTHING_RUNS_SECONDS }),
+      });
+    const { deployment } = running;
     const called = await callFunction(
       parts,
       { applicationId, organizationId, clientKey, deployment, functionKey },
