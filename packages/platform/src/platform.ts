@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import type { Clock, Log, Secret } from '@bulkhead/base';
-import { type AnyRoute, createEgress, createServer, type Egress, type HttpServer, httpErrors } from '@bulkhead/http';
+import type { ApplicationId, Clock, Log, Secret } from '@bulkhead/base';
+import { type AnyRoute, createEgress, createServer, type Egress, type HttpServer, httpErrors, type IncomingCall } from '@bulkhead/http';
 import type { Database } from '@bulkhead/postgres';
 import { partyOf, type RequestContext } from './access/index.ts';
 import {
@@ -38,11 +38,14 @@ import { eventRoutes, keepPartitions } from './events/index.ts';
 import { apScriptRoutes, forgetEndedSessions, moduleRoutes, pageRoutes } from './frames/index.ts';
 import {
   forgetInvocations,
+  forgetWebtriggerUses,
   type FunctionRunner,
   functionRoutes,
   invocationAuthenticator,
   noRunner,
   runnerRoutes,
+  webtriggerRoutes,
+  webtriggerSecretRoutes,
 } from './functions/index.ts';
 import { forgetPastInbound, inboundMessageRoutes, inboundWebhookRoutes, receiveRoutes } from './inbound/index.ts';
 import {
@@ -165,6 +168,11 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
   const rates = new RequestRates(clock, options.rateLimits);
   const installKeys = new InstallKeys(parts);
   const readiness = new Readiness(parts);
+  const webtriggers = {
+    ...parts,
+    runner: options.runner ?? noRunner,
+    takeRate: (applicationId: ApplicationId, call: IncomingCall) => rates.takeOf(applicationId, { rateClass: 'webtrigger' }, call),
+  };
   const declared: AnyRoute[] = [
     ...healthRoutes({ readiness }),
     ...applicationRoutes(parts),
@@ -203,6 +211,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
       recordUse: (use) => uses.record(use),
     }),
     ...functionRoutes({ ...parts, runner: options.runner ?? noRunner }),
+    ...webtriggerRoutes(webtriggers),
+    ...webtriggerSecretRoutes(webtriggers),
     ...runnerRoutes(parts),
     ...passthroughRoutes({ ...parts, refresher }),
     ...tokenRoutes(parts),
@@ -289,8 +299,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
           log.error('installs that are over could not be forgotten', { err: error }),
         );
       const forgetCalls = () =>
-        forgetInvocations(db, new Date(clock.now())).catch((error: unknown) =>
-          log.error('past calls of functions could not be forgotten', { err: error }),
+        Promise.all([forgetInvocations(db, new Date(clock.now())), forgetWebtriggerUses(db, new Date(clock.now()))]).catch(
+          (error: unknown) => log.error('past calls of functions could not be forgotten', { err: error }),
         );
       const forgetPages = () =>
         forgetEndedSessions(db, new Date(clock.now())).catch((error: unknown) =>

@@ -8,6 +8,13 @@ export {
   functionManifest,
   isDeclaredHost,
 } from './functions/manifest.ts';
+export {
+  type DeclaredWebtrigger,
+  WEBTRIGGER_SCHEMES,
+  type WebtriggerAuthentication,
+  webtriggerKey,
+  type WebtriggerScheme,
+} from './functions/webtrigger-manifest.ts';
 export { appTarget } from './installs/app-target.ts';
 export { canonicalRequest, queryValues, type SignedRequest } from './installs/canonical-request.ts';
 export {

@@ -51,12 +51,22 @@ export async function findCallable(
 
 /**
  * Calls a function and waits for its end; however that is, it is a value. Nothing of the database is held while it runs. `onBegin` is in the
- * transaction that writes the call. Throws `function.no_runner`; and `function.busy`, `function.suspended` where the call was not begun.
+ * transaction that writes the call; `conclude` may add to what is written of its end. Throws `function.no_runner`; and `function.busy`, `function.suspended` where the call was not begun.
  */
 export async function callFunction(
   { db, vault, clock, runner }: CallingParts,
   { applicationId, organizationId, clientKey, deployment, functionKey }: CallableFunction,
-  { payload, now, onBegin }: { payload: unknown; now: Date; onBegin: (tx: TenantTx, invocationId: string) => Promise<void> },
+  {
+    payload,
+    now,
+    onBegin,
+    conclude = (result) => result,
+  }: {
+    payload: unknown;
+    now: Date;
+    onBegin: (tx: TenantTx, invocationId: string) => Promise<void>;
+    conclude?: (result: InvocationResult) => InvocationResult;
+  },
 ): Promise<EndedCall> {
   const reason = await runner.refusal();
   if (reason !== null) throw functionErrors('function.no_runner', { params: { reason }, retryAfterSeconds: 30 });
@@ -67,7 +77,7 @@ export async function callFunction(
     await onBegin(tx, begun.invocationId);
     return begun;
   });
-  const result = await runner.invoke({
+  const ended = await runner.invoke({
     applicationId,
     clientKey,
     environment,
@@ -85,6 +95,7 @@ export async function callFunction(
     }),
     token,
   });
+  const result = conclude(ended);
   await db.withTenant(applicationId, (tx) => endInvocation(tx, vault, { invocationId, result, now: new Date(clock.now()) }));
   refuseUnbegun(result);
   return { invocationId, deployment, result };

@@ -1,7 +1,11 @@
 export { forgetInvocations } from './forget-invocations.ts';
+export { forgetWebtriggerUses } from './forget-webtrigger-uses.ts';
 export { functionRoutes } from './function-routes.ts';
 export { type FunctionRunner, noRunner, type RunnerCall } from './function-runner.ts';
 export { invocationAuthenticator } from './invocation-authenticator.ts';
 export { invocationLogs } from './invocation-store.ts';
 export { runnerRoutes } from './runner-routes.ts';
 export { storageValues } from './storage-store.ts';
+export { webtriggerRoutes } from './webtrigger-routes.ts';
+export { webtriggerSecretRoutes } from './webtrigger-secret-routes.ts';
+export { previousWebtriggerSecrets, webtriggerSecrets } from './webtrigger-store.ts';
