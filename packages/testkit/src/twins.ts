@@ -467,7 +467,8 @@ async function calledWebtriggers(
   meta: Meta,
   { applicationId, appKey, canary }: { applicationId: ApplicationId; appKey: string; canary: string },
 ): Promise<string[]> {
-  const rotate = (trigger: string) => meta.call('POST', `/applications/${applicationId}/installs/${appKey}/webtriggers/${trigger}/secret`, {});
+  const rotate = (trigger: string) =>
+    meta.call('POST', `/applications/${applicationId}/installs/${appKey}/webtriggers/${trigger}/secret`, {});
   const before = await rotate('signed');
   const signing = await rotate('signed');
   const bearer = await rotate('bearer');
