@@ -52,6 +52,8 @@ export interface InvocationRequest {
   readonly version: string;
   /** Asked for when no process runs this version: one ECMAScript module that exports the functions. */
   readonly loadCode: () => Promise<string>;
+  /** Asked for together with the code: what `process.env` has. Default: nothing. */
+  readonly loadVariables?: () => Promise<Readonly<Record<string, string>>>;
   readonly functionName: string;
   /** JSON text. */
   readonly payload: string;

@@ -1,7 +1,6 @@
 import { createHmac } from 'node:crypto';
-import { silentLog } from '@bulkhead/base';
+import { Secret, silentLog } from '@bulkhead/base';
 import { signWebhook } from '@bulkhead/protocol';
-import { Secret } from '@bulkhead/base';
 import { type FakeApp, type HttpAnswer, startFakeApp, World } from '@bulkhead/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RunnerProcess } from './runner-process.ts';

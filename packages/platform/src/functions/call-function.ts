@@ -3,10 +3,12 @@ import { httpErrors } from '@bulkhead/http';
 import type { Database, TenantTx } from '@bulkhead/postgres';
 import { findInstall } from '../installs/index.ts';
 import type { Vault } from '../vault/index.ts';
-import { type Deployment, findDeployment } from './deployment-store.ts';
+import type { Deployment } from './deployment-store.ts';
+import { findMembership } from './environment-install-store.ts';
 import { functionErrors } from './function-errors.ts';
 import type { FunctionRunner, InvocationResult } from './function-runner.ts';
 import { endInvocation, insertInvocation } from './invocation-store.ts';
+import { findRunning, unapproved } from './running-version.ts';
 
 export interface CallingParts {
   readonly db: Database;
@@ -30,23 +32,38 @@ export interface EndedCall {
   readonly result: InvocationResult;
 }
 
-/** Throws `not_found`, `function.install_disabled`, `function.not_deployed`, `function.unknown`. */
+/** What runs for an install. Throws `not_found`, `function.install_disabled`, `function.not_deployed`, `function.not_joined`, `function.not_approved`. */
+export async function getRunning(
+  db: Database,
+  named: { applicationId: ApplicationId; organizationId: string; appKey: string; environment: string },
+): Promise<{ readonly clientKey: string; readonly deployment: Deployment }> {
+  const { applicationId, organizationId, appKey, environment } = named;
+  const install = await db.withTenant(applicationId, (tx) => findInstall(tx, applicationId, appKey));
+  if (install === null) throw httpErrors('not_found');
+  if (install.status === 'disabled') throw functionErrors('function.install_disabled', { params: { app_key: appKey } });
+  const { clientKey } = install;
+  const running = await findRunning(db, { applicationId, organizationId, clientKey, appKey, environment });
+  if (running.kind === 'not_approved') {
+    const waitsFor = unapproved(running.newest.permissions, running.membership.approved).join(', ');
+    throw functionErrors('function.not_approved', { params: { app_key: appKey, environment, permissions: waitsFor } });
+  }
+  if (running.kind !== 'runs') throw functionErrors(`function.${running.kind}`, { params: { app_key: appKey, environment } });
+  return { clientKey, deployment: running.deployment };
+}
+
+/** Throws what `getRunning` throws, and `function.unknown`. */
 export async function findCallable(
   db: Database,
   named: { applicationId: ApplicationId; organizationId: string; appKey: string; environment: string; functionKey: string },
 ): Promise<CallableFunction> {
-  const { applicationId, organizationId, appKey, environment, functionKey } = named;
-  const install = await db.withTenant(applicationId, (tx) => findInstall(tx, applicationId, appKey));
-  if (install === null) throw httpErrors('not_found');
-  if (install.status === 'disabled') throw functionErrors('function.install_disabled', { params: { app_key: appKey } });
-  const deployment = await db.withOrganization(organizationId, (tx) => findDeployment(tx, { organizationId, appKey, environment }));
-  if (deployment === null) throw functionErrors('function.not_deployed', { params: { app_key: appKey, environment } });
+  const { applicationId, organizationId, environment, functionKey } = named;
+  const { clientKey, deployment } = await getRunning(db, named);
   if (!deployment.functions.includes(functionKey))
     throw functionErrors('function.unknown', {
       field: 'function',
       params: { environment, function: functionKey, known: deployment.functions.join(', ') },
     });
-  return { applicationId, organizationId, clientKey: install.clientKey, deployment, functionKey };
+  return { applicationId, organizationId, clientKey, deployment, functionKey };
 }
 
 /**
@@ -72,16 +89,18 @@ export async function callFunction(
   if (reason !== null) throw functionErrors('function.no_runner', { params: { reason }, retryAfterSeconds: 30 });
 
   const { appKey, environment } = deployment;
-  const { invocationId, token } = await db.withTenant(applicationId, async (tx) => {
+  const { invocationId, token, revision } = await db.withTenant(applicationId, async (tx) => {
     const begun = await insertInvocation(tx, { applicationId, clientKey, organizationId, deployment, functionKey, now });
     await onBegin(tx, begun.invocationId);
-    return begun;
+    const membership = await findMembership(tx, clientKey, environment);
+    return { ...begun, revision: membership?.variablesRevision ?? '' };
   });
   const ended = await runner.invoke({
     applicationId,
     clientKey,
     environment,
     version: `${deployment.version}-${deployment.codeSha256}`,
+    revision: `${deployment.variablesRevision}.${revision}`,
     functionKey,
     payload: JSON.stringify(payload ?? null),
     context: JSON.stringify({

@@ -3,8 +3,8 @@ import type { DeclaredWebtrigger } from '@bulkhead/protocol';
 import type { InboundRequest } from '../inbound/index.ts';
 import { enterInstall } from '../installs/index.ts';
 import { type CallableFunction, callFunction, type CallingParts } from './call-function.ts';
-import { findDeployment } from './deployment-store.ts';
 import type { InvocationResult, LogLine } from './function-runner.ts';
+import { findRunning } from './running-version.ts';
 import { type WebtriggerAnswer, webtriggerAnswer } from './webtrigger-answer.ts';
 import { webtriggerErrors } from './webtrigger-errors.ts';
 import { proveNothing, type ProvenCall, proveWebtriggerCall, secretKind } from './webtrigger-proof.ts';
@@ -15,7 +15,8 @@ import { findWebtriggerHost, forgetWebtriggerUse, openWebtriggerSecrets, spendWe
 export interface WebtriggerAddress {
   readonly applicationId: string;
   readonly appKey: string;
-  readonly triggerKey: string;
+  /** Its key, and in another environment than production `@` and the name of that one. */
+  readonly trigger: string;
 }
 
 /** A web trigger whose caller has proved that it may call. */
@@ -25,7 +26,7 @@ export interface ProvenWebtrigger {
   readonly once: ProvenCall['once'];
 }
 
-const ENVIRONMENT = 'production';
+const PRODUCTION = 'production';
 const NOBODY = 'org0000000000000000000000';
 
 /**
@@ -34,7 +35,7 @@ const NOBODY = 'org0000000000000000000000';
  */
 export async function findWebtrigger(
   { db, vault }: CallingParts,
-  { applicationId: named, appKey, triggerKey }: WebtriggerAddress,
+  { applicationId: named, appKey, trigger: addressed }: WebtriggerAddress,
   request: InboundRequest,
   now: Date,
 ): Promise<ProvenWebtrigger> {
@@ -43,17 +44,17 @@ export async function findWebtrigger(
   const applicationId: ApplicationId = named;
   const host = await db.withTenant(applicationId, (tx) => findWebtriggerHost(tx, appKey));
   const organizationId = host?.organizationId ?? NOBODY;
-  const deployment = await db.withOrganization(organizationId, (tx) =>
-    findDeployment(tx, { organizationId, appKey, environment: ENVIRONMENT }),
-  );
+  const clientKey = host?.clientKey ?? '';
+  const [triggerKey, environment = PRODUCTION] = addressed.split('@', 2);
+  const running = await findRunning(db, { applicationId, organizationId, clientKey, appKey, environment });
+  const deployment = running.kind === 'runs' ? running.deployment : null;
   const trigger = deployment?.manifest.webtriggers?.find(({ key }) => key === triggerKey);
-  if (host === null || deployment === null || trigger === undefined) {
+  if (deployment === null || trigger === undefined) {
     proveNothing(request, now);
     throw refused;
   }
   const { authentication } = trigger;
   const kind = secretKind(authentication);
-  const { clientKey } = host;
   const secrets =
     kind === null
       ? []
@@ -61,7 +62,7 @@ export async function findWebtrigger(
           openWebtriggerSecrets(
             await enterInstall(tx, clientKey),
             vault,
-            { environment: ENVIRONMENT, triggerKey, authentication: kind },
+            { environment, triggerKey: trigger.key, authentication: kind },
             now,
           ),
         );

@@ -19,8 +19,18 @@ export interface WebtriggerParts extends CallingParts {
 }
 
 /** Path of a web trigger below the public URL. No secret stands in it. */
-export function webtriggerPath(applicationId: string, appKey: string, triggerKey: string): string {
-  return `/f/${applicationId}/${encodeURIComponent(appKey)}/${triggerKey}`;
+export function webtriggerPath({
+  applicationId,
+  appKey,
+  triggerKey,
+  environment,
+}: {
+  applicationId: string;
+  appKey: string;
+  triggerKey: string;
+  environment: string;
+}): string {
+  return `/f/${applicationId}/${encodeURIComponent(appKey)}/${triggerKey}${environment === 'production' ? '' : `@${environment}`}`;
 }
 
 /**
@@ -44,14 +54,14 @@ export function webtriggerRoutes(parts: WebtriggerParts): AnyRoute[] {
   } as const;
   async function called(context: RequestContext<null>, named: z.output<typeof params>, raw: RawRequest): Promise<typeof ALREADY_SENT> {
     const body = await readBytes(raw.message, BODY_LIMIT);
-    const { application_id: applicationId, app_key: appKey, trigger: triggerKey } = named;
+    const { application_id: applicationId, app_key: appKey, trigger } = named;
     const request = {
       method: raw.message.method ?? 'GET',
       url: parts.publicUrl() + raw.target,
       header: (name: string) => onlyHeader(raw, name),
       body,
     };
-    const proven = await findWebtrigger(parts, { applicationId, appKey, triggerKey }, request, context.now);
+    const proven = await findWebtrigger(parts, { applicationId, appKey, trigger }, request, context.now);
     parts.takeRate(proven.callable.applicationId, context.call);
     const payload = webtriggerPayload(raw, body, { hidesAuthorization: proven.trigger.authentication.type === 'bearer' });
     send(raw.response, await callWebtrigger(parts, proven, payload, context.now), context);

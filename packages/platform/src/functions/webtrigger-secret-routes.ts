@@ -1,12 +1,11 @@
 import { Secret } from '@bulkhead/base';
-import { type AnyRoute, httpErrors } from '@bulkhead/http';
+import type { AnyRoute } from '@bulkhead/http';
 import { type DeclaredWebtrigger, environmentName, standardWebhookSecret, WEBTRIGGER_SCHEMES, webtriggerKey } from '@bulkhead/protocol';
 import { z } from 'zod';
 import { type MetaTokenPrincipal, type RequestContext, route } from '../access/index.ts';
 import { audit } from '../audit/index.ts';
-import { enterInstall, findInstall } from '../installs/index.ts';
-import { findDeployment } from './deployment-store.ts';
-import { functionErrors } from './function-errors.ts';
+import { enterInstall } from '../installs/index.ts';
+import { getRunning } from './call-function.ts';
 import { webtriggerErrors } from './webtrigger-errors.ts';
 import { secretKind } from './webtrigger-proof.ts';
 import { type WebtriggerParts, webtriggerPath } from './webtrigger-routes.ts';
@@ -63,16 +62,12 @@ type MetaContext = RequestContext<MetaTokenPrincipal>;
 /** Where an install's web triggers are, and by which secrets their callers are known. */
 export function webtriggerSecretRoutes(parts: WebtriggerParts): AnyRoute[] {
   const { db, vault } = parts;
-  const urlOf = (applicationId: string, appKey: string, trigger: string) =>
-    parts.publicUrl() + webtriggerPath(applicationId, appKey, trigger);
+  const urlOf = (named: Parameters<typeof webtriggerPath>[0]) => parts.publicUrl() + webtriggerPath(named);
 
   async function declared({ applicationId, principal }: MetaContext, appKey: string, environment: string) {
-    const install = await db.withTenant(applicationId, (tx) => findInstall(tx, applicationId, appKey));
-    if (install === null) throw httpErrors('not_found');
     const { organizationId } = principal;
-    const deployment = await db.withOrganization(organizationId, (tx) => findDeployment(tx, { organizationId, appKey, environment }));
-    if (deployment === null) throw functionErrors('function.not_deployed', { params: { app_key: appKey, environment } });
-    return { clientKey: install.clientKey, triggers: deployment.manifest.webtriggers ?? [] };
+    const { clientKey, deployment } = await getRunning(db, { applicationId, organizationId, appKey, environment });
+    return { clientKey, triggers: deployment.manifest.webtriggers ?? [] };
   }
 
   return [
@@ -102,7 +97,7 @@ export function webtriggerSecretRoutes(parts: WebtriggerParts): AnyRoute[] {
             key: trigger.key,
             function: trigger.function,
             environment,
-            url: urlOf(applicationId, appKey, trigger.key),
+            url: urlOf({ applicationId, appKey, triggerKey: trigger.key, environment }),
             authentication: authenticationAnswer.parse(secretKind(trigger.authentication) ?? 'none'),
             has_secret: secret !== null,
             secret_modified: secret?.modifiedAt.toISOString() ?? null,
@@ -153,7 +148,7 @@ export function webtriggerSecretRoutes(parts: WebtriggerParts): AnyRoute[] {
           body: {
             key: triggerKey,
             environment,
-            url: urlOf(applicationId, appKey, triggerKey),
+            url: urlOf({ applicationId, appKey, triggerKey, environment }),
             authentication: authenticationAnswer.parse(authentication),
             ...(given === null ? { secret: secret.reveal() } : {}),
             ...(given === null && authentication === 'standard-webhooks' ? { signing_secret: standardWebhookSecret(secret).reveal() } : {}),

@@ -3,6 +3,8 @@ import { appKey } from '../installs/descriptor.ts';
 import { functionKey } from './function-key.ts';
 import { refuseUnknownFunctions } from './known-functions.ts';
 import { declaredWebtriggers } from './webtrigger-manifest.ts';
+import { functionPermissions } from './permissions.ts';
+import { functionVariables } from './variables.ts';
 
 export { functionKey } from './function-key.ts';
 
@@ -10,15 +12,6 @@ export const environmentName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a letter, then letters in lower case, digits or -, 32 at most')
   .meta({ examples: ['development', 'staging', 'production'] });
-
-/** A host that functions may fetch from: by https, unless it says `http://`; `*.` stands for any one or more labels before it. */
-export const egressHost = z
-  .string()
-  .max(260)
-  .regex(
-    /^(http:\/\/)?(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/,
-    'expected a host such as api.example.com, *.example.com or api.example.com:8443',
-  );
 
 const declared = z.strictObject({
   key: functionKey,
@@ -39,18 +32,15 @@ export const functionManifest = z
       .max(100)
       .refine((functions) => new Set(functions.map(({ key }) => key)).size === functions.length, 'two functions have the same key'),
     webtriggers: declaredWebtriggers.optional(),
-    permissions: z
-      .strictObject({
-        external: z.strictObject({ fetch: z.strictObject({ backend: z.array(egressHost).max(100) }) }),
-      })
-      .optional(),
+    variables: functionVariables.optional(),
+    permissions: functionPermissions.optional(),
   })
   .superRefine(refuseUnknownFunctions);
 
 export type FunctionManifest = z.output<typeof functionManifest>;
 
 export function egressHostsOf({ permissions }: FunctionManifest): readonly string[] {
-  return permissions?.external.fetch.backend ?? [];
+  return permissions?.external?.fetch.backend ?? [];
 }
 
 /** Whether a URL is one of the declared hosts: scheme, name and port, each of them. */
