@@ -56,6 +56,8 @@ interface LogPage {
 }
 
 const EVERY_MS = 1_000;
+/** What may take longer is not waited for over HTTP. */
+const CALL_MS = 290_000;
 
 /** Bundles the functions of a folder and deploys them. */
 export async function deployFunctions(folder: string, { app, environment, json, ...at }: DeployOptions): Promise<void> {
@@ -77,7 +79,7 @@ export async function deployFunctions(folder: string, { app, environment, json, 
 export async function invokeFunction(app: string, name: string, options: InvokeOptions): Promise<void> {
   const api = new ApiCaller('META_TOKEN', options);
   const body = { function: name, environment: options.environment, payload: jsonOf(options.payload ?? 'null') };
-  const invocation = await api.call<Invocation>('POST', `${ofInstall(app, options)}/invoke`, body);
+  const invocation = await api.call<Invocation>('POST', `${ofInstall(app, options)}/invoke`, body, CALL_MS);
   if (invocation.outcome.kind !== 'ok') process.exitCode = 1;
   if (options.json) return printJson(invocation);
   for (const line of invocation.logs) process.stderr.write(`${lineText(line)}\n`);

@@ -1,4 +1,4 @@
-import { openSupervisor } from '@bulkhead/sandbox';
+import { limitsOfMemory, openSupervisor } from '@bulkhead/sandbox';
 import { ApiClient } from './api-client.ts';
 import { apiDoors } from './api-doors.ts';
 import { CodeCache } from './code-cache.ts';
@@ -14,7 +14,7 @@ const tell = (message: FromRunner): void => void process.send?.(message);
 
 process.on('message', ({ id, call, apiUrl: at }: ToRunner) => {
   apiUrl = at;
-  const { applicationId, clientKey, environment, version, functionKey: functionName, payload, context, token } = call;
+  const { applicationId, clientKey, environment, version, functionKey: functionName, payload, context, token, isolation, limits } = call;
   void supervisor
     ?.invoke({
       identity: { applicationId, clientKey, environment },
@@ -24,6 +24,8 @@ process.on('message', ({ id, call, apiUrl: at }: ToRunner) => {
       payload,
       context,
       token,
+      isolation,
+      limits: { cpuMs: limits.cpuMs, wallMs: limits.timeoutSeconds * 1_000, ...limitsOfMemory(limits.memoryMb) },
     })
     .then((result) => tell({ type: 'result', id, result }));
 });

@@ -5,7 +5,8 @@ import { findInstall } from '../installs/index.ts';
 import type { Vault } from '../vault/index.ts';
 import { type Deployment, findDeployment } from './deployment-store.ts';
 import { functionErrors } from './function-errors.ts';
-import type { FunctionRunner, InvocationResult } from './function-runner.ts';
+import { limitsOf, tokenLifetimeMs } from './function-limits.ts';
+import type { FunctionLimits, FunctionRunner, InvocationResult } from './function-runner.ts';
 import { endInvocation, insertInvocation } from './invocation-store.ts';
 
 export interface CallingParts {
@@ -13,6 +14,8 @@ export interface CallingParts {
   readonly vault: Vault;
   readonly clock: Clock;
   readonly runner: FunctionRunner;
+  /** What a function may ask for at most. */
+  readonly functionLimits: FunctionLimits;
 }
 
 /** A function that may be called: of which code, for which install. */
@@ -54,16 +57,25 @@ export async function findCallable(
  * transaction that writes the call. Throws `function.no_runner`; and `function.busy`, `function.suspended` where the call was not begun.
  */
 export async function callFunction(
-  { db, vault, clock, runner }: CallingParts,
+  { db, vault, clock, runner, functionLimits }: CallingParts,
   { applicationId, organizationId, clientKey, deployment, functionKey }: CallableFunction,
   { payload, now, onBegin }: { payload: unknown; now: Date; onBegin: (tx: TenantTx, invocationId: string) => Promise<void> },
 ): Promise<EndedCall> {
   const reason = await runner.refusal();
   if (reason !== null) throw functionErrors('function.no_runner', { params: { reason }, retryAfterSeconds: 30 });
 
-  const { appKey, environment } = deployment;
+  const { appKey, environment, manifest } = deployment;
+  const limits = limitsOf(manifest, functionKey, functionLimits);
   const { invocationId, token } = await db.withTenant(applicationId, async (tx) => {
-    const begun = await insertInvocation(tx, { applicationId, clientKey, organizationId, deployment, functionKey, now });
+    const begun = await insertInvocation(tx, {
+      applicationId,
+      clientKey,
+      organizationId,
+      deployment,
+      functionKey,
+      now,
+      tokenMs: tokenLifetimeMs(limits),
+    });
     await onBegin(tx, begun.invocationId);
     return begun;
   });
@@ -73,6 +85,8 @@ export async function callFunction(
     environment,
     version: `${deployment.version}-${deployment.codeSha256}`,
     functionKey,
+    isolation: manifest.isolation ?? 'installation',
+    limits,
     payload: JSON.stringify(payload ?? null),
     context: JSON.stringify({
       applicationId,

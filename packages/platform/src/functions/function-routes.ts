@@ -5,6 +5,7 @@ import { audit, auditOrganization } from '../audit/index.ts';
 import { findAnyInstall } from '../installs/index.ts';
 import { insertDeployment } from './deployment-store.ts';
 import { functionErrors } from './function-errors.ts';
+import { refuseLimitsBeyond } from './function-limits.ts';
 import {
   deploymentAnswer,
   deploymentBody,
@@ -43,6 +44,7 @@ export function functionRoutes(parts: CallingParts): AnyRoute[] {
         const { environment, manifest, code } = body;
         if (manifest.app !== appKey)
           throw httpErrors('request.invalid', { field: 'manifest.app', params: { problem: 'expected the key of the App in the path' } });
+        refuseLimitsBeyond(manifest, parts.functionLimits);
         const deployment = await db.withControl('deploy functions', async (tx) => {
           const put = await insertDeployment(tx, { organizationId, appKey, environment, manifest, code, now: context.now });
           if (put === null) throw functionErrors('function.app_unknown');
