@@ -24,6 +24,7 @@ const COLUMNS = [
   'app_records.value_sealed',
   'authorization_transactions.code_verifier_sealed',
   'credentials.sealed',
+  'function_install_variables.value_sealed',
   'function_invocations.logs_sealed',
   'function_storage.value_sealed',
   'idempotency_keys.sealed_answer',

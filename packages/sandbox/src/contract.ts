@@ -69,6 +69,8 @@ export interface InvocationRequest {
   readonly version: string;
   /** Asked for when no process runs this version: one ECMAScript module that exports the functions. */
   readonly loadCode: () => Promise<string>;
+  /** Asked for together with the code: what `process.env` has. Default: nothing. */
+  readonly loadVariables?: () => Promise<Readonly<Record<string, string>>>;
   readonly functionName: string;
   /**
    * What may see the state that a call leaves in its process: the next calls of the same installation and version with the same limits

@@ -16,6 +16,7 @@ export interface InstanceParts {
   readonly identity: InstanceIdentity;
   readonly version: string;
   readonly code: string;
+  readonly variables: Readonly<Record<string, string>>;
   readonly limits: Limits;
   readonly folder: string;
   /** Takes no more calls, or is gone; `killed`: because of what its code did. */
@@ -67,6 +68,7 @@ export class Instance {
         identity: parts.identity,
         version: parts.version,
         code: parts.code,
+        variables: parts.variables,
         limits,
         folder,
         onLine: (line) => instance.#onLine(line),

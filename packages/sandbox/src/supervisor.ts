@@ -39,6 +39,11 @@ const WATCH_MS = 50;
 const IDLE_WATCH_EVERY = 10;
 const STARTS_WAITING_MAX = 500;
 const KILLS_WINDOW_MS = 60_000;
+const CHECK_MS = 3_000;
+/** No function has this name: the main module answers it with a list of what there is. */
+const EXPORTS = '';
+const NOBODY = { applicationId: '', clientKey: '' };
+const noDoors: Doors = async () => ({ status: 403, headers: [], body: Buffer.from('The code is only being checked'), denied: true });
 
 /** The instances of one machine: starts them when they are called, watches them, ends them. */
 export class Supervisor {
@@ -57,6 +62,7 @@ export class Supervisor {
   /** Processes that start in room they were given. */
   #entered = 0;
   #ticks = 0;
+  #nextCheck = 1;
   #isClosed = false;
 
   constructor(options: SupervisorOptions) {
@@ -96,6 +102,29 @@ export class Supervisor {
         leave();
       }
     });
+  }
+
+  /**
+   * Starts code once, for nobody: no door opens for it, and its process ends. The value of `ok` is a list of the functions it exports, by the
+   * guest's own word. Whatever else came of it is why it does not load. Never rejects.
+   */
+  async check(code: string, variables: Readonly<Record<string, string>>): Promise<InvocationResult> {
+    const identity = { ...NOBODY, environment: String(this.#nextCheck++) };
+    try {
+      return await this.invoke({
+        identity,
+        version: 'check',
+        loadCode: async () => code,
+        loadVariables: async () => variables,
+        functionName: EXPORTS,
+        payload: 'null',
+        context: 'null',
+        token: '',
+        limits: { wallMs: CHECK_MS },
+      });
+    } finally {
+      for (const instance of this.#instances) if (keyOf(instance.identity) === keyOf(identity)) instance.drain();
+    }
   }
 
   /** Ends every process. What was called ends as `crashed`. */
@@ -161,7 +190,7 @@ export class Supervisor {
   }
 
   async #startInRoom(
-    { identity, version, loadCode }: InvocationRequest,
+    { identity, version, loadCode, loadVariables }: InvocationRequest,
     limits: Limits,
     onEnd: (ended: Instance) => void,
   ): Promise<Instance> {
@@ -177,12 +206,14 @@ export class Supervisor {
       this.#entered++;
       try {
         const { engine, doors } = this.#options;
+        const [code, variables] = await Promise.all([loadCode(), loadVariables?.() ?? {}]);
         const instance = await Instance.start({
           engine,
-          doors,
+          doors: identity.applicationId === NOBODY.applicationId ? noDoors : doors,
           identity,
           version,
-          code: await loadCode(),
+          code,
+          variables,
           limits,
           folder: this.#folders.next(),
           onEnd: (ended, { killed }) => {

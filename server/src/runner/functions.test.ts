@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { silentLog } from '@bulkhead/base';
-import { type FakeApp, startFakeApp, World } from '@bulkhead/testkit';
+import { approveFunctions, type FakeApp, startFakeApp, World } from '@bulkhead/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RunnerProcess } from './runner-process.ts';
 
@@ -118,6 +118,7 @@ describe('functions of an installed App', () => {
   test('keep values per install and environment', async () => {
     const code = `${storage} export const put = ({ key, value }) => storage({ op: 'set', key, value }); export const get = ({ key }) => storage({ op: 'get', key }); export const list = () => storage({ op: 'list' });`;
     for (const environment of ['production', 'staging']) await deploy(code, ['put', 'get', 'list'], { environment });
+    await approveFunctions(world, tenants[0]!, 'notes', 'staging');
     await invoke(tenants[0]!, 'put', { key: 'name', value: { of: 'the first' } });
     await invoke(tenants[1]!, 'put', { key: 'name', value: 'the second' });
     expect((await invoke(tenants[0]!, 'get', { key: 'name' })).outcome.value).toEqual({ found: true, value: { of: 'the first' } });
@@ -142,6 +143,7 @@ describe('functions of an installed App', () => {
   test('fetch from the hosts that are declared, and from no other, by whatever way', async () => {
     const code = `export const get = async (url) => { const answer = await fetch(url); return [answer.status, await answer.text()]; }; export const run = async (url) => { await fetch(url); };`;
     await deploy(code, ['get', 'run'], { hosts: [`http://${upstreamAddress}`] });
+    await approveFunctions(world, tenants[0]!, 'notes');
     expect((await invoke(tenants[0]!, 'get', `http://${upstreamAddress}/a?b`)).outcome.value).toEqual([200, 'you asked /a?b']);
     for (const url of [
       `http://localhost:${upstreamAddress.split(':')[1]}/`,
@@ -154,6 +156,7 @@ describe('functions of an installed App', () => {
     expect(heard).toEqual(['/a?b', '/away']);
     // Declared but private, and not opened by the operator: the door refuses.
     await deploy(code, ['get', 'run'], { hosts: ['http://127.0.0.1:1', 'http://10.0.0.1'] });
+    await approveFunctions(world, tenants[0]!, 'notes');
     expect((await invoke(tenants[0]!, 'run', 'http://10.0.0.1/')).outcome).toEqual({ kind: 'denied', reason: 'egress' });
   });
 });
