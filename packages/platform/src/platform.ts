@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import type { Clock, Log, Secret } from '@bulkhead/base';
-import { type AnyRoute, createEgress, createServer, type Egress, type HttpServer, httpErrors } from '@bulkhead/http';
+import type { ApplicationId, Clock, Log, Secret } from '@bulkhead/base';
+import { type AnyRoute, createEgress, createServer, type Egress, type HttpServer, httpErrors, type IncomingCall } from '@bulkhead/http';
 import type { Database } from '@bulkhead/postgres';
 import { partyOf, type RequestContext } from './access/index.ts';
 import {
@@ -38,6 +38,9 @@ import { eventRoutes, keepPartitions } from './events/index.ts';
 import { apScriptRoutes, forgetEndedSessions, moduleRoutes, pageRoutes } from './frames/index.ts';
 import {
   forgetInvocations,
+  forgetWebtriggerUses,
+  FUNCTION_LIMITS_MAX,
+  type FunctionLimits,
   type FunctionRunner,
   approvalAtInstall,
   deploymentRoutes,
@@ -51,6 +54,8 @@ import {
   noRunner,
   queueRoutes,
   runnerRoutes,
+  webtriggerRoutes,
+  webtriggerSecretRoutes,
   variableRoutes,
   variableRunnerRoute,
 } from './functions/index.ts';
@@ -116,6 +121,8 @@ export interface PlatformOptions {
   readonly runner?: FunctionRunner;
   /** Bounds of what functions push; what is not named is as documented there. */
   readonly jobLimits?: Partial<JobLimits>;
+  /** What a function may ask for at most. Default: 55 seconds, 10,000 ms of CPU, 256 MiB. */
+  readonly functionLimits?: FunctionLimits;
   /** Longest duration of one call to a service while an account is connected. Default 15,000. */
   readonly connectTimeoutMs?: number;
 }
@@ -172,7 +179,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     log,
     clock,
   });
-  const parts = { db, vault, egress, clock, log, publicUrl, accountsMax: options.accountsMax };
+  const functionLimits = options.functionLimits ?? FUNCTION_LIMITS_MAX;
+  const parts = { db, vault, egress, clock, log, publicUrl, accountsMax: options.accountsMax, functionLimits };
   const authenticateApiKey = apiKeyAuthenticator(parts);
   const resolve = resolveService(vault);
   const refresher = new CredentialRefresher({ ...parts, ...credentialHooks(), resolve });
@@ -181,6 +189,11 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
   const rates = new RequestRates(clock, options.rateLimits);
   const installKeys = new InstallKeys(parts);
   const readiness = new Readiness(parts);
+  const webtriggers = {
+    ...parts,
+    runner: options.runner ?? noRunner,
+    takeRate: (applicationId: ApplicationId, call: IncomingCall) => rates.takeOf(applicationId, { rateClass: 'webtrigger' }, call),
+  };
   const declared: AnyRoute[] = [
     ...healthRoutes({ readiness }),
     ...applicationRoutes(parts),
@@ -223,6 +236,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...variableRoutes(parts),
     ...installVariableRoutes(parts),
     ...functionRoutes({ ...parts, runner: options.runner ?? noRunner }),
+    ...webtriggerRoutes(webtriggers),
+    ...webtriggerSecretRoutes(webtriggers),
     ...runnerRoutes(parts),
     ...queueRoutes({ ...parts, ...(options.jobLimits === undefined ? {} : { jobLimits: options.jobLimits }) }),
     ...jobRoutes(parts),
@@ -314,8 +329,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
           log.error('installs that are over could not be forgotten', { err: error }),
         );
       const forgetCalls = () =>
-        forgetInvocations(db, new Date(clock.now())).catch((error: unknown) =>
-          log.error('past calls of functions could not be forgotten', { err: error }),
+        Promise.all([forgetInvocations(db, new Date(clock.now())), forgetWebtriggerUses(db, new Date(clock.now()))]).catch(
+          (error: unknown) => log.error('past calls of functions could not be forgotten', { err: error }),
         );
       const forgetPages = () =>
         forgetEndedSessions(db, new Date(clock.now())).catch((error: unknown) =>

@@ -2,7 +2,7 @@ import type { FunctionRunner, RunnerCall, RunnerCheck } from '@bulkhead/platform
 
 type Result = Awaited<ReturnType<FunctionRunner['invoke']>>;
 
-/** Runs nothing: a call is answered with its payload, one of `held` not before `release`. */
+/** Runs nothing: a call is answered with its payload, one of `held` not before `release`, one of `answer` as a web trigger is. */
 export class FakeRunner implements FunctionRunner {
   /** Every call, in order. */
   readonly calls: RunnerCall[] = [];
@@ -18,7 +18,8 @@ export class FakeRunner implements FunctionRunner {
     const isJob = (JSON.parse(call.context) as { job?: unknown }).job !== undefined;
     const answer = isJob ? ((await this.answer?.(call)) ?? {}) : {};
     const logs = [{ at: 0, level: 'info' as const, message: `called with ${call.payload}` }];
-    return { outcome: { kind: 'ok', value: call.payload }, durationMs: 1, logs, logsDropped: 0, ...answer };
+    const value = call.functionKey === 'answer' ? JSON.stringify({ statusCode: 200, body: call.payload }) : call.payload;
+    return { outcome: { kind: 'ok', value }, durationMs: 1, logs, logsDropped: 0, ...answer };
   }
 
   /** Whatever the code is, it exports what it is to export. */

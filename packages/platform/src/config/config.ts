@@ -7,7 +7,15 @@ export type Role = 'api' | 'worker' | 'runner';
 export type Sandbox = 'jail' | 'process';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-export type RateLimits = Readonly<Record<'api' | 'passthrough' | 'oauth' | 'meta', number | null>>;
+export type RateLimits = Readonly<Record<'api' | 'passthrough' | 'oauth' | 'meta' | 'webtrigger', number | null>>;
+
+/** What a call of a function may cost. */
+export interface FunctionLimits {
+  readonly timeoutSeconds: number;
+  readonly cpuMs: number;
+  /** Heap, in MiB. */
+  readonly memoryMb: number;
+}
 
 export interface Config {
   readonly port: number;
@@ -35,6 +43,8 @@ export interface Config {
   readonly accountsMax: number;
   /** How far functions must be kept apart for the runner to run them. */
   readonly sandbox: Sandbox;
+  /** What a function may ask for at most. */
+  readonly functionLimits: FunctionLimits;
   /** Milliseconds. */
   readonly stopGraceMs: number;
   readonly logLevel: LogLevel;
@@ -58,7 +68,7 @@ export class ConfigError extends Error {
 }
 
 const ROLES: readonly Role[] = ['api', 'worker', 'runner'];
-const RATE_LIMITS: RateLimits = { api: 1_000, passthrough: 1_000, oauth: 500, meta: 200 };
+const RATE_LIMITS: RateLimits = { api: 1_000, passthrough: 1_000, oauth: 500, meta: 200, webtrigger: 50 };
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
 
 /**
@@ -97,6 +107,7 @@ export function configFrom(env: Environment, workingDirectory: string): Config {
     tenantShare: judged(() => tenantShare(env.tenantShare ?? '25')),
     accountsMax: judged(() => accountsMax(env.accountsMax ?? '100000')),
     sandbox: judged(() => sandbox(env.sandbox ?? 'jail')),
+    functionLimits: judged(() => functionLimits(env.functionLimits ?? '')),
     stopGraceMs: judged(() => stopGrace(env.stopGrace ?? '5')),
     logLevel: judged(() => logLevel(env.logLevel ?? 'warn')),
   };
@@ -180,7 +191,7 @@ function roles(text: string): ReadonlySet<Role> {
 
 function rateLimits(text: string): RateLimits {
   const classes = Object.keys(RATE_LIMITS);
-  if (text === 'off') return { api: null, passthrough: null, oauth: null, meta: null };
+  if (text === 'off') return { api: null, passthrough: null, oauth: null, meta: null, webtrigger: null };
   const given = list(text).map((entry): [string, number | null] => {
     const [, name = '', rate = ''] = /^(\w+) *= *(off|\d{1,7})$/.exec(entry) ?? [];
     return classes.includes(name) && !/^0+$/.test(rate)
@@ -206,6 +217,27 @@ function accountsMax(text: string): number {
 
 function sandbox(text: string): Sandbox {
   return text === 'jail' || text === 'process' ? text : fail('BULKHEAD_SANDBOX', 'jail or process');
+}
+
+const FUNCTION_LIMITS = {
+  timeout_seconds: { standard: 55, min: 1, max: 900 },
+  cpu_ms: { standard: 10_000, min: 10, max: 900_000 },
+  memory_mb: { standard: 256, min: 32, max: 2_048 },
+};
+
+function functionLimits(text: string): FunctionLimits {
+  const given = list(text).map((entry): [string, number] => {
+    const [, name = '', digits = ''] = /^(\w+) *= *(\d{1,6})$/.exec(entry) ?? [];
+    const bounds = Object.entries(FUNCTION_LIMITS).find(([known]) => known === name)?.[1];
+    return bounds !== undefined && Number(digits) >= bounds.min && Number(digits) <= bounds.max
+      ? [name, Number(digits)]
+      : fail(
+          'BULKHEAD_FUNCTION_LIMITS',
+          'a comma-separated list of timeout_seconds=N (1 to 900), cpu_ms=N (10 to 900000), memory_mb=N (32 to 2048)',
+        );
+  });
+  const limits = new Map([...Object.entries(FUNCTION_LIMITS).map(([name, { standard }]) => [name, standard] as const), ...given]);
+  return { timeoutSeconds: limits.get('timeout_seconds')!, cpuMs: limits.get('cpu_ms')!, memoryMb: limits.get('memory_mb')! };
 }
 
 function stopGrace(text: string): number {

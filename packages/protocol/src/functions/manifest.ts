@@ -3,6 +3,8 @@ import { appKey } from '../installs/descriptor.ts';
 import { functionKey } from './function-key.ts';
 import { jobSources } from './job-manifest.ts';
 import { refuseUnknownFunctions } from './known-functions.ts';
+import { declaredWebtriggers } from './webtrigger-manifest.ts';
+import { functionIsolation, functionLimits } from './limits.ts';
 import { functionPermissions } from './permissions.ts';
 import { functionVariables } from './variables.ts';
 
@@ -20,17 +22,20 @@ const declared = z.strictObject({
     .max(300)
     .regex(/^[\w@/-][\w@./-]*\.[A-Za-z_$][\w$]*$/, 'expected FILE.EXPORT, such as src/index.run')
     .refine((handler) => !handler.split('/').includes('..'), 'expected a file below the folder of the manifest'),
+  limits: functionLimits.optional(),
 });
 
 /** `bulkhead.yml`: what the functions of an App are, and what they may reach. */
 export const functionManifest = z
   .strictObject({
     app: appKey,
+    isolation: functionIsolation.optional(),
     functions: z
       .array(declared)
       .min(1)
       .max(100)
       .refine((functions) => new Set(functions.map(({ key }) => key)).size === functions.length, 'two functions have the same key'),
+    webtriggers: declaredWebtriggers.optional(),
     ...jobSources,
     variables: functionVariables.optional(),
     permissions: functionPermissions.optional(),
