@@ -83,6 +83,17 @@ export async function findDeployment(
   return row === null ? null : deployment(row);
 }
 
+/** The manifest of one version; null where it is gone. */
+export async function findManifest(
+  tx: Tx,
+  { organizationId, appKey, environment, version }: { organizationId: string; appKey: string; environment: string; version: number },
+): Promise<FunctionManifest | null> {
+  const row = await tx.maybe<{ manifest: FunctionManifest }>(sql`
+    select manifest from function_deployments
+     where organization_id = ${organizationId} and app_key = ${appKey} and environment = ${environment} and version = ${version}`);
+  return row?.manifest ?? null;
+}
+
 /** The code of one version; null where it is gone. */
 export async function findCode(
   tx: Tx,

@@ -4,4 +4,5 @@ export { type FunctionRunner, noRunner, type RunnerCall } from './function-runne
 export { invocationAuthenticator } from './invocation-authenticator.ts';
 export { invocationLogs } from './invocation-store.ts';
 export { runnerRoutes } from './runner-routes.ts';
-export { storageValues } from './storage-store.ts';
+export { storageDigestKeys } from './storage-store.ts';
+export { storageValues } from './storage-value-store.ts';

@@ -1,6 +1,6 @@
 import { oauthClientSecrets } from '../applications/index.ts';
 import { codeVerifiers } from '../authorization/index.ts';
-import { invocationLogs, storageValues } from '../functions/index.ts';
+import { invocationLogs, storageDigestKeys, storageValues } from '../functions/index.ts';
 import { inboundPayloads, inboundSecrets, secondaryInboundSecrets } from '../inbound/index.ts';
 import { appPropertyValues, appRecordValues, pendingSharedSecrets, sharedSecrets } from '../installs/index.ts';
 import { organizationAnswers, tenantAnswers } from '../surfaces/index.ts';
@@ -23,6 +23,7 @@ export const SEALED_COLUMNS: readonly DefinedSealedColumn[] = [
   appPropertyValues,
   appRecordValues,
   invocationLogs,
+  storageDigestKeys,
   storageValues,
   credentialSecrets,
   codeVerifiers,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { appKey } from '../installs/descriptor.ts';
+import { storageDeclaration } from './storage-entities.ts';
 
 /** Of a function: what it is called by, and what its bundle exports it as. */
 export const functionKey = z
@@ -42,6 +43,7 @@ export const functionManifest = z.strictObject({
       external: z.strictObject({ fetch: z.strictObject({ backend: z.array(egressHost).max(100) }) }),
     })
     .optional(),
+  storage: storageDeclaration.optional(),
 });
 
 export type FunctionManifest = z.output<typeof functionManifest>;
