@@ -30,11 +30,19 @@ Examples:
   $ npx bulkhead functions invoke notes count --application app…
   $ npx bulkhead functions logs notes --application app… --follow`,
     );
-  atServer(group.command('deploy').argument('[dir]', 'the folder of bulkhead.yml', '.'))
-    .requiredOption('--environment <name>', 'where to: development, staging, production, or another name')
-    .option('--app <key>', 'the App that the manifest must be of')
+  atServer(group.command('deploy').argument('[dir]', "the folder of bulkhead.yml, or of Forge's manifest.yml", '.'))
+    .option('--environment <name>', 'where to: development, staging, production, or another name')
+    .option('--app <key>', 'the App that the manifest must be of; of manifest.yml, the App that it becomes')
+    .option('--forge', 'read manifest.yml, though there is a bulkhead.yml')
+    .option('--print-manifest', 'print bulkhead.yml, or what manifest.yml comes to in its form, and deploy nothing')
     .description('bundle the functions of a folder and deploy them; what is called from then on is this version')
-    .addHelpText('after', '\nExample:\n  $ npx bulkhead functions deploy ./my-app --environment development')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ npx bulkhead functions deploy ./my-app --environment development
+  $ npx bulkhead functions deploy ./forge-app --app notes --print-manifest`,
+    )
     .action(async (folder: string, options: DeployOptions) => (await import('./functions.ts')).deployFunctions(folder, options));
   ofInstall(group.command('invoke').argument('<app>', 'its key').argument('<function>', 'its key in bulkhead.yml'))
     .option('--payload <json>', 'the first argument; null if absent')

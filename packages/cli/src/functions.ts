@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { bundleFunctions } from './bundle-functions.ts';
+import { stringify } from 'yaml';
 import { ApiCaller, type AtServer } from './call-api.ts';
-import { MANIFEST_FILE, readManifestFile } from './function-manifest-file.ts';
+import { readFunctionSource } from './function-source.ts';
 import { keepAsking } from './keep-asking.ts';
 import { printJson } from './print.ts';
 import { printable } from './printable.ts';
@@ -11,7 +11,9 @@ import { UsageError } from './usage-error.ts';
 
 export interface DeployOptions extends AtServer {
   readonly app?: string;
-  readonly environment: string;
+  readonly environment?: string;
+  readonly forge?: true;
+  readonly printManifest?: true;
 }
 export interface OfInstall extends AtServer {
   readonly application: string;
@@ -57,13 +59,18 @@ interface LogPage {
 
 const EVERY_MS = 1_000;
 
-/** Bundles the functions of a folder and deploys them. */
-export async function deployFunctions(folder: string, { app, environment, json, ...at }: DeployOptions): Promise<void> {
+/** Bundles the functions of a folder and deploys them; or prints the manifest that this would be by. */
+export async function deployFunctions(
+  folder: string,
+  { app, environment, forge, printManifest, json, ...at }: DeployOptions,
+): Promise<void> {
   const root = resolve(folder);
-  const manifest = await readManifestFile(root);
-  if (app !== undefined && app !== manifest.app) throw new UsageError(`--app: ${MANIFEST_FILE} is of the App "${manifest.app}".`);
+  const { manifest, report, bundle } = await readFunctionSource(root, { app, forge });
+  for (const line of report) process.stderr.write(`${printable(line)}\n`);
+  if (printManifest) return json ? printJson(manifest) : void process.stdout.write(stringify(manifest));
+  if (environment === undefined) throw new UsageError('Name the environment with --environment, such as development or production.');
   const api = new ApiCaller('META_TOKEN', at);
-  const code = await bundleFunctions(root, manifest);
+  const code = await bundle();
   const path = `/v1/meta/apps/${encodeURIComponent(manifest.app)}/deployments`;
   const deployed = await api.call<Deployment>('POST', path, { environment, manifest, code });
   if (json) return printJson(deployed);

@@ -312,7 +312,7 @@ export async function deleteDeliveries(tx: Tx, applicationId: ApplicationId, end
 /** Removes deliveries older than `before`, at most `limit`: finished ones, and those that wait for an endpoint that is stopped. */
 export async function deleteOldDeliveries(tx: Tx, before: Date, limit: number): Promise<number> {
   return tx.execute(sql`
-    delete from deliveries where (application_id, delivery_id) in (
-      select d.application_id, d.delivery_id from deliveries d left join delivery_endpoints e using (application_id, endpoint_id)
-       where d.created_at < ${before} and (d.status <> 'pending' or e.stopped_at is not null) limit ${limit} for update of d skip locked)`);
+    delete from deliveries where ctid = any(array(
+      select d.ctid from deliveries d left join delivery_endpoints e using (application_id, endpoint_id)
+       where d.created_at < ${before} and (d.status <> 'pending' or e.stopped_at is not null) limit ${limit} for update of d skip locked))`);
 }

@@ -115,10 +115,10 @@ const ROWS_MAX = 5_000;
 /** Deletes what is past, of everybody, at most 5,000 of each; answers how many. For the system role. */
 export async function deletePastInbound(tx: Tx, now: Date): Promise<number> {
   const messages = await tx.execute(sql`
-    delete from inbound_messages where (application_id, message_id) in (
-      select application_id, message_id from inbound_messages where expires_at <= ${now} order by expires_at limit ${ROWS_MAX})`);
+    delete from inbound_messages where ctid = any(array(
+      select ctid from inbound_messages where expires_at <= ${now} order by expires_at limit ${ROWS_MAX} for update skip locked))`);
   const deliveries = await tx.execute(sql`
-    delete from inbound_deliveries where (application_id, service, delivery_hash) in (
-      select application_id, service, delivery_hash from inbound_deliveries where expires_at <= ${now} order by expires_at limit ${ROWS_MAX})`);
+    delete from inbound_deliveries where ctid = any(array(
+      select ctid from inbound_deliveries where expires_at <= ${now} order by expires_at limit ${ROWS_MAX} for update skip locked))`);
   return messages + deliveries;
 }

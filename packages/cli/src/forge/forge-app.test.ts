@@ -1,0 +1,114 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { CliWorld } from '../cli-process.testkit.ts';
+import { readFunctionSource } from '../function-source.ts';
+
+// The example as its vendor would bring it: read, bundled and deployed by the command, on a server with the real engine, in two Applications.
+vi.setConfig({ testTimeout: 180_000 });
+const folder = join(import.meta.dirname, '../../../../examples/forge-app');
+const CALLS = 800;
+const AT_ONCE = 10;
+
+const world = new CliWorld();
+const app = createServer((_request, response) => response.writeHead(204).end());
+let env: Record<string, string> = {};
+let url = '';
+let token = '';
+const tenants: string[] = [];
+
+async function meta(path: string, body: unknown) {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const answer = await fetch(`${url}/v1/meta${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+  return (await answer.json()) as Record<string, unknown> & { id: string; outcome?: { kind: string; value?: unknown } };
+}
+
+const resolve = (tenant: string, functionKey: string, payload: unknown = {}) =>
+  meta(`/applications/${tenant}/installs/notes/invoke`, { function: 'resolver', payload: { call: { functionKey, payload } } });
+
+beforeAll(async () => {
+  await once(app.listen(0, '127.0.0.1'), 'listening');
+  const address = `127.0.0.1:${(app.address() as AddressInfo).port}`;
+  const data = await world.folder();
+  const server = world.start(data, { BULKHEAD_EGRESS_ALLOW: address, BULKHEAD_SANDBOX: 'process' });
+  url = await server.ready();
+  token = server.metaToken;
+  env = { META_TOKEN: token, API: url, BULKHEAD_DATA_DIR: data };
+  await meta('/apps', { descriptor: { key: 'notes', baseUrl: `http://${address}`, authentication: { type: 'none' } } });
+  for (const name of ['Alder', 'Birch']) {
+    const { id } = await meta('/applications', { name });
+    await meta(`/applications/${id}/installs`, { app_key: 'notes' });
+    tenants.push(id);
+  }
+}, 120_000);
+afterAll(async () => {
+  await world[Symbol.asyncDispose]();
+  app.close();
+}, 60_000);
+
+describe('an App written for Forge', () => {
+  it('is deployed by its manifest.yml as it stands, and told what of it is inert', async () => {
+    const deployed = await world.run(['functions', 'deploy', folder, '--app', 'notes', '--environment', 'production'], env);
+    expect([deployed.exitCode, deployed.stdout]).toEqual([0, expect.stringContaining('Deployed: version 1 of notes in production')]);
+    expect(deployed.stderr).toMatch(/manifest\.yml: \d+ understood, \d+ inert/);
+  });
+
+  it('answers by its resolver, each installation with what is its own', async () => {
+    expect((await resolve(tenants[0]!, 'addNote', { id: 'a', text: 'of Alder' })).outcome).toEqual({
+      kind: 'ok',
+      value: { text: 'of Alder', site: tenants[0] },
+    });
+    expect((await resolve(tenants[0]!, 'listNotes')).outcome?.value).toEqual([{ key: 'note-a', text: 'of Alder' }]);
+    expect((await resolve(tenants[1]!, 'listNotes')).outcome?.value).toEqual([]);
+    expect((await resolve(tenants[0]!, 'noSuch')).outcome).toMatchObject({
+      kind: 'threw',
+      message: expect.stringContaining('It has: addNote'),
+    });
+  });
+});
+
+describe('two tenants at once', () => {
+  it(`${CALLS} interleaved calls of the App, none crossed: neither in its cache nor in its storage`, async () => {
+    const outcomes = [];
+    for (let turn = 0; turn < CALLS; turn += AT_ONCE) {
+      const batch = Array.from({ length: AT_ONCE }, (_, index) =>
+        resolve(tenants[index % 2]!, 'visit', { who: tenants[index % 2], turn: turn + index }),
+      );
+      outcomes.push(...(await Promise.all(batch)).map(({ outcome }) => outcome));
+    }
+    expect(outcomes.filter((outcome) => outcome?.kind !== 'ok')).toEqual([]);
+    expect(outcomes).toHaveLength(CALLS);
+    expect(outcomes.filter((outcome) => (outcome as unknown as { value: { crossed: boolean } }).value.crossed)).toEqual([]);
+  });
+
+  it('control: the same bundle in one process for both crosses in its cache, though storage is kept apart', async () => {
+    const { bundle } = await readFunctionSource(folder, { app: 'notes' });
+    const file = join(await world.folder(), 'bundle.mjs');
+    await writeFile(file, await bundle());
+    const calls = new AsyncLocalStorage<{ applicationId: string; kept: Map<string, unknown> }>();
+    vi.stubGlobal(Symbol.for('bulkhead.host') as unknown as string, {
+      context: () => calls.getStore(),
+      fetch: async (_url: string, { body }: { body: string }) => {
+        const { kept } = calls.getStore()!;
+        const { op, key, value } = JSON.parse(body) as { op: string; key: string; value: unknown };
+        if (op === 'set') kept.set(key, value);
+        return Response.json({ found: kept.has(key), value: kept.get(key) });
+      },
+    });
+    const { resolver } = (await import(pathToFileURL(file).href)) as {
+      resolver: (payload: unknown, context: unknown) => Promise<{ crossed: boolean }>;
+    };
+    const both = ['one', 'two'].map((applicationId) => ({ applicationId, kept: new Map<string, unknown>() }));
+    const visits = Array.from({ length: 100 }, (_, turn) => {
+      const context = both[turn % 2]!;
+      return calls.run(context, () => resolver({ call: { functionKey: 'visit', payload: { who: context.applicationId, turn } } }, context));
+    });
+    expect((await Promise.all(visits)).filter(({ crossed }) => crossed)).toHaveLength(99);
+    expect(both.map(({ applicationId, kept }) => kept.get('visitor') === applicationId)).toEqual([true, true]);
+  });
+});
