@@ -432,6 +432,7 @@ async function calledFunctions(
     app: appKey,
     functions: ['echo', 'held'].map((key) => ({ key, handler: `index.${key}` })),
     permissions: { external: { fetch: { backend: [`${canary}.example`] } } },
+    storage: { entities: [{ name: 'note', attributes: { due: { type: 'integer' }, text: { type: 'string' } }, indexes: ['due'] }] },
   };
   await meta.call('POST', `/apps/${appKey}/deployments`, { environment: 'production', manifest, code: `// ${canary} code` });
   const invoke = `/applications/${applicationId}/installs/${appKey}/invoke`;
@@ -445,7 +446,14 @@ async function calledFunctions(
   const invocationToken = tokenOf('held')!;
   const kept = await world.call('POST', '/internal/functions/storage', {
     headers: { authorization: `Bearer ${invocationToken}` },
-    body: { op: 'set', key: `${canary}-key`, value: `${canary} value` },
+    body: {
+      op: 'transaction',
+      items: [
+        { op: 'set', key: `${canary}-key`, value: `${canary} value` },
+        { op: 'set', key: `${canary}-key`, value: `${canary} secret`, secret: true },
+        { op: 'set', key: `${canary}-key`, entity: 'note', value: { due: 1, text: `${canary} note` } },
+      ],
+    },
   });
   await mustBe(200, kept);
   return { invocationToken, endedInvocationToken: tokenOf('echo')! };

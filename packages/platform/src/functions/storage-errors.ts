@@ -4,7 +4,7 @@ export const storageErrors = defineErrors({
   'function.storage_condition': {
     status: 409,
     wire: 'conflict',
-    text: 'Nothing was changed: what is kept under "{key}" is not as the call asks ({condition}). Read it again, and try with what is there now.',
+    text: 'Nothing was changed: what is kept under "{stored_key}" is not as the call asks ({condition}). Read it again, and try with what is there now.',
   },
   'function.storage_full': {
     status: 409,

@@ -73,7 +73,7 @@ async function refuseUnlessAsAsked(current: Current, item: StorageChange, field:
   const held = current.get(placeText({ collection: collectionOf(item), key: item.key }));
   if (await isAsAsked(item.if, held)) return;
   const condition = typeof item.if === 'string' ? item.if : 'version' in item.if ? `version ${item.if.version}` : 'a filter';
-  throw storageErrors('function.storage_condition', { params: { key: item.key, condition }, ...(field !== undefined && { field }) });
+  throw storageErrors('function.storage_condition', { params: { stored_key: item.key, condition }, ...(field !== undefined && { field }) });
 }
 
 async function isAsAsked(condition: StorageCondition, held: ReturnType<Current['get']>): Promise<boolean> {
