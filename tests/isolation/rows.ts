@@ -42,6 +42,7 @@ const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const REFUSED = [400] as const;
 const NOT_THIS_BROWSER = [400, 403] as const;
 
+const inProduction = { app_key: ref('app'), environment: 'production' };
 const ownApp = { ...below, version: '1', app_key: ref('app') };
 /** 401 at another's address, where its secret proves nothing; 404 for another App at one's own. */
 const NOT_THIS_APP = [401, 404] as const;
@@ -163,10 +164,29 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
     own: 201,
     foreign: [400, 404],
   },
+  'function.rollback': { path: { app_key: ref('app') }, body: { environment: 'production', version: 1 }, own: 200 },
+  'function.deployments': { path: { app_key: ref('app') }, own: 200 },
+  'function_environment.list': { path: { ...below, app_key: ref('app') }, own: 200 },
+  'function_environment.get': { path: { ...below, app_key: ref('app'), environment: 'production' }, own: 200 },
+  'function_environment.approve': {
+    path: { ...below, app_key: ref('app'), environment: 'staging' },
+    body: { permissions: [] },
+    own: 200,
+    late: 203,
+  },
+  'function_environment.leave': { path: { ...below, app_key: ref('app'), environment: 'staging' }, own: 204, late: 204 },
+  'function_environment.waiting': { path: { app_key: ref('app'), environment: 'production' }, own: 200 },
+  'function_variable.list': { path: inProduction, own: 200 },
+  'function_variable.put': { path: { ...inProduction, name: 'MATRIX' }, body: { value: 'of the matrix' }, own: 200 },
+  'function_variable.delete': { path: { ...inProduction, name: 'OF_THE_APP' }, own: 204, late: 205 },
+  'function_install_variable.list': { path: { ...below, ...inProduction }, own: 200 },
+  'function_install_variable.put': { path: { ...below, ...inProduction, name: 'MATRIX' }, body: { value: 'of the matrix' }, own: 200 },
+  'function_install_variable.delete': { path: { ...below, ...inProduction, name: 'OF_THE_INSTALL' }, own: 204, late: 206 },
   'function.invoke': { path: { ...below, app_key: ref('app') }, body: { function: 'echo', payload: 'of the matrix' }, own: 200, late: 201 },
   'function.logs': { path: { ...below, app_key: ref('app') }, own: 200 },
   // Whose it is stands in the token alone: there is nothing in the request to try another's with.
   'function_runner.code': { own: 200 },
+  'function_runner.variables': { own: 200 },
   'function_runner.storage': { body: { op: 'set', key: 'of-the-matrix', value: 1 }, own: 200 },
   'function_runner.fetch': { body: { url: 'https://undeclared.example/', method: 'GET', headers: [], body: '' }, own: 403, late: 202 },
   'install_key.get': { path: { kid: ref('install_key') }, own: 200, open: ['install_key'] },

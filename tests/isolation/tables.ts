@@ -17,6 +17,9 @@ export const controlTables = [
   'apps',
   // The code of their functions, which is the same for every Application.
   'function_deployments',
+  'function_environments',
+  // What it sets for all installs of an environment (sealed).
+  'function_variables',
   // The keys of this host that sign installs; the private halves are sealed.
   'install_keys',
   // How far a rotation of keys has come; of deleted Applications, ids only: their rows are gone.

@@ -24,6 +24,7 @@ const COLUMNS = [
   'app_records.value_sealed',
   'authorization_transactions.code_verifier_sealed',
   'credentials.sealed',
+  'function_install_variables.value_sealed',
   'function_invocations.logs_sealed',
   'function_stores.digest_key_sealed',
   'function_values.value_sealed',

@@ -12,7 +12,12 @@ afterAll(() => database.close());
 /** Bytes that hold no secret that could be opened: hashes, MACs, digests, and what a root key wraps. */
 const NOT_SEALED_UNDER_DATA_KEYS = [/_hash$/, /_digest$/, /^digest$/, /^mac$/, /^previous$/];
 /** Wrapped by the root key; its rotation has them by name. */
-const UNDER_THE_ROOT_KEY = ['data_keys.wrapped_key', 'audit_keys.sealed_key', 'install_keys.private_key_sealed'];
+const UNDER_THE_ROOT_KEY = [
+  'data_keys.wrapped_key',
+  'audit_keys.sealed_key',
+  'install_keys.private_key_sealed',
+  'function_variables.value_sealed',
+];
 /** In clear, since the database orders by it (docs/decisions/0044-what-functions-keep.md). */
 const IN_CLEAR = ['function_index_entries.range_bytes'];
 

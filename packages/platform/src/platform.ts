@@ -38,11 +38,19 @@ import { eventRoutes, keepPartitions } from './events/index.ts';
 import { apScriptRoutes, forgetEndedSessions, moduleRoutes, pageRoutes } from './frames/index.ts';
 import {
   forgetInvocations,
+  FUNCTION_LIMITS_MAX,
+  type FunctionLimits,
   type FunctionRunner,
+  approvalAtInstall,
+  deploymentRoutes,
+  environmentRoutes,
   functionRoutes,
+  installVariableRoutes,
   invocationAuthenticator,
   noRunner,
   runnerRoutes,
+  variableRoutes,
+  variableRunnerRoute,
 } from './functions/index.ts';
 import { forgetPastInbound, inboundMessageRoutes, inboundWebhookRoutes, receiveRoutes } from './inbound/index.ts';
 import {
@@ -104,6 +112,8 @@ export interface PlatformOptions {
   readonly accountsMax?: number;
   /** What runs functions. Default: nothing does, and calls of functions are answered 503. */
   readonly runner?: FunctionRunner;
+  /** What a function may ask for at most. Default: 55 seconds, 10,000 ms of CPU, 256 MiB. */
+  readonly functionLimits?: FunctionLimits;
   /** Longest duration of one call to a service while an account is connected. Default 15,000. */
   readonly connectTimeoutMs?: number;
 }
@@ -156,7 +166,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     log,
     clock,
   });
-  const parts = { db, vault, egress, clock, log, publicUrl, accountsMax: options.accountsMax };
+  const functionLimits = options.functionLimits ?? FUNCTION_LIMITS_MAX;
+  const parts = { db, vault, egress, clock, log, publicUrl, accountsMax: options.accountsMax, functionLimits };
   const authenticateApiKey = apiKeyAuthenticator(parts);
   const resolve = resolveService(vault);
   const refresher = new CredentialRefresher({ ...parts, ...credentialHooks(), resolve });
@@ -185,7 +196,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...receiveRoutes(parts),
     ...inboundMessageRoutes(parts),
     ...appRoutes(parts),
-    ...installRoutes({ ...parts, installKeys }),
+    ...installRoutes({ ...parts, installKeys, approvalAtInstall: approvalAtInstall(parts) }),
     ...installKeyRoutes({ installKeys }),
     ...appPropertyRoutes(parts),
     ...appRecordRoutes(parts),
@@ -195,15 +206,20 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...pageRoutes(parts),
     ...apScriptRoutes(),
     ...appHostRoutes(parts),
-    ...upmRoutes({ ...parts, installKeys }),
+    ...upmRoutes({ ...parts, installKeys, approvalAtInstall: approvalAtInstall(parts) }),
     ...userTokenRoutes({
       ...parts,
       isUser: isEndUser,
       takeRate: (principal, call) => rates.take(principal, { rateClass: 'oauth' }, call),
       recordUse: (use) => uses.record(use),
     }),
+    ...deploymentRoutes({ ...parts, runner: options.runner ?? noRunner }),
+    ...environmentRoutes(parts),
+    ...variableRoutes(parts),
+    ...installVariableRoutes(parts),
     ...functionRoutes({ ...parts, runner: options.runner ?? noRunner }),
     ...runnerRoutes(parts),
+    variableRunnerRoute(parts),
     ...passthroughRoutes({ ...parts, refresher }),
     ...tokenRoutes(parts),
     ...authorizationRoutes({ ...parts, upstreamTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS }),

@@ -1,6 +1,5 @@
 export { type EventPage, eventPage, latestEventCursor } from './events/event-page.ts';
 export {
-  egressHost,
   egressHostsOf,
   environmentName,
   functionKey,
@@ -8,6 +7,9 @@ export {
   functionManifest,
   isDeclaredHost,
 } from './functions/manifest.ts';
+export { egressHost, FUNCTION_SCOPES } from './functions/permissions.ts';
+export { PERMISSIONS_MAX, requestedPermission, requestedPermissions } from './functions/requested-permissions.ts';
+export { VARIABLES_MAX, variableName, variableValue } from './functions/variables.ts';
 export {
   collectionOf,
   type EntityQuery,

@@ -7,6 +7,8 @@ export interface InstanceSpec {
   readonly version: string;
   /** One ECMAScript module. */
   readonly code: string;
+  /** What `process.env` has. May hold secrets: nowhere when the instance listens but in its own memory. */
+  readonly variables: Readonly<Record<string, string>>;
   readonly limits: Limits;
   /** A folder of this incarnation alone; the gateway listens at `run/gw.sock` in it before the start. */
   readonly folder: string;

@@ -13,11 +13,26 @@ export const GUEST_MODULES: readonly { readonly name: string; readonly path: str
 
 export const FUNCTION_MODULE = 'function.mjs';
 
+/** Where the value of a variable is until the instance listens. */
+export function variableFile(index: number): string {
+  return `variable-${index}`;
+}
+
 /**
  * The configuration of one instance: one worker, one socket in, and one service outside, which takes the place of `internet`, so that
- * whatever leaves arrives at our gateway. `style = proxy` shows it the whole URL. Nothing of a tenant is written into it.
+ * whatever leaves arrives at our gateway. `style = proxy` shows it the whole URL. Of the install there are its variables in it,
+ * each read from a file of its own: a value is never parsed.
  */
-export function workerdConfig({ runFolder, limits }: { runFolder: string; limits: Limits }): string {
+export function workerdConfig({
+  runFolder,
+  limits,
+  variables,
+}: {
+  runFolder: string;
+  limits: Limits;
+  /** Names. */
+  variables: readonly string[];
+}): string {
   const modules = [...GUEST_MODULES.map(({ name }) => name), FUNCTION_MODULE];
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -31,6 +46,7 @@ const config :Workerd.Config = (
 );
 const function :Workerd.Worker = (
   modules = [ ${modules.map((name) => `(name = ${quoted(name)}, esModule = embed ${quoted(name)})`).join(', ')} ],
+  bindings = [ ${variables.map((name, index) => `(name = ${quoted(name)}, text = embed ${quoted(variableFile(index))})`).join(', ')} ],
   compatibilityDate = "${COMPATIBILITY_DATE}",
 );
 `;

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { type Engine, type EngineLine, type InstanceSpec, type Running, StartFailure } from './engine.ts';
@@ -8,7 +8,7 @@ import { InstanceSocket } from './instance-socket.ts';
 import type { Launcher } from './jail.ts';
 import { lineReader } from './line-reader.ts';
 import { findDescendant } from './process-usage.ts';
-import { FUNCTION_MODULE, GUEST_MODULES, workerdConfig } from './workerd-config.ts';
+import { FUNCTION_MODULE, GUEST_MODULES, variableFile, workerdConfig } from './workerd-config.ts';
 
 const ERROR_TEXT_MAX = 4_000;
 // The engine writes a line as JSON, in which a byte takes six at most, and some more around it.
@@ -40,14 +40,21 @@ export function workerdEngine(launcher: Launcher): Engine {
   };
 }
 
-async function writeCode({ folder, code, limits }: InstanceSpec, runFolder: string): Promise<void> {
-  const codeFolder = join(folder, 'code');
+/** Read by the engine before it listens, and taken away then. */
+async function writeCode({ folder, code, limits, variables }: InstanceSpec, runFolder: string): Promise<void> {
+  const codeFolder = codeFolderOf(folder);
+  const names = Object.keys(variables);
   await mkdir(codeFolder, { mode: 0o700 });
   await Promise.all([
     ...GUEST_MODULES.map(({ name, path }) => copyFile(path, join(codeFolder, name))),
     writeFile(join(codeFolder, FUNCTION_MODULE), code),
-    writeFile(join(codeFolder, 'config.capnp'), workerdConfig({ runFolder, limits })),
+    ...names.map((name, index) => writeFile(join(codeFolder, variableFile(index)), variables[name]!, { mode: 0o600 })),
+    writeFile(join(codeFolder, 'config.capnp'), workerdConfig({ runFolder, limits, variables: names })),
   ]);
+}
+
+function codeFolderOf(folder: string): string {
+  return join(folder, 'code');
 }
 
 function listening(spec: InstanceSpec, child: ChildProcess): Promise<Running> {
@@ -86,7 +93,8 @@ function listening(spec: InstanceSpec, child: ChildProcess): Promise<Running> {
       lineReader(1_000, (line) => {
         if (!line.includes('"listen"')) return;
         clearTimeout(tooLate);
-        resolve(running);
+        // The folder itself stays: it is a mount of the jail. What was in it is in the memory of the process now.
+        void emptyFolder(codeFolderOf(spec.folder)).then(() => resolve(running), reject);
       }),
     );
     const gone = (code: number | null, signal: string | null): void => {
@@ -104,6 +112,10 @@ function listening(spec: InstanceSpec, child: ChildProcess): Promise<Running> {
     // After the streams have ended, so that the last lines are heard.
     child.on('close', gone);
   });
+}
+
+async function emptyFolder(folder: string): Promise<void> {
+  await Promise.all((await readdir(folder)).map((name) => rm(join(folder, name))));
 }
 
 /** Reads so much and no more in a while: whoever floods the pipe waits for it himself. */

@@ -1,4 +1,4 @@
-import type { FunctionRunner, RunnerCall } from '@bulkhead/platform';
+import type { FunctionRunner, RunnerCall, RunnerCheck } from '@bulkhead/platform';
 
 type Result = Awaited<ReturnType<FunctionRunner['invoke']>>;
 
@@ -15,6 +15,11 @@ export class FakeRunner implements FunctionRunner {
     if (call.functionKey === 'held') await new Promise<void>((resolve) => this.#held.push(resolve));
     const logs = [{ at: 0, level: 'info' as const, message: `called with ${call.payload}` }];
     return { outcome: { kind: 'ok', value: call.payload }, durationMs: 1, logs, logsDropped: 0 };
+  }
+
+  /** Whatever the code is, it exports what it is to export. */
+  async check({ functions }: RunnerCheck): Promise<Result> {
+    return { outcome: { kind: 'ok', value: JSON.stringify(functions) }, durationMs: 1, logs: [], logsDropped: 0 };
   }
 
   release(): void {

@@ -1,3 +1,4 @@
+export { approveFunctions } from './approve-functions.ts';
 export { alteredEnd } from './altered-end.ts';
 export { browserHere, launchBrowser } from './browser.ts';
 export { testCluster, testDatabase, type TestDatabase } from './database.ts';

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { silentLog } from '@bulkhead/base';
-import { type FakeApp, startFakeApp, World } from '@bulkhead/testkit';
+import { approveFunctions, type FakeApp, startFakeApp, World } from '@bulkhead/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RunnerProcess } from './runner-process.ts';
 
@@ -42,14 +42,23 @@ afterAll(async () => {
 
 const storage = `const storage = async (body) => (await fetch('http://host.bulkhead.internal/storage', { method: 'POST', body: JSON.stringify(body) })).json();`;
 
+interface Deployed {
+  readonly environment?: string;
+  readonly hosts?: readonly string[];
+  readonly isolation?: 'call';
+  readonly storage?: unknown;
+  readonly limits?: Readonly<Record<string, Readonly<Record<string, number>>>>;
+}
+
 async function deploy(
   code: string,
   keys: readonly string[],
-  { environment = 'production', hosts = [] as readonly string[], storage: kept = undefined as unknown } = {},
+  { environment = 'production', hosts = [], isolation, limits, storage: kept }: Deployed = {},
 ) {
   const manifest = {
     app: 'notes',
-    functions: keys.map((key) => ({ key, handler: `index.${key}` })),
+    ...(isolation === undefined ? {} : { isolation }),
+    functions: keys.map((key) => ({ key, handler: `index.${key}`, ...(limits?.[key] === undefined ? {} : { limits: limits[key] }) })),
     permissions: { external: { fetch: { backend: hosts } } },
     ...(kept === undefined ? {} : { storage: kept }),
   };
@@ -115,6 +124,7 @@ describe('functions of an installed App', () => {
   test('keep values per install and environment', async () => {
     const code = `${storage} export const put = ({ key, value }) => storage({ op: 'set', key, value }); export const get = ({ key }) => storage({ op: 'get', key }); export const list = () => storage({ op: 'list' });`;
     for (const environment of ['production', 'staging']) await deploy(code, ['put', 'get', 'list'], { environment });
+    await approveFunctions(world, tenants[0]!, 'notes', 'staging');
     await invoke(tenants[0]!, 'put', { key: 'name', value: { of: 'the first' } });
     await invoke(tenants[1]!, 'put', { key: 'name', value: 'the second' });
     expect((await invoke(tenants[0]!, 'get', { key: 'name' })).outcome.value).toMatchObject({ found: true, value: { of: 'the first' } });
@@ -154,6 +164,7 @@ describe('functions of an installed App', () => {
   test('fetch from the hosts that are declared, and from no other, by whatever way', async () => {
     const code = `export const get = async (url) => { const answer = await fetch(url); return [answer.status, await answer.text()]; }; export const run = async (url) => { await fetch(url); };`;
     await deploy(code, ['get', 'run'], { hosts: [`http://${upstreamAddress}`] });
+    await approveFunctions(world, tenants[0]!, 'notes');
     expect((await invoke(tenants[0]!, 'get', `http://${upstreamAddress}/a?b`)).outcome.value).toEqual([200, 'you asked /a?b']);
     for (const url of [
       `http://localhost:${upstreamAddress.split(':')[1]}/`,
@@ -166,6 +177,7 @@ describe('functions of an installed App', () => {
     expect(heard).toEqual(['/a?b', '/away']);
     // Declared but private, and not opened by the operator: the door refuses.
     await deploy(code, ['get', 'run'], { hosts: ['http://127.0.0.1:1', 'http://10.0.0.1'] });
+    await approveFunctions(world, tenants[0]!, 'notes');
     expect((await invoke(tenants[0]!, 'run', 'http://10.0.0.1/')).outcome).toEqual({ kind: 'denied', reason: 'egress' });
   });
 });
@@ -198,6 +210,30 @@ describe('two tenants at once', () => {
     const results = [];
     for (const payload of payloads) results.push(await invoke(tenants[0]!, 'mark', payload));
     expect(results.map(({ outcome }) => outcome.value.crossed)).toContain(true);
+  });
+});
+
+describe('by the manifest', () => {
+  test('a call sees nothing of the one before, of the same install; control: without that, it does', async () => {
+    const code = `let count = 0; export const run = () => ++count;`;
+    const counts = async () => [(await invoke(tenants[0]!, 'run')).outcome.value, (await invoke(tenants[0]!, 'run')).outcome.value];
+    await deploy(code, ['run'], { isolation: 'call' });
+    expect(await counts()).toEqual([1, 1]);
+    await deploy(code, ['run']);
+    expect(await counts()).toEqual([1, 2]);
+  });
+
+  test('a function has the time it asks for, of both kinds, and the others theirs', async () => {
+    const code = `export const short = () => { for (;;); }; export const slow = () => new Promise((done) => setTimeout(() => done(1), 2500));
+      export const hasty = () => slow();`;
+    const limits = { short: { cpu_ms: 100 }, slow: { timeout_seconds: 10 }, hasty: { timeout_seconds: 1 } };
+    await deploy(code, ['short', 'slow', 'hasty'], { limits });
+    const outcomes = await Promise.all(Object.keys(limits).map(async (name) => (await invoke(tenants[0]!, name)).outcome));
+    expect(outcomes).toEqual([
+      { kind: 'timeout', limit: 'cpu' },
+      { kind: 'ok', value: 1 },
+      { kind: 'timeout', limit: 'wall' },
+    ]);
   });
 });
 

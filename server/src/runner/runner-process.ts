@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '@bulkhead/base';
-import type { FunctionRunner, RunnerCall } from '@bulkhead/platform';
+import type { FunctionRunner, RunnerCall, RunnerCheck } from '@bulkhead/platform';
 import type { InvocationResult, Isolation } from '@bulkhead/sandbox';
 import type { FromRunner, ToRunner } from './messages.ts';
 
@@ -47,12 +47,20 @@ export class RunnerProcess implements FunctionRunner {
     return `there is no jail to keep them in, because ${isolation.reason}, and BULKHEAD_SANDBOX does not accept less`;
   }
 
-  async invoke(call: RunnerCall): Promise<InvocationResult> {
+  invoke(call: RunnerCall): Promise<InvocationResult> {
+    return this.#ask((id) => ({ type: 'invoke', id, call, apiUrl: this.#options.apiUrl() }));
+  }
+
+  check(check: RunnerCheck): Promise<InvocationResult> {
+    return this.#ask((id) => ({ type: 'check', id, check }));
+  }
+
+  async #ask(messageOf: (id: number) => ToRunner): Promise<InvocationResult> {
     const { child } = await this.#start();
     const id = this.#nextId++;
     return new Promise((resolve) => {
       this.#calls.set(id, resolve);
-      const message: ToRunner = { type: 'invoke', id, call, apiUrl: this.#options.apiUrl() };
+      const message = messageOf(id);
       if (!child.connected) return this.#end(id, crashed);
       child.send(message, (error) => {
         if (error !== null) this.#end(id, crashed);

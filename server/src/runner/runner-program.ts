@@ -1,7 +1,8 @@
-import { openSupervisor } from '@bulkhead/sandbox';
+import { type InvocationResult, limitsOfMemory, openSupervisor } from '@bulkhead/sandbox';
 import { ApiClient } from './api-client.ts';
 import { apiDoors } from './api-doors.ts';
 import { CodeCache } from './code-cache.ts';
+import { loadVariables } from './load-variables.ts';
 import type { FromRunner, ToRunner } from './messages.ts';
 
 // The process of the role runner: no environment, no database, no key. Speaks to who has started it, and ends with it.
@@ -12,20 +13,39 @@ const codes = new CodeCache(client);
 
 const tell = (message: FromRunner): void => void process.send?.(message);
 
-process.on('message', ({ id, call, apiUrl: at }: ToRunner) => {
+process.on('message', (message: ToRunner) => {
+  const { id } = message;
+  const answer = (result: InvocationResult): void => tell({ type: 'result', id, result });
+  if (message.type === 'check') return void supervisor?.check(message.check.code, message.check.variables).then(answer);
+  const { call, apiUrl: at } = message;
   apiUrl = at;
-  const { applicationId, clientKey, environment, version, functionKey: functionName, payload, context, token } = call;
+  const {
+    applicationId,
+    clientKey,
+    environment,
+    version,
+    revision,
+    functionKey: functionName,
+    payload,
+    context,
+    token,
+    isolation,
+    limits,
+  } = call;
   void supervisor
     ?.invoke({
       identity: { applicationId, clientKey, environment },
-      version,
+      version: `${version}.${revision}`,
       loadCode: () => codes.get(at, version, token),
+      loadVariables: () => loadVariables(client, at, token),
       functionName,
       payload,
       context,
       token,
+      isolation,
+      limits: { cpuMs: limits.cpuMs, wallMs: limits.timeoutSeconds * 1_000, ...limitsOfMemory(limits.memoryMb) },
     })
-    .then((result) => tell({ type: 'result', id, result }));
+    .then(answer);
 });
 
 process.on('disconnect', () => {

@@ -22,9 +22,9 @@ let url = '';
 let token = '';
 const tenants: string[] = [];
 
-async function meta(path: string, body: unknown) {
+async function meta(path: string, body: unknown, method = 'POST') {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  const answer = await fetch(`${url}/v1/meta${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+  const answer = await fetch(`${url}/v1/meta${path}`, { method, headers, body: JSON.stringify(body) });
   return (await answer.json()) as Record<string, unknown> & { id: string; outcome?: { kind: string; value?: unknown } };
 }
 
@@ -56,6 +56,9 @@ describe('an App written for Forge', () => {
     const deployed = await world.run(['functions', 'deploy', folder, '--app', 'notes', '--environment', 'production'], env);
     expect([deployed.exitCode, deployed.stdout]).toEqual([0, expect.stringContaining('Deployed: version 1 of notes in production')]);
     expect(deployed.stderr).toMatch(/manifest\.yml: \d+ understood, \d+ inert/);
+    // What it may fetch from is new to both.
+    for (const tenant of tenants)
+      await meta(`/applications/${tenant}/installs/notes/environments/production`, { permissions: ['fetch:rates.example.com'] }, 'PUT');
   });
 
   it('answers by its resolver, each installation with what is its own', async () => {

@@ -79,8 +79,8 @@ describe('manifest.yml of Forge', () => {
   it('has the variables of the environment in the place of ${NAME}, or their defaults', () => {
     const asked = good.replace('https://api.example.com/v1', 'https://${HOST}/v1');
     const declared = `${asked}environment:\n  variables:\n    - key: HOST\n      default: default.example.com\n`;
-    expect(read(declared).manifest.permissions?.external.fetch.backend[0]).toBe('default.example.com');
-    expect(read(declared, { HOST: 'set.example.com' }).manifest.permissions?.external.fetch.backend[0]).toBe('set.example.com');
+    expect(read(declared).manifest.permissions?.external?.fetch.backend[0]).toBe('default.example.com');
+    expect(read(declared, { HOST: 'set.example.com' }).manifest.permissions?.external?.fetch.backend[0]).toBe('set.example.com');
     expect(problems(asked, { HOST: 'set.example.com' })).toBe(
       'manifest.yml:19:11: ${HOST} is not declared: add it to environment.variables',
     );

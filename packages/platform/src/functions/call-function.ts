@@ -3,16 +3,21 @@ import { httpErrors } from '@bulkhead/http';
 import type { Database, TenantTx } from '@bulkhead/postgres';
 import { findInstall } from '../installs/index.ts';
 import type { Vault } from '../vault/index.ts';
-import { type Deployment, findDeployment } from './deployment-store.ts';
+import type { Deployment } from './deployment-store.ts';
+import { findMembership } from './environment-install-store.ts';
 import { functionErrors } from './function-errors.ts';
-import type { FunctionRunner, InvocationResult } from './function-runner.ts';
+import { limitsOf, tokenLifetimeMs } from './function-limits.ts';
+import type { FunctionLimits, FunctionRunner, InvocationResult } from './function-runner.ts';
 import { endInvocation, insertInvocation } from './invocation-store.ts';
+import { findRunning, unapproved } from './running-version.ts';
 
 export interface CallingParts {
   readonly db: Database;
   readonly vault: Vault;
   readonly clock: Clock;
   readonly runner: FunctionRunner;
+  /** What a function may ask for at most. */
+  readonly functionLimits: FunctionLimits;
 }
 
 /** A function that may be called: of which code, for which install. */
@@ -30,7 +35,7 @@ export interface EndedCall {
   readonly result: InvocationResult;
 }
 
-/** Throws `not_found`, `function.install_disabled`, `function.not_deployed`, `function.unknown`. */
+/** Throws `not_found`, `function.install_disabled`, `function.not_deployed`, `function.not_joined`, `function.not_approved`, `function.unknown`. */
 export async function findCallable(
   db: Database,
   named: { applicationId: ApplicationId; organizationId: string; appKey: string; environment: string; functionKey: string },
@@ -39,14 +44,20 @@ export async function findCallable(
   const install = await db.withTenant(applicationId, (tx) => findInstall(tx, applicationId, appKey));
   if (install === null) throw httpErrors('not_found');
   if (install.status === 'disabled') throw functionErrors('function.install_disabled', { params: { app_key: appKey } });
-  const deployment = await db.withOrganization(organizationId, (tx) => findDeployment(tx, { organizationId, appKey, environment }));
-  if (deployment === null) throw functionErrors('function.not_deployed', { params: { app_key: appKey, environment } });
+  const { clientKey } = install;
+  const running = await findRunning(db, { applicationId, organizationId, clientKey, appKey, environment });
+  if (running.kind === 'not_approved') {
+    const waitsFor = unapproved(running.newest.permissions, running.membership.approved).join(', ');
+    throw functionErrors('function.not_approved', { params: { app_key: appKey, environment, permissions: waitsFor } });
+  }
+  if (running.kind !== 'runs') throw functionErrors(`function.${running.kind}`, { params: { app_key: appKey, environment } });
+  const { deployment } = running;
   if (!deployment.functions.includes(functionKey))
     throw functionErrors('function.unknown', {
       field: 'function',
       params: { environment, function: functionKey, known: deployment.functions.join(', ') },
     });
-  return { applicationId, organizationId, clientKey: install.clientKey, deployment, functionKey };
+  return { applicationId, organizationId, clientKey, deployment, functionKey };
 }
 
 /**
@@ -54,25 +65,38 @@ export async function findCallable(
  * transaction that writes the call. Throws `function.no_runner`; and `function.busy`, `function.suspended` where the call was not begun.
  */
 export async function callFunction(
-  { db, vault, clock, runner }: CallingParts,
+  { db, vault, clock, runner, functionLimits }: CallingParts,
   { applicationId, organizationId, clientKey, deployment, functionKey }: CallableFunction,
   { payload, now, onBegin }: { payload: unknown; now: Date; onBegin: (tx: TenantTx, invocationId: string) => Promise<void> },
 ): Promise<EndedCall> {
   const reason = await runner.refusal();
   if (reason !== null) throw functionErrors('function.no_runner', { params: { reason }, retryAfterSeconds: 30 });
 
-  const { appKey, environment } = deployment;
-  const { invocationId, token } = await db.withTenant(applicationId, async (tx) => {
-    const begun = await insertInvocation(tx, { applicationId, clientKey, organizationId, deployment, functionKey, now });
+  const { appKey, environment, manifest } = deployment;
+  const limits = limitsOf(manifest, functionKey, functionLimits);
+  const { invocationId, token, revision } = await db.withTenant(applicationId, async (tx) => {
+    const begun = await insertInvocation(tx, {
+      applicationId,
+      clientKey,
+      organizationId,
+      deployment,
+      functionKey,
+      now,
+      tokenMs: tokenLifetimeMs(limits),
+    });
     await onBegin(tx, begun.invocationId);
-    return begun;
+    const membership = await findMembership(tx, clientKey, environment);
+    return { ...begun, revision: membership?.variablesRevision ?? '' };
   });
   const result = await runner.invoke({
     applicationId,
     clientKey,
     environment,
     version: `${deployment.version}-${deployment.codeSha256}`,
+    revision: `${deployment.variablesRevision}.${revision}`,
     functionKey,
+    isolation: manifest.isolation ?? 'installation',
+    limits,
     payload: JSON.stringify(payload ?? null),
     context: JSON.stringify({
       applicationId,

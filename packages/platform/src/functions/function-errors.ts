@@ -11,10 +11,50 @@ export const functionErrors = defineErrors({
     wire: 'conflict',
     text: 'Nothing is deployed for the App "{app_key}" in the environment "{environment}".',
   },
+  'function.not_joined': {
+    status: 409,
+    wire: 'conflict',
+    text: 'The App "{app_key}" is not in the environment "{environment}" for this Application. Let it join: PUT …/installs/{app_key}/environments/{environment}.',
+  },
+  'function.not_approved': {
+    status: 409,
+    wire: 'conflict',
+    text: 'Each version of "{app_key}" in the environment "{environment}" requests what was not approved for this install: {permissions}. Approve it: PUT …/installs/{app_key}/environments/{environment}.',
+  },
+  'function.permissions_differ': {
+    status: 409,
+    wire: 'conflict',
+    text: 'The newest version requests {requested}. Whoever approves it names exactly these as "permissions".',
+  },
+  'function.does_not_load': {
+    status: 400,
+    wire: 'invalid_parameters',
+    text: 'Nothing was deployed, because the code does not load: {problem}',
+  },
+  'function.production_stays': {
+    status: 400,
+    wire: 'invalid_parameters',
+    text: 'Every install is in the environment "production", which stays as long as the App is registered.',
+  },
+  'function.variables_full': {
+    status: 409,
+    wire: 'conflict',
+    text: 'An environment, and an install in it, has at most {limit} variables.',
+  },
+  'function.no_version': {
+    status: 409,
+    wire: 'conflict',
+    text: 'There is no such version of "{app_key}" in the environment "{environment}" to go back to.',
+  },
   'function.unknown': {
     status: 400,
     wire: 'invalid_parameters',
     text: 'The code that is deployed in the environment "{environment}" has no function "{function}". It has: {known}.',
+  },
+  'function.limit_too_high': {
+    status: 400,
+    wire: 'invalid_parameters',
+    text: 'The function "{function}" asks for {limit}: {asked}. This server allows {allowed} at most; its operator may allow more (BULKHEAD_FUNCTION_LIMITS).',
   },
   'function.install_disabled': { status: 409, wire: 'conflict', text: 'The App "{app_key}" is disabled in this Application.' },
   'function.no_runner': { status: 503, wire: 'service_not_available', text: 'Functions cannot run here: {reason}.' },

@@ -1,42 +1,7 @@
-import { environmentName, functionKey, functionManifest } from '@bulkhead/protocol';
+import { environmentName, functionKey } from '@bulkhead/protocol';
 import { z } from 'zod';
-import type { Deployment } from './deployment-store.ts';
 import type { EndedInvocation } from './invocation-store.ts';
 import type { EndedCall } from './call-function.ts';
-
-const CODE_MAX = 900_000;
-
-export const deploymentBody = z.strictObject({
-  environment: environmentName,
-  manifest: functionManifest.meta({ description: 'What bulkhead.yml says.' }),
-  code: z.string().min(1).max(CODE_MAX).meta({ description: 'One ECMAScript module that exports each function under its key.' }),
-});
-
-export const deploymentAnswer = z.object({
-  app_key: z.string(),
-  environment: z.string(),
-  version: z.int(),
-  functions: z.array(z.string()),
-  egress_hosts: z.array(z.string()),
-  code_sha256: z.string(),
-  created: z.iso.datetime(),
-  type: z.literal('function_deployment'),
-  api: z.literal('meta'),
-});
-
-export function deploymentShape(deployment: Deployment): z.input<typeof deploymentAnswer> {
-  return {
-    app_key: deployment.appKey,
-    environment: deployment.environment,
-    version: deployment.version,
-    functions: [...deployment.functions],
-    egress_hosts: [...deployment.egressHosts],
-    code_sha256: deployment.codeSha256,
-    created: deployment.createdAt.toISOString(),
-    type: 'function_deployment',
-    api: 'meta',
-  };
-}
 
 export const invokeBody = z.strictObject({
   function: functionKey,

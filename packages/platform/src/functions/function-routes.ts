@@ -1,58 +1,19 @@
 import { type AnyRoute, httpErrors } from '@bulkhead/http';
 import { z } from 'zod';
 import { route } from '../access/index.ts';
-import { audit, auditOrganization } from '../audit/index.ts';
+import { audit } from '../audit/index.ts';
 import { findAnyInstall } from '../installs/index.ts';
-import { insertDeployment } from './deployment-store.ts';
-import { functionErrors } from './function-errors.ts';
-import {
-  deploymentAnswer,
-  deploymentBody,
-  deploymentShape,
-  invocationAnswer,
-  invocationShape,
-  invokeBody,
-  loggedCallShape,
-  logsAnswer,
-  logsQuery,
-} from './function-messages.ts';
+import { invocationAnswer, invocationShape, invokeBody, loggedCallShape, logsAnswer, logsQuery } from './function-messages.ts';
 import { listEnded } from './invocation-store.ts';
 import { callFunction, type CallingParts, findCallable } from './call-function.ts';
 
 const ofInstall = '/v1/meta/applications/{application_id}/installs/{app_key}';
 const installParams = z.object({ application_id: z.string(), app_key: z.string().max(80) });
 
-/** Functions of Apps, as an organization deploys and calls them. */
+/** Functions of Apps, as an organization calls them. */
 export function functionRoutes(parts: CallingParts): AnyRoute[] {
   const { db, vault } = parts;
   return [
-    route({
-      id: 'function.deploy',
-      method: 'POST',
-      path: '/v1/meta/apps/{app_key}/deployments',
-      summary: 'Deploy the functions of an App to an environment: from the next call on this is what runs',
-      credentials: ['meta_token'],
-      scope: 'applications:write',
-      rateClass: 'meta',
-      audit: 'function.deployed',
-      params: z.object({ app_key: z.string().max(80) }),
-      body: deploymentBody,
-      answers: { 201: deploymentAnswer },
-      handler: async (context, { params: { app_key: appKey }, body }) => {
-        const { organizationId } = context.principal;
-        const { environment, manifest, code } = body;
-        if (manifest.app !== appKey)
-          throw httpErrors('request.invalid', { field: 'manifest.app', params: { problem: 'expected the key of the App in the path' } });
-        const deployment = await db.withControl('deploy functions', async (tx) => {
-          const put = await insertDeployment(tx, { organizationId, appKey, environment, manifest, code, now: context.now });
-          if (put === null) throw functionErrors('function.app_unknown');
-          const detail = { environment, version: put.version, code_sha256: put.codeSha256, egress_hosts: put.egressHosts };
-          await auditOrganization(tx, context, organizationId, { target: appKey, detail });
-          return put;
-        });
-        return { status: 201, body: deploymentShape(deployment) };
-      },
-    }),
     route({
       id: 'function.invoke',
       method: 'POST',

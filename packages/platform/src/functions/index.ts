@@ -1,8 +1,17 @@
+export { approvalAtInstall } from './approve-at-install.ts';
+export { deploymentRoutes } from './deployment-routes.ts';
+export { environmentRoutes } from './environment-routes.ts';
 export { forgetInvocations } from './forget-invocations.ts';
+export { FUNCTION_LIMITS_MAX } from './function-limits.ts';
 export { functionRoutes } from './function-routes.ts';
-export { type FunctionRunner, noRunner, type RunnerCall } from './function-runner.ts';
+export { type FunctionLimits, type FunctionRunner, noRunner, type RunnerCall, type RunnerCheck } from './function-runner.ts';
 export { invocationAuthenticator } from './invocation-authenticator.ts';
+export { installVariableRoutes } from './install-variable-routes.ts';
+export { installVariableValues } from './install-variable-store.ts';
 export { invocationLogs } from './invocation-store.ts';
 export { runnerRoutes } from './runner-routes.ts';
 export { storageDigestKeys } from './storage-store.ts';
 export { storageValues } from './storage-value-store.ts';
+export { variableRoutes } from './variable-routes.ts';
+export { resealVariables } from './variable-store.ts';
+export { variableRunnerRoute } from './variable-runner-route.ts';

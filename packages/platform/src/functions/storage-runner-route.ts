@@ -4,7 +4,7 @@ import { entitiesOf, type Entity, STORAGE_LIMITS, storageAnswer, type StorageCal
 import { type InvocationPrincipal, route } from '../access/index.ts';
 import { enterInstall } from '../installs/index.ts';
 import type { Vault } from '../vault/index.ts';
-import { findManifest } from './deployment-store.ts';
+import { findVersion } from './deployment-store.ts';
 import { answerStorageCall, namesEntity } from './storage-call.ts';
 
 /** A transaction with its keys, and conditions on them. */
@@ -41,8 +41,8 @@ async function declaredEntities(
   db: Database,
   { organizationId, appKey, environment, version }: InvocationPrincipal,
 ): Promise<ReadonlyMap<string, Entity>> {
-  const manifest = await db.withOrganization(organizationId, (tx) => findManifest(tx, { organizationId, appKey, environment, version }));
-  return entitiesOf(manifest?.storage);
+  const deployed = await db.withOrganization(organizationId, (tx) => findVersion(tx, { organizationId, appKey, environment, version }));
+  return entitiesOf(deployed?.manifest.storage);
 }
 
 function readJson(bytes: Buffer): unknown {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clock, defineId, PlatformError } from '@bulkhead/base';
 import type { Egress } from '@bulkhead/http';
-import type { Database } from '@bulkhead/postgres';
+import type { Database, TenantTx } from '@bulkhead/postgres';
 import { effectiveScopes, type AppScope } from '@bulkhead/protocol';
 import type { MetaTokenPrincipal, RequestContext } from '../access/index.ts';
 import { appendUpdated } from '../applications/index.ts';
@@ -23,6 +23,11 @@ export interface InstallingParts {
   readonly clock: Clock;
   readonly installKeys: InstallKeys;
   readonly publicUrl: () => string;
+  /** What is approved with an install beside the scopes of its App: asked before, done in its transaction, which tells the audit log. */
+  readonly approvalAtInstall: (
+    organizationId: string,
+    appKey: string,
+  ) => Promise<(tx: TenantTx, install: AppInstall, now: Date) => Promise<readonly string[]>>;
 }
 
 /** The whole call to an App, which a person waits for. */
@@ -54,6 +59,7 @@ export async function installApp(
     // Whoever removes it waits for this, or has been waited for: one of the two sees the other.
     const isRegistered = await db.withOrganization(principal.organizationId, (tx) => holdApp(tx, principal.organizationId, appKey));
     if (isRegistered === null) throw installErrors('install.app_unknown', { field: 'app_key' });
+    const approve = await parts.approvalAtInstall(principal.organizationId, appKey);
     await quietLifecycle(parts, context, { appKey, clientKey: handshake.clientKey }, takenBack);
     const attempt = await callInstalled(parts, context, app, handshake);
     if (attempt !== null) await noteInstalled(db, context, handshake.clientKey, attempt);
@@ -61,7 +67,9 @@ export async function installApp(
     return await db.withTenant(applicationId, async (tx) => {
       const install = await completeHandshake(tx, vault, { applicationId, handshake, descriptor: app.descriptor, now });
       if (install === null) throw installErrors('install.busy', { params: { app_key: appKey } });
-      await audit(tx, context, { target: appKey, detail: { client_key: install.clientKey, scopes: install.scopes } });
+      const permissions = await approve(tx, install, now);
+      const { clientKey, scopes: granted } = install;
+      await audit(tx, context, { target: appKey, detail: { client_key: clientKey, scopes: granted, permissions } });
       await appendUpdated(tx, context, ['installs']);
       await tellLater(tx, parts, install, ['enabled'], now);
       return { install, isNew: install.generation === 1 };

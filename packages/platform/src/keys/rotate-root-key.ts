@@ -1,6 +1,7 @@
 import { PlatformError } from '@bulkhead/base';
 import type { Database } from '@bulkhead/postgres';
 import { resealAuditKeys } from '../audit/index.ts';
+import { resealVariables } from '../functions/index.ts';
 import { resealInstallKeys } from '../installs/index.ts';
 import { resealControlAnswers } from '../surfaces/index.ts';
 import {
@@ -60,6 +61,7 @@ export async function rotateRootKey(
     if (seen === 0) break;
     await report('answers', { done: rewrapped, total });
   }
+  while ((await db.withSystem('seal variables of functions anew', (tx) => resealVariables(tx, vault, to, batch))) > 0);
   await db.withSystem('seal the audit keys anew', (tx) => resealAuditKeys(tx, vault, controlHeader(to)));
   await db.withSystem('seal the install keys anew', (tx) => resealInstallKeys(tx, vault, to));
   const left = await db.withSystem('look for what the old root key still wraps', (tx) => countDataKeysOfOthers(tx, to));

@@ -1,6 +1,6 @@
 import { oauthClientSecrets } from '../applications/index.ts';
 import { codeVerifiers } from '../authorization/index.ts';
-import { invocationLogs, storageDigestKeys, storageValues } from '../functions/index.ts';
+import { installVariableValues, invocationLogs, storageDigestKeys, storageValues } from '../functions/index.ts';
 import { inboundPayloads, inboundSecrets, secondaryInboundSecrets } from '../inbound/index.ts';
 import { appPropertyValues, appRecordValues, pendingSharedSecrets, sharedSecrets } from '../installs/index.ts';
 import { organizationAnswers, tenantAnswers } from '../surfaces/index.ts';
@@ -25,6 +25,7 @@ export const SEALED_COLUMNS: readonly DefinedSealedColumn[] = [
   invocationLogs,
   storageDigestKeys,
   storageValues,
+  installVariableValues,
   credentialSecrets,
   codeVerifiers,
   tenantAnswers,

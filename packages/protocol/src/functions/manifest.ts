@@ -1,5 +1,8 @@
 import { z } from 'zod';
 import { appKey } from '../installs/descriptor.ts';
+import { functionIsolation, functionLimits } from './limits.ts';
+import { functionPermissions } from './permissions.ts';
+import { functionVariables } from './variables.ts';
 import { storageDeclaration } from './storage-entities.ts';
 
 /** Of a function: what it is called by, and what its bundle exports it as. */
@@ -12,15 +15,6 @@ export const environmentName = z
   .regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a letter, then letters in lower case, digits or -, 32 at most')
   .meta({ examples: ['development', 'staging', 'production'] });
 
-/** A host that functions may fetch from: by https, unless it says `http://`; `*.` stands for any one or more labels before it. */
-export const egressHost = z
-  .string()
-  .max(260)
-  .regex(
-    /^(http:\/\/)?(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/,
-    'expected a host such as api.example.com, *.example.com or api.example.com:8443',
-  );
-
 const declared = z.strictObject({
   key: functionKey,
   handler: z
@@ -28,28 +22,27 @@ const declared = z.strictObject({
     .max(300)
     .regex(/^[\w@/-][\w@./-]*\.[A-Za-z_$][\w$]*$/, 'expected FILE.EXPORT, such as src/index.run')
     .refine((handler) => !handler.split('/').includes('..'), 'expected a file below the folder of the manifest'),
+  limits: functionLimits.optional(),
 });
 
 /** `bulkhead.yml`: what the functions of an App are, and what they may reach. */
 export const functionManifest = z.strictObject({
   app: appKey,
+  isolation: functionIsolation.optional(),
   functions: z
     .array(declared)
     .min(1)
     .max(100)
     .refine((functions) => new Set(functions.map(({ key }) => key)).size === functions.length, 'two functions have the same key'),
-  permissions: z
-    .strictObject({
-      external: z.strictObject({ fetch: z.strictObject({ backend: z.array(egressHost).max(100) }) }),
-    })
-    .optional(),
+  variables: functionVariables.optional(),
+  permissions: functionPermissions.optional(),
   storage: storageDeclaration.optional(),
 });
 
 export type FunctionManifest = z.output<typeof functionManifest>;
 
 export function egressHostsOf({ permissions }: FunctionManifest): readonly string[] {
-  return permissions?.external.fetch.backend ?? [];
+  return permissions?.external?.fetch.backend ?? [];
 }
 
 /** Whether a URL is one of the declared hosts: scheme, name and port, each of them. */

@@ -15,9 +15,19 @@ function failure(thrown) {
   }
 }
 
+/** What a check asks for; no function has an empty name. */
+function exported() {
+  try {
+    return Response.json({ ok: true, value: Object.keys(functions).filter((name) => typeof functions[name] === 'function') });
+  } catch (thrown) {
+    return Response.json({ ok: false, error: failure(thrown) });
+  }
+}
+
 export default {
   async fetch(request) {
     const { id, name, payload, context } = await request.json();
+    if (name === '') return exported();
     const called = Object.hasOwn(functions, name) ? functions[name] : undefined;
     if (typeof called !== 'function')
       return Response.json({

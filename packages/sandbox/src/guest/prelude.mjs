@@ -1,5 +1,6 @@
 // Runs inside the instance, before the function's own module. Nothing here is a wall: the walls are the process and the gateway.
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { env } from 'node:process';
 import { format } from 'node:util';
 
 const calls = new AsyncLocalStorage();
@@ -29,6 +30,7 @@ for (const [method, level] of Object.entries({ debug: 'debug', log: 'info', info
 globalThis[Symbol.for('bulkhead.host')] = Object.freeze({
   context: () => calls.getStore()?.context ?? null,
   fetch: fetchOut,
+  variables: Object.freeze({ ...env }),
 });
 
 export function runCall(id, context, run) {
