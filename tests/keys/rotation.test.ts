@@ -28,6 +28,8 @@ const COLUMNS = [
   'function_invocations.logs_sealed',
   'function_stores.digest_key_sealed',
   'function_values.value_sealed',
+  'function_webtrigger_secrets.previous_secret_sealed',
+  'function_webtrigger_secrets.secret_sealed',
   'idempotency_keys.sealed_answer',
   'inbound_messages.payload_sealed',
   'inbound_webhooks.secondary_secret_sealed',

@@ -7,6 +7,13 @@ export {
   functionManifest,
   isDeclaredHost,
 } from './functions/manifest.ts';
+export {
+  type DeclaredWebtrigger,
+  WEBTRIGGER_SCHEMES,
+  type WebtriggerAuthentication,
+  webtriggerKey,
+  type WebtriggerScheme,
+} from './functions/webtrigger-manifest.ts';
 export { egressHost, FUNCTION_SCOPES } from './functions/permissions.ts';
 export { PERMISSIONS_MAX, requestedPermission, requestedPermissions } from './functions/requested-permissions.ts';
 export { VARIABLES_MAX, variableName, variableValue } from './functions/variables.ts';

@@ -1,6 +1,13 @@
 import { oauthClientSecrets } from '../applications/index.ts';
 import { codeVerifiers } from '../authorization/index.ts';
-import { installVariableValues, invocationLogs, storageDigestKeys, storageValues } from '../functions/index.ts';
+import {
+  installVariableValues,
+  invocationLogs,
+  previousWebtriggerSecrets,
+  storageDigestKeys,
+  storageValues,
+  webtriggerSecrets,
+} from '../functions/index.ts';
 import { inboundPayloads, inboundSecrets, secondaryInboundSecrets } from '../inbound/index.ts';
 import { appPropertyValues, appRecordValues, pendingSharedSecrets, sharedSecrets } from '../installs/index.ts';
 import { organizationAnswers, tenantAnswers } from '../surfaces/index.ts';
@@ -26,6 +33,8 @@ export const SEALED_COLUMNS: readonly DefinedSealedColumn[] = [
   storageDigestKeys,
   storageValues,
   installVariableValues,
+  webtriggerSecrets,
+  previousWebtriggerSecrets,
   credentialSecrets,
   codeVerifiers,
   tenantAnswers,
