@@ -1,5 +1,5 @@
 import { callHost } from './host-service.ts';
-import type { Json } from './storage.ts';
+import type { Json } from './storage-types.ts';
 
 /** How many of the jobs that were asked after are in each state. */
 export interface JobStats {

@@ -5,6 +5,7 @@ import {
   invocationLogs,
   jobPayloads,
   previousWebtriggerSecrets,
+  storageDigestKeys,
   storageValues,
   webtriggerSecrets,
 } from '../functions/index.ts';
@@ -31,6 +32,7 @@ export const SEALED_COLUMNS: readonly DefinedSealedColumn[] = [
   appRecordValues,
   invocationLogs,
   jobPayloads,
+  storageDigestKeys,
   storageValues,
   installVariableValues,
   webtriggerSecrets,
