@@ -2,6 +2,7 @@ import { type CallContext, host } from './host.ts';
 
 export type { CallContext } from './host.ts';
 export { HostError, type Json, storage } from './storage.ts';
+export { variables } from './variables.ts';
 
 /** Of the call that runs here. Throws outside of a call. */
 export function context(): CallContext {

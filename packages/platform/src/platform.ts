@@ -39,6 +39,7 @@ import { apScriptRoutes, forgetEndedSessions, moduleRoutes, pageRoutes } from '.
 import {
   forgetInvocations,
   type FunctionRunner,
+  appEnvironmentRoutes,
   approvalAtInstall,
   deploymentRoutes,
   environmentRoutes,
@@ -209,6 +210,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
       recordUse: (use) => uses.record(use),
     }),
     ...deploymentRoutes({ ...parts, runner: options.runner ?? noRunner }),
+    ...appEnvironmentRoutes(parts),
     ...environmentRoutes(parts),
     ...variableRoutes(parts),
     ...installVariableRoutes(parts),
