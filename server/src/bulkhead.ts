@@ -72,6 +72,7 @@ export async function startBulkhead({
       rateLimits: config.rateLimits,
       tenantShare: config.tenantShare,
       accountsMax: config.accountsMax,
+      functionLimits: config.functionLimits,
     });
     closing.push(() => runner?.close() ?? Promise.resolve());
     closing.push(() => platform.close(grace));

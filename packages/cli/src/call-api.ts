@@ -47,7 +47,7 @@ export class ApiCaller {
   }
 
   /** The answer's JSON. Throws `CallError` where there is none or it is an error. */
-  async call<T>(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T> {
+  async call<T>(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown, timeoutMs = TIMEOUT_MS): Promise<T> {
     const hasBody = method !== 'GET' && method !== 'DELETE';
     let answer: Response;
     let text: string;
@@ -57,7 +57,7 @@ export class ApiCaller {
         headers: { authorization: this.#authorization, ...(hasBody && { 'content-type': 'application/json' }) },
         ...(hasBody && { body: JSON.stringify(body ?? {}) }),
         redirect: 'error',
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal: AbortSignal.timeout(timeoutMs),
       });
       text = await answer.text();
     } catch {

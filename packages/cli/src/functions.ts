@@ -54,6 +54,8 @@ interface LogPage {
 }
 
 const EVERY_MS = 1_000;
+/** What may take longer is not waited for over HTTP. */
+const CALL_MS = 290_000;
 
 /** Bundles the functions of a folder and deploys them; or prints the manifest that this would be by. */
 export async function deployFunctions(
@@ -80,7 +82,7 @@ export async function deployFunctions(
 export async function invokeFunction(app: string, name: string, options: InvokeOptions): Promise<void> {
   const api = new ApiCaller('META_TOKEN', options);
   const body = { function: name, environment: options.environment, payload: jsonOf(options.payload ?? 'null') };
-  const invocation = await api.call<Invocation>('POST', `${ofInstall(app, options)}/invoke`, body);
+  const invocation = await api.call<Invocation>('POST', `${ofInstall(app, options)}/invoke`, body, CALL_MS);
   if (invocation.outcome.kind !== 'ok') process.exitCode = 1;
   if (options.json) return printJson(invocation);
   for (const line of invocation.logs) process.stderr.write(`${lineText(line)}\n`);

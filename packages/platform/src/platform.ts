@@ -38,6 +38,8 @@ import { eventRoutes, keepPartitions } from './events/index.ts';
 import { apScriptRoutes, forgetEndedSessions, moduleRoutes, pageRoutes } from './frames/index.ts';
 import {
   forgetInvocations,
+  FUNCTION_LIMITS_MAX,
+  type FunctionLimits,
   type FunctionRunner,
   appEnvironmentRoutes,
   approvalAtInstall,
@@ -111,6 +113,8 @@ export interface PlatformOptions {
   readonly accountsMax?: number;
   /** What runs functions. Default: nothing does, and calls of functions are answered 503. */
   readonly runner?: FunctionRunner;
+  /** What a function may ask for at most. Default: 55 seconds, 10,000 ms of CPU, 256 MiB. */
+  readonly functionLimits?: FunctionLimits;
   /** Longest duration of one call to a service while an account is connected. Default 15,000. */
   readonly connectTimeoutMs?: number;
 }
@@ -163,7 +167,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     log,
     clock,
   });
-  const parts = { db, vault, egress, clock, log, publicUrl, accountsMax: options.accountsMax };
+  const functionLimits = options.functionLimits ?? FUNCTION_LIMITS_MAX;
+  const parts = { db, vault, egress, clock, log, publicUrl, accountsMax: options.accountsMax, functionLimits };
   const authenticateApiKey = apiKeyAuthenticator(parts);
   const resolve = resolveService(vault);
   const refresher = new CredentialRefresher({ ...parts, ...credentialHooks(), resolve });

@@ -29,6 +29,8 @@ export interface Limits {
   readonly inFlightMax: number;
   /** Calls that wait for one instance. */
   readonly waitingMax: number;
+  /** From the request until a place for the call is free, and once more until a process may start. */
+  readonly waitMs: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -44,7 +46,22 @@ export const DEFAULT_LIMITS: Limits = {
   logLineBytesMax: 2_000,
   inFlightMax: 16,
   waitingMax: 64,
+  waitMs: 10_000,
 };
+
+/** Of V8, in MiB: with less the engine itself does not come up, or hardly. */
+export const HEAP_MB_MIN = 32;
+
+/** The limits of memory for a heap of so many MiB: beside it there is room for the engine, and for buffers, which lie outside of it. */
+export function limitsOfMemory(heapMb: number): Pick<Limits, 'heapMb' | 'residentMb' | 'dataBytes'> {
+  const more = heapMb - DEFAULT_LIMITS.heapMb;
+  return {
+    heapMb,
+    residentMb: DEFAULT_LIMITS.residentMb + more,
+    // Less than that does not hold, however small the heap.
+    dataBytes: DEFAULT_LIMITS.dataBytes + Math.max(0, more) * 1024 * 1024,
+  };
+}
 
 export interface InvocationRequest {
   readonly identity: InstanceIdentity;
@@ -55,6 +72,11 @@ export interface InvocationRequest {
   /** Asked for together with the code: what `process.env` has. Default: nothing. */
   readonly loadVariables?: () => Promise<Readonly<Record<string, string>>>;
   readonly functionName: string;
+  /**
+   * What may see the state that a call leaves in its process: the next calls of the same installation and version with the same limits
+   * (`installation`), or nothing: a process for this call alone (`call`). Default `installation`.
+   */
+  readonly isolation?: 'installation' | 'call';
   /** JSON text. */
   readonly payload: string;
   /** JSON text of what the function is told about the call. */

@@ -16,7 +16,7 @@ export interface Guests {
   call(
     tenant: string,
     code: string,
-    options?: { name?: string; payload?: unknown; version?: string } & Pick<InvocationRequest, 'limits'>,
+    options?: { name?: string; payload?: unknown; version?: string } & Pick<InvocationRequest, 'limits' | 'isolation'>,
   ): Promise<InvocationResult>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -37,7 +37,7 @@ export async function guests(options: Partial<SupervisorOptions> & { jail?: bool
   return {
     supervisor,
     asked,
-    call: (tenant, code, { name = 'run', payload = null, version = code, limits } = {}) =>
+    call: (tenant, code, { name = 'run', payload = null, version = code, limits, isolation } = {}) =>
       supervisor.invoke({
         identity: { applicationId: 'app', clientKey: tenant, environment: 'production' },
         version,
@@ -47,6 +47,7 @@ export async function guests(options: Partial<SupervisorOptions> & { jail?: bool
         context: JSON.stringify({ clientKey: tenant }),
         token: `token of ${tenant}`,
         ...(limits === undefined ? {} : { limits }),
+        ...(isolation === undefined ? {} : { isolation }),
       }),
     [Symbol.asyncDispose]: () => supervisor.close(),
   };

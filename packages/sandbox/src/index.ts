@@ -4,10 +4,12 @@ export {
   type DoorRequest,
   type DoorResponse,
   type Doors,
+  HEAP_MB_MIN,
   type InstanceIdentity,
   type InvocationRequest,
   type InvocationResult,
   type Limits,
+  limitsOfMemory,
   type LogLine,
   type Outcome,
 } from './contract.ts';

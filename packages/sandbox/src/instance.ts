@@ -4,7 +4,7 @@ import type { Doors, InstanceIdentity, InvocationRequest, InvocationResult, Limi
 import type { Engine, EngineExit, EngineLine, Running } from './engine.ts';
 import { openGateway, type Gateway } from './gateway.ts';
 import { outcomeOfAnswer, outcomeOfExit } from './outcome.ts';
-import { processUsage } from './process-usage.ts';
+import { ownMemoryMb, processUsage } from './process-usage.ts';
 import { RunningCall } from './running-call.ts';
 
 /** `starting` is before there is an instance; a draining one ends when its last call has. */
@@ -24,6 +24,8 @@ export interface InstanceParts {
 }
 
 const EXIT_WAIT_MS = 1_000;
+/** Of an instance that has just begun, until it is measured. */
+export const MEMORY_MB_EXPECTED = 16;
 const GONE = { kind: 'broken', detail: 'there is no process' } as const;
 
 /** One process, and the calls in it. */
@@ -41,6 +43,7 @@ export class Instance {
   #cpuMs = 0;
   #silentCpuMs = 0;
   #idleCpuMs = 0;
+  #memoryMb = MEMORY_MB_EXPECTED;
 
   private constructor(parts: InstanceParts) {
     this.#parts = parts;
@@ -78,6 +81,7 @@ export class Instance {
       throw thrown;
     }
     instance.#cpuMs = instance.#usage()?.cpuMs ?? 0;
+    instance.#lastUsedAt = performance.now();
     return instance;
   }
 
@@ -89,8 +93,18 @@ export class Instance {
     return this.#calls.size;
   }
 
+  /** Nothing has been called in it yet. */
+  get isUnused(): boolean {
+    return this.#nextCall === 1;
+  }
+
   get idleMs(): number {
     return this.#calls.size > 0 ? 0 : performance.now() - this.#lastUsedAt;
+  }
+
+  /** What it held for itself when it was measured last, in MiB. */
+  get memoryMb(): number {
+    return this.#memoryMb;
   }
 
   get pid(): number | null {
@@ -163,6 +177,11 @@ export class Instance {
       this.#idleCpuMs > limits.cpuMs ||
       [...this.#calls.values()].some(({ call }) => call.cpuMs > limits.cpuMs);
     if (isOver) this.kill({ kind: 'timeout', limit: 'cpu' });
+  }
+
+  measure(): void {
+    const { pid } = this;
+    this.#memoryMb = (pid === null ? null : ownMemoryMb(pid)) ?? this.#memoryMb;
   }
 
   /** When the process is gone. */

@@ -9,11 +9,11 @@ export class Places {
     this.#waitingMax = waitingMax;
   }
 
-  /** Resolves to what gives the place back; null at once where too many wait. */
-  async take(): Promise<(() => void) | null> {
+  /** Resolves to what gives the place back; null at once where too many wait, or after `waitMs` without one. */
+  async take(waitMs: number): Promise<(() => void) | null> {
     if (this.#free > 0) this.#free--;
     else if (this.#waiting.length >= this.#waitingMax) return null;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else if (!(await this.#wait(waitMs))) return null;
     let isHeld = true;
     return () => {
       if (!isHeld) return;
@@ -22,5 +22,19 @@ export class Places {
       if (next === undefined) this.#free++;
       else next();
     };
+  }
+
+  #wait(waitMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const next = (): void => {
+        clearTimeout(tooLate);
+        resolve(true);
+      };
+      const tooLate = setTimeout(() => {
+        this.#waiting.splice(this.#waiting.indexOf(next), 1);
+        resolve(false);
+      }, waitMs);
+      this.#waiting.push(next);
+    });
   }
 }

@@ -25,6 +25,16 @@ export function processUsage(pid: number): ProcessUsage | null {
   }
 }
 
+/** What a process holds for itself, in MiB: resident pages but those of files, which all instances share. Null when it is gone. */
+export function ownMemoryMb(pid: number): number | null {
+  try {
+    const [, resident = 0, shared = 0] = readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ').map(Number);
+    return ((resident - shared) * PAGE_BYTES) / 1024 / 1024;
+  } catch {
+    return null;
+  }
+}
+
 /** The process of a name at the end of a line of children (nice → bwrap → bwrap → workerd); null while it is not there yet. */
 export function findDescendant(pid: number, name: string): number | null {
   try {

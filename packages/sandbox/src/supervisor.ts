@@ -16,13 +16,13 @@ import { InstanceFolders } from './instance-folders.ts';
 import type { Isolation } from './isolation.ts';
 import { isOutOfMemory } from './outcome.ts';
 import { Places } from './places.ts';
+import { Room, type RoomOptions } from './room.ts';
+import { Slot } from './slot.ts';
 
-export interface SupervisorOptions {
+export interface SupervisorOptions extends RoomOptions {
   readonly engine: Engine;
   readonly doors: Doors;
   readonly limits?: Partial<Limits>;
-  /** Processes at a time. Default 200. */
-  readonly instancesMax?: number;
   /** An instance without a call for so long is ended. Default 60,000. */
   readonly idleMs?: number;
   /** Processes that start at a time. Default 8. */
@@ -32,13 +32,6 @@ export interface SupervisorOptions {
   /** Default 30,000. */
   readonly suspendedMs?: number;
   readonly log?: Log;
-}
-
-interface Slot {
-  readonly places: Places;
-  starting: Promise<Instance> | null;
-  instance: Instance | null;
-  users: number;
 }
 
 const WATCH_MS = 50;
@@ -60,9 +53,14 @@ export class Supervisor {
   readonly #slots = new Map<string, Slot>();
   /** Every process that may be there, draining ones too. In the order of their last start or call. */
   readonly #instances = new Set<Instance>();
+  /** Whose processes are on their way. */
+  readonly #starting = new Map<Promise<Instance>, string>();
   readonly #starts: Places;
+  readonly #room: Room;
   readonly #breaker: Breaker;
   readonly #watch: NodeJS.Timeout;
+  /** Processes that start in room they were given. */
+  #entered = 0;
   #ticks = 0;
   #nextCheck = 1;
   #isClosed = false;
@@ -71,6 +69,7 @@ export class Supervisor {
     this.#options = options;
     this.#log = options.log ?? silentLog;
     this.#starts = new Places(options.startsMax ?? 8, STARTS_WAITING_MAX);
+    this.#room = new Room(options);
     this.#breaker = new Breaker({ killsMax: options.killsMax ?? 5, windowMs: KILLS_WINDOW_MS, openMs: options.suspendedMs ?? 30_000 });
     this.#watch = setInterval(() => this.#look(), WATCH_MS).unref();
   }
@@ -80,7 +79,7 @@ export class Supervisor {
   }
 
   /** Processes of this moment, for whoever watches: pids are the engine's own. */
-  get instances(): readonly Pick<Instance, 'identity' | 'version' | 'state' | 'inFlight' | 'pid'>[] {
+  get instances(): readonly Pick<Instance, 'identity' | 'version' | 'state' | 'inFlight' | 'pid' | 'memoryMb'>[] {
     return [...this.#instances];
   }
 
@@ -92,23 +91,17 @@ export class Supervisor {
     if (suspendedMs > 0) return unstarted(denied('suspended', suspendedMs));
     const key = `${keyOf(request.identity)}@${request.version}`;
     const slot = this.#slotOf(key, limits);
-    slot.users++;
-    try {
-      const leave = await slot.places.take();
+    return slot.use(async () => {
+      const leave = await slot.places.take(limits.waitMs);
       if (leave === null) return unstarted(denied('busy', 1_000));
       try {
-        const instance = await this.#instanceOf(slot, request, limits);
-        if ('kind' in instance) return unstarted(instance);
-        this.#instances.delete(instance);
-        this.#instances.add(instance);
-        return await instance.invoke(request);
+        return request.isolation === 'call' ? await this.#invokeAlone(request, limits) : await this.#invokeIn(slot, request, limits);
+      } catch (thrown) {
+        return unstarted(this.#unstartedOf(thrown));
       } finally {
         leave();
       }
-    } finally {
-      slot.users--;
-      if (slot.users === 0 && slot.instance === null) this.#slots.delete(key);
-    }
+    });
   }
 
   /**
@@ -138,9 +131,9 @@ export class Supervisor {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#watch);
-    await Promise.allSettled([...this.#slots.values()].map(async ({ starting }) => starting));
+    await Promise.allSettled(this.#starting.keys());
     const all = [...this.#instances];
-    for (const instance of all) instance.kill({ kind: 'crashed', detail: 'the runner stops' }, { killed: false });
+    for (const instance of all) instance.kill(STOPS, { killed: false });
     await Promise.all(all.map(({ exited }) => exited));
     this.#folders.close();
   }
@@ -148,66 +141,97 @@ export class Supervisor {
   #slotOf(key: string, limits: Limits): Slot {
     const found = this.#slots.get(key);
     if (found !== undefined) return found;
-    const slot: Slot = { places: new Places(limits.inFlightMax, limits.waitingMax), starting: null, instance: null, users: 0 };
+    const slot = new Slot(limits, () => {
+      if (this.#slots.get(key) === slot) this.#slots.delete(key);
+    });
     this.#slots.set(key, slot);
     return slot;
   }
 
-  async #instanceOf(slot: Slot, request: InvocationRequest, limits: Limits): Promise<Instance | Outcome> {
-    if (this.#isClosed) return { kind: 'crashed', detail: 'the runner stops' };
-    if (slot.instance?.state === 'warm') return slot.instance;
+  async #invokeIn(slot: Slot, request: InvocationRequest, limits: Limits): Promise<InvocationResult> {
+    const find = () => slot.instanceFor(limits, (onEnd) => this.#start(request, limits, onEnd));
+    let instance = await find();
+    // It may have had to make room in this very moment.
+    if (instance.state === 'draining') instance = await find();
+    // The last in the order of use.
+    if (this.#instances.delete(instance)) this.#instances.add(instance);
+    return instance.invoke(request);
+  }
+
+  /** In a process that is started for this call and ended with it. */
+  async #invokeAlone(request: InvocationRequest, limits: Limits): Promise<InvocationResult> {
+    const instance = await this.#start(request, limits, () => undefined);
     try {
-      slot.starting ??= this.#start(slot, request, limits).finally(() => (slot.starting = null));
-      return await slot.starting;
-    } catch (thrown) {
-      if (thrown instanceof NoPlace) return denied('busy', 1_000);
-      if (!(thrown instanceof StartFailure)) this.#log.error('An instance could not be started', { err: thrown });
-      if (!(thrown instanceof StartFailure)) return { kind: 'crashed', detail: 'the instance could not be started' };
-      this.#breaker.kill(keyOf(request.identity), performance.now());
-      if (thrown.timedOut) return { kind: 'timeout', limit: 'start' };
-      return isOutOfMemory(thrown.message) ? { kind: 'memory' } : { kind: 'crashed', detail: thrown.message };
+      return await instance.invoke(request);
+    } finally {
+      instance.drain();
     }
   }
 
-  async #start(slot: Slot, { identity, version, loadCode, loadVariables }: InvocationRequest, limits: Limits): Promise<Instance> {
-    const leave = await this.#starts.take();
+  #unstartedOf(thrown: unknown): Outcome {
+    if (thrown instanceof NoPlace) return denied('busy', 1_000);
+    if (thrown instanceof Stopping) return STOPS;
+    if (!(thrown instanceof StartFailure)) this.#log.error('An instance could not be started', { err: thrown });
+    if (!(thrown instanceof StartFailure)) return { kind: 'crashed', detail: 'the instance could not be started' };
+    if (thrown.timedOut) return { kind: 'timeout', limit: 'start' };
+    return isOutOfMemory(thrown.message) ? { kind: 'memory' } : { kind: 'crashed', detail: thrown.message };
+  }
+
+  #start(request: InvocationRequest, limits: Limits, onEnd: (ended: Instance) => void): Promise<Instance> {
+    const key = keyOf(request.identity);
+    const started = this.#startInRoom(request, limits, onEnd);
+    this.#starting.set(started, key);
+    return started
+      .catch((thrown: unknown) => {
+        if (thrown instanceof StartFailure) this.#breaker.kill(key, performance.now());
+        throw thrown;
+      })
+      .finally(() => this.#starting.delete(started));
+  }
+
+  async #startInRoom(
+    { identity, version, loadCode, loadVariables }: InvocationRequest,
+    limits: Limits,
+    onEnd: (ended: Instance) => void,
+  ): Promise<Instance> {
+    const leave = await this.#starts.take(limits.waitMs);
     if (leave === null) throw new NoPlace();
     try {
-      this.#makeRoom();
-      const { engine, doors } = this.#options;
-      const [code, variables] = await Promise.all([loadCode(), loadVariables?.() ?? {}]);
-      const instance = await Instance.start({
-        engine,
-        doors: identity.applicationId === NOBODY.applicationId ? noDoors : doors,
-        identity,
-        version,
-        code,
-        variables,
-        limits,
-        folder: this.#folders.next(),
-        onEnd: (ended, { killed }) => {
-          if (slot.instance === ended) slot.instance = null;
-          if (killed) this.#breaker.kill(keyOf(identity), performance.now());
-        },
-      });
-      this.#instances.add(instance);
-      void instance.exited.then(() => this.#instances.delete(instance));
-      // It may have ended at once; and whatever runs another version of the same now takes no more calls.
-      if (instance.state === 'warm') slot.instance = instance;
-      for (const other of this.#instances) if (other !== instance && keyOf(other.identity) === keyOf(identity)) other.drain();
-      return instance;
+      if (this.#isClosed) throw new Stopping();
+      const key = keyOf(identity);
+      // This one is among those that start; so are others that have their room already, and some that wait for it.
+      const others = [...this.#starting.values()];
+      const starting = { all: this.#entered, same: others.filter((other) => other === key).length - 1 };
+      if (!this.#room.forOneMore(this.#instances, (instance) => keyOf(instance.identity) === key, starting)) throw new NoPlace();
+      this.#entered++;
+      try {
+        const { engine, doors } = this.#options;
+        const [code, variables] = await Promise.all([loadCode(), loadVariables?.() ?? {}]);
+        const instance = await Instance.start({
+          engine,
+          doors: identity.applicationId === NOBODY.applicationId ? noDoors : doors,
+          identity,
+          version,
+          code,
+          variables,
+          limits,
+          folder: this.#folders.next(),
+          onEnd: (ended, { killed }) => {
+            onEnd(ended);
+            if (killed) this.#breaker.kill(key, performance.now());
+          },
+        });
+        this.#instances.add(instance);
+        void instance.exited.then(() => this.#instances.delete(instance));
+        // Whatever runs another version of the same now takes no more calls.
+        for (const other of this.#instances) if (other.version !== version && keyOf(other.identity) === key) other.drain();
+        return instance;
+      } finally {
+        this.#entered--;
+      }
     } finally {
       leave();
     }
-  }
-
-  /** One more must fit: whoever has been idle longest goes. */
-  #makeRoom(): void {
-    const live = [...this.#instances].filter(({ state }) => state === 'warm');
-    if (live.length < (this.#options.instancesMax ?? 200)) return;
-    const idle = live.find(({ inFlight }) => inFlight === 0);
-    if (idle === undefined) throw new NoPlace();
-    idle.drain();
   }
 
   #look(): void {
@@ -215,13 +239,18 @@ export class Supervisor {
     const idleMs = this.#options.idleMs ?? 60_000;
     for (const instance of this.#instances) {
       if (instance.inFlight > 0 || idleToo) instance.watch();
+      if (idleToo) instance.measure();
       if (instance.state === 'warm' && instance.idleMs > idleMs) instance.drain();
     }
+    if (idleToo) this.#room.keep(this.#instances);
     this.#breaker.sweep(performance.now());
   }
 }
 
 class NoPlace extends Error {}
+class Stopping extends Error {}
+
+const STOPS = { kind: 'crashed', detail: 'the runner stops' } as const;
 
 function keyOf({ applicationId, clientKey, environment }: InstanceIdentity): string {
   return JSON.stringify([applicationId, clientKey, environment]);

@@ -4,6 +4,7 @@ import {
   claimKeys,
   createPlatform,
   EnvironmentKeys,
+  type FunctionLimits,
   type FunctionRunner,
   type KeyService,
   type Platform,
@@ -30,6 +31,8 @@ export interface WorldOptions {
   readonly keys?: KeyService;
   /** What runs functions. Default: a `FakeRunner`. */
   readonly runner?: FunctionRunner;
+  /** As the platform's `functionLimits`. */
+  readonly functionLimits?: FunctionLimits;
   /** What the platform gets instead of the test's database: for tests that break something on purpose. */
   readonly database?: (database: Database) => Database;
 }
@@ -99,6 +102,7 @@ export class World implements AsyncDisposable {
       trustProxy: [],
       rateLimits: { api: 100_000, passthrough: 100_000, oauth: 100_000, meta: 100_000, ...options.rateLimits },
       ...(options.accountsMax === undefined ? {} : { accountsMax: options.accountsMax }),
+      ...(options.functionLimits === undefined ? {} : { functionLimits: options.functionLimits }),
       ...(options.tenantShare === undefined ? {} : { tenantShare: options.tenantShare }),
       ...(options.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: options.connectTimeoutMs }),
     };

@@ -42,10 +42,18 @@ afterAll(async () => {
 
 const storage = `const storage = async (body) => (await fetch('http://host.bulkhead.internal/storage', { method: 'POST', body: JSON.stringify(body) })).json();`;
 
-async function deploy(code: string, keys: readonly string[], { environment = 'production', hosts = [] as readonly string[] } = {}) {
+interface Deployed {
+  readonly environment?: string;
+  readonly hosts?: readonly string[];
+  readonly isolation?: 'call';
+  readonly limits?: Readonly<Record<string, Readonly<Record<string, number>>>>;
+}
+
+async function deploy(code: string, keys: readonly string[], { environment = 'production', hosts = [], isolation, limits }: Deployed = {}) {
   const manifest = {
     app: 'notes',
-    functions: keys.map((key) => ({ key, handler: `index.${key}` })),
+    ...(isolation === undefined ? {} : { isolation }),
+    functions: keys.map((key) => ({ key, handler: `index.${key}`, ...(limits?.[key] === undefined ? {} : { limits: limits[key] }) })),
     permissions: { external: { fetch: { backend: hosts } } },
   };
   const answer = await world.meta('POST', '/apps/notes/deployments', { environment, manifest, code });
@@ -181,6 +189,30 @@ describe('two tenants at once', () => {
     const results = [];
     for (const payload of payloads) results.push(await invoke(tenants[0]!, 'mark', payload));
     expect(results.map(({ outcome }) => outcome.value.crossed)).toContain(true);
+  });
+});
+
+describe('by the manifest', () => {
+  test('a call sees nothing of the one before, of the same install; control: without that, it does', async () => {
+    const code = `let count = 0; export const run = () => ++count;`;
+    const counts = async () => [(await invoke(tenants[0]!, 'run')).outcome.value, (await invoke(tenants[0]!, 'run')).outcome.value];
+    await deploy(code, ['run'], { isolation: 'call' });
+    expect(await counts()).toEqual([1, 1]);
+    await deploy(code, ['run']);
+    expect(await counts()).toEqual([1, 2]);
+  });
+
+  test('a function has the time it asks for, of both kinds, and the others theirs', async () => {
+    const code = `export const short = () => { for (;;); }; export const slow = () => new Promise((done) => setTimeout(() => done(1), 2500));
+      export const hasty = () => slow();`;
+    const limits = { short: { cpu_ms: 100 }, slow: { timeout_seconds: 10 }, hasty: { timeout_seconds: 1 } };
+    await deploy(code, ['short', 'slow', 'hasty'], { limits });
+    const outcomes = await Promise.all(Object.keys(limits).map(async (name) => (await invoke(tenants[0]!, name)).outcome));
+    expect(outcomes).toEqual([
+      { kind: 'timeout', limit: 'cpu' },
+      { kind: 'ok', value: 1 },
+      { kind: 'timeout', limit: 'wall' },
+    ]);
   });
 });
 

@@ -1,4 +1,4 @@
-import { type InvocationResult, openSupervisor } from '@bulkhead/sandbox';
+import { type InvocationResult, limitsOfMemory, openSupervisor } from '@bulkhead/sandbox';
 import { ApiClient } from './api-client.ts';
 import { apiDoors } from './api-doors.ts';
 import { CodeCache } from './code-cache.ts';
@@ -19,7 +19,19 @@ process.on('message', (message: ToRunner) => {
   if (message.type === 'check') return void supervisor?.check(message.check.code, message.check.variables).then(answer);
   const { call, apiUrl: at } = message;
   apiUrl = at;
-  const { applicationId, clientKey, environment, version, revision, functionKey: functionName, payload, context, token } = call;
+  const {
+    applicationId,
+    clientKey,
+    environment,
+    version,
+    revision,
+    functionKey: functionName,
+    payload,
+    context,
+    token,
+    isolation,
+    limits,
+  } = call;
   void supervisor
     ?.invoke({
       identity: { applicationId, clientKey, environment },
@@ -30,6 +42,8 @@ process.on('message', (message: ToRunner) => {
       payload,
       context,
       token,
+      isolation,
+      limits: { cpuMs: limits.cpuMs, wallMs: limits.timeoutSeconds * 1_000, ...limitsOfMemory(limits.memoryMb) },
     })
     .then(answer);
 });

@@ -9,6 +9,14 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 export type RateLimits = Readonly<Record<'api' | 'passthrough' | 'oauth' | 'meta', number | null>>;
 
+/** What a call of a function may cost. */
+export interface FunctionLimits {
+  readonly timeoutSeconds: number;
+  readonly cpuMs: number;
+  /** Heap, in MiB. */
+  readonly memoryMb: number;
+}
+
 export interface Config {
   readonly port: number;
   readonly host: string;
@@ -35,6 +43,8 @@ export interface Config {
   readonly accountsMax: number;
   /** How far functions must be kept apart for the runner to run them. */
   readonly sandbox: Sandbox;
+  /** What a function may ask for at most. */
+  readonly functionLimits: FunctionLimits;
   /** Milliseconds. */
   readonly stopGraceMs: number;
   readonly logLevel: LogLevel;
@@ -97,6 +107,7 @@ export function configFrom(env: Environment, workingDirectory: string): Config {
     tenantShare: judged(() => tenantShare(env.tenantShare ?? '25')),
     accountsMax: judged(() => accountsMax(env.accountsMax ?? '100000')),
     sandbox: judged(() => sandbox(env.sandbox ?? 'jail')),
+    functionLimits: judged(() => functionLimits(env.functionLimits ?? '')),
     stopGraceMs: judged(() => stopGrace(env.stopGrace ?? '5')),
     logLevel: judged(() => logLevel(env.logLevel ?? 'warn')),
   };
@@ -206,6 +217,27 @@ function accountsMax(text: string): number {
 
 function sandbox(text: string): Sandbox {
   return text === 'jail' || text === 'process' ? text : fail('BULKHEAD_SANDBOX', 'jail or process');
+}
+
+const FUNCTION_LIMITS = {
+  timeout_seconds: { standard: 55, min: 1, max: 900 },
+  cpu_ms: { standard: 10_000, min: 10, max: 900_000 },
+  memory_mb: { standard: 256, min: 32, max: 2_048 },
+};
+
+function functionLimits(text: string): FunctionLimits {
+  const given = list(text).map((entry): [string, number] => {
+    const [, name = '', digits = ''] = /^(\w+) *= *(\d{1,6})$/.exec(entry) ?? [];
+    const bounds = Object.entries(FUNCTION_LIMITS).find(([known]) => known === name)?.[1];
+    return bounds !== undefined && Number(digits) >= bounds.min && Number(digits) <= bounds.max
+      ? [name, Number(digits)]
+      : fail(
+          'BULKHEAD_FUNCTION_LIMITS',
+          'a comma-separated list of timeout_seconds=N (1 to 900), cpu_ms=N (10 to 900000), memory_mb=N (32 to 2048)',
+        );
+  });
+  const limits = new Map([...Object.entries(FUNCTION_LIMITS).map(([name, { standard }]) => [name, standard] as const), ...given]);
+  return { timeoutSeconds: limits.get('timeout_seconds')!, cpuMs: limits.get('cpu_ms')!, memoryMb: limits.get('memory_mb')! };
 }
 
 function stopGrace(text: string): number {

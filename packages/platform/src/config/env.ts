@@ -17,6 +17,7 @@ export interface Environment {
   readonly tenantShare: string | undefined;
   readonly accountsMax: string | undefined;
   readonly sandbox: string | undefined;
+  readonly functionLimits: string | undefined;
   readonly stopGrace: string | undefined;
   readonly logLevel: string | undefined;
 }
@@ -41,6 +42,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     tenantShare: value('BULKHEAD_TENANT_SHARE'),
     accountsMax: value('BULKHEAD_ACCOUNTS_MAX'),
     sandbox: value('BULKHEAD_SANDBOX'),
+    functionLimits: value('BULKHEAD_FUNCTION_LIMITS'),
     stopGrace: value('BULKHEAD_STOP_GRACE'),
     logLevel: value('BULKHEAD_LOG_LEVEL'),
   };

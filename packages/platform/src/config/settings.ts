@@ -127,6 +127,13 @@ export const SETTINGS: Readonly<Record<keyof Environment, Setting>> = {
       'What functions of Apps need to run: `jail` (own namespaces, an empty file system, a filter of system calls; Linux on x86-64 with `bubblewrap`), or `process`, which accepts a plain process where the jail cannot be built: then the engine alone stands between a function and this machine. The demo accepts it.',
     example: 'process',
   },
+  functionLimits: {
+    variable: 'BULKHEAD_FUNCTION_LIMITS',
+    default: 'timeout_seconds=55,cpu_ms=10000,memory_mb=256',
+    meaning:
+      'What a function of an App may ask for in its manifest at most: `timeout_seconds` (1 to 900), `cpu_ms` (10 to 900000), `memory_mb` (32 to 2048). One that asks for more is not deployed; one that was deployed before runs with this. What is not named keeps its default.',
+    example: 'timeout_seconds=900,cpu_ms=60000',
+  },
   stopGrace: {
     variable: 'BULKHEAD_STOP_GRACE',
     default: '5',

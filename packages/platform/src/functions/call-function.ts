@@ -6,7 +6,8 @@ import type { Vault } from '../vault/index.ts';
 import type { Deployment } from './deployment-store.ts';
 import { findMembership } from './environment-install-store.ts';
 import { functionErrors } from './function-errors.ts';
-import type { FunctionRunner, InvocationResult } from './function-runner.ts';
+import { limitsOf, tokenLifetimeMs } from './function-limits.ts';
+import type { FunctionLimits, FunctionRunner, InvocationResult } from './function-runner.ts';
 import { endInvocation, insertInvocation } from './invocation-store.ts';
 import { findRunning, unapproved } from './running-version.ts';
 
@@ -15,6 +16,8 @@ export interface CallingParts {
   readonly vault: Vault;
   readonly clock: Clock;
   readonly runner: FunctionRunner;
+  /** What a function may ask for at most. */
+  readonly functionLimits: FunctionLimits;
 }
 
 /** A function that may be called: of which code, for which install. */
@@ -62,16 +65,25 @@ export async function findCallable(
  * transaction that writes the call. Throws `function.no_runner`; and `function.busy`, `function.suspended` where the call was not begun.
  */
 export async function callFunction(
-  { db, vault, clock, runner }: CallingParts,
+  { db, vault, clock, runner, functionLimits }: CallingParts,
   { applicationId, organizationId, clientKey, deployment, functionKey }: CallableFunction,
   { payload, now, onBegin }: { payload: unknown; now: Date; onBegin: (tx: TenantTx, invocationId: string) => Promise<void> },
 ): Promise<EndedCall> {
   const reason = await runner.refusal();
   if (reason !== null) throw functionErrors('function.no_runner', { params: { reason }, retryAfterSeconds: 30 });
 
-  const { appKey, environment } = deployment;
+  const { appKey, environment, manifest } = deployment;
+  const limits = limitsOf(manifest, functionKey, functionLimits);
   const { invocationId, token, revision } = await db.withTenant(applicationId, async (tx) => {
-    const begun = await insertInvocation(tx, { applicationId, clientKey, organizationId, deployment, functionKey, now });
+    const begun = await insertInvocation(tx, {
+      applicationId,
+      clientKey,
+      organizationId,
+      deployment,
+      functionKey,
+      now,
+      tokenMs: tokenLifetimeMs(limits),
+    });
     await onBegin(tx, begun.invocationId);
     const membership = await findMembership(tx, clientKey, environment);
     return { ...begun, revision: membership?.variablesRevision ?? '' };
@@ -83,6 +95,8 @@ export async function callFunction(
     version: `${deployment.version}-${deployment.codeSha256}`,
     revision: `${deployment.variablesRevision}.${revision}`,
     functionKey,
+    isolation: manifest.isolation ?? 'installation',
+    limits,
     payload: JSON.stringify(payload ?? null),
     context: JSON.stringify({
       applicationId,

@@ -15,7 +15,8 @@ import {
 import { countEnvironmentInstalls } from './environment-install-store.ts';
 import { ensureEnvironment } from './environment-store.ts';
 import { functionErrors } from './function-errors.ts';
-import type { FunctionRunner } from './function-runner.ts';
+import { refuseLimitsBeyond } from './function-limits.ts';
+import type { FunctionLimits, FunctionRunner } from './function-runner.ts';
 import { assertLoads } from './load-check.ts';
 import { pruneDeployments } from './prune-deployments.ts';
 import { unapproved } from './running-version.ts';
@@ -23,6 +24,7 @@ import { unapproved } from './running-version.ts';
 export interface DeployingParts {
   readonly db: Database;
   readonly runner: FunctionRunner;
+  readonly functionLimits: FunctionLimits;
 }
 
 /** What a deployment, or a rollback, has come to. */
@@ -39,10 +41,11 @@ type Context = RequestContext<MetaTokenPrincipal>;
 
 /**
  * Keeps code as the newest version of an environment, once it has been started. From the commit on it runs for each install for which all it
- * requests was approved; the others go on with what they have. Throws `function.app_unknown`, `function.does_not_load`, `function.no_runner`.
+ * requests was approved; the others go on with what they have. Throws `function.app_unknown`, `function.limit_too_high`,
+ * `function.does_not_load`, `function.no_runner`.
  */
 export async function deployFunctions(
-  { db, runner }: DeployingParts,
+  { db, runner, functionLimits }: DeployingParts,
   context: Context,
   { appKey, environment, manifest, code }: { appKey: string; environment: string; manifest: FunctionManifest; code: string },
 ): Promise<Switched> {
@@ -50,6 +53,7 @@ export async function deployFunctions(
   const of = { organizationId, appKey, environment };
   if (manifest.app !== appKey)
     throw httpErrors('request.invalid', { field: 'manifest.app', params: { problem: 'expected the key of the App in the path' } });
+  refuseLimitsBeyond(manifest, functionLimits);
   // Nothing of the database is held while strangers' code starts.
   await db.withOrganization(organizationId, (tx) => assertApp(tx, of));
   await assertLoads(runner, { manifest, code });

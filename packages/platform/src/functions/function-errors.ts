@@ -57,6 +57,11 @@ export const functionErrors = defineErrors({
     wire: 'invalid_parameters',
     text: 'The code that is deployed in the environment "{environment}" has no function "{function}". It has: {known}.',
   },
+  'function.limit_too_high': {
+    status: 400,
+    wire: 'invalid_parameters',
+    text: 'The function "{function}" asks for {limit}: {asked}. This server allows {allowed} at most; its operator may allow more (BULKHEAD_FUNCTION_LIMITS).',
+  },
   'function.install_disabled': { status: 409, wire: 'conflict', text: 'The App "{app_key}" is disabled in this Application.' },
   'function.no_runner': { status: 503, wire: 'service_not_available', text: 'Functions cannot run here: {reason}.' },
   'function.busy': {

@@ -1,5 +1,7 @@
 import type { InvocationResult, LogLine, Outcome } from '@bulkhead/sandbox';
+import type { FunctionLimits } from '../config/index.ts';
 
+export type { FunctionLimits };
 export type { InvocationResult, LogLine, Outcome };
 
 /** A call as it is handed to what runs functions. */
@@ -12,6 +14,9 @@ export interface RunnerCall {
   /** Of the variables: with another one the call is given to another instance. */
   readonly revision: string;
   readonly functionKey: string;
+  /** `call`: in a process that has run nothing before and runs nothing after. */
+  readonly isolation: 'installation' | 'call';
+  readonly limits: FunctionLimits;
   /** JSON text. */
   readonly payload: string;
   /** JSON text. */

@@ -7,8 +7,6 @@ import type { InvocationResult, LogLine } from './function-runner.ts';
 const invocationIds = defineId('inv');
 /** By which the runner speaks for one call, while it runs. */
 export const invocationTokens = defineTenantCredential('bhi');
-/** Longer than any call may take, with its wait for a place. */
-const TOKEN_MS = 60_000;
 
 export const invocationLogs = defineSealedColumn({ table: 'function_invocations', column: 'logs_sealed', key: ['invocation_id'] });
 
@@ -27,6 +25,8 @@ export async function insertInvocation(
     deployment: Deployment;
     functionKey: string;
     now: Date;
+    /** For which its token counts, if it does not end before. */
+    tokenMs: number;
   },
 ): Promise<Invocation> {
   const { applicationId, deployment, now } = fields;
@@ -36,7 +36,7 @@ export async function insertInvocation(
     insert into function_invocations (application_id, invocation_id, client_key, environment, organization_id, version, function_key,
                                       token_hash, egress_hosts, started_at, expires_at)
     values (${applicationId}, ${invocationId}, ${fields.clientKey}, ${deployment.environment}, ${fields.organizationId}, ${deployment.version},
-            ${fields.functionKey}, ${hash}, ${deployment.egressHosts}, ${now}, ${new Date(now.getTime() + TOKEN_MS)})`);
+            ${fields.functionKey}, ${hash}, ${deployment.egressHosts}, ${now}, ${new Date(now.getTime() + fields.tokenMs)})`);
   return { invocationId, token: secret.reveal() };
 }
 

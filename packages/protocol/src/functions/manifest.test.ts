@@ -27,7 +27,17 @@ describe('a manifest', () => {
   test('is read as it stands', () => {
     expect(functionManifest.parse(good)).toEqual(good);
   });
+  test('may say how calls are kept apart, and what each function may cost', () => {
+    const limits = { timeout_seconds: 900, cpu_ms: 10_000, memory_mb: 256 };
+    const said = { ...good, isolation: 'call', functions: [{ ...good.functions[0], limits }] };
+    expect(functionManifest.parse(said)).toEqual(said);
+  });
   test.each([
+    ['another isolation', { ...good, isolation: 'none' }],
+    ['a limit that there is not', { ...good, functions: [{ ...good.functions[0], limits: { disk_mb: 1 } }] }],
+    ['no time at all', { ...good, functions: [{ ...good.functions[0], limits: { timeout_seconds: 0 } }] }],
+    ['more time than there is', { ...good, functions: [{ ...good.functions[0], limits: { timeout_seconds: 901 } }] }],
+    ['less memory than the engine takes', { ...good, functions: [{ ...good.functions[0], limits: { memory_mb: 31 } }] }],
     ['an unknown field', { ...good, modules: {} }],
     ['no function', { ...good, functions: [] }],
     ['two of one key', { ...good, functions: [good.functions[0], good.functions[0]] }],

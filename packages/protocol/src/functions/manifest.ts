@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { appKey } from '../installs/descriptor.ts';
+import { functionIsolation, functionLimits } from './limits.ts';
 import { functionPermissions } from './permissions.ts';
 import { functionVariables } from './variables.ts';
 
@@ -20,11 +21,13 @@ const declared = z.strictObject({
     .max(300)
     .regex(/^[\w@/-][\w@./-]*\.[A-Za-z_$][\w$]*$/, 'expected FILE.EXPORT, such as src/index.run')
     .refine((handler) => !handler.split('/').includes('..'), 'expected a file below the folder of the manifest'),
+  limits: functionLimits.optional(),
 });
 
 /** `bulkhead.yml`: what the functions of an App are, and what they may reach. */
 export const functionManifest = z.strictObject({
   app: appKey,
+  isolation: functionIsolation.optional(),
   functions: z
     .array(declared)
     .min(1)
