@@ -1,4 +1,5 @@
 import { text } from 'node:stream/consumers';
+import { variableName } from '@bulkhead/protocol';
 import { assertYes, environmentPath, patiently } from './approve-functions.ts';
 import { ApiCaller, type AtServer, CallError } from './call-api.ts';
 import { printJson } from './print.ts';
@@ -64,6 +65,7 @@ export async function setVariable(app: string, name: string, given: string | und
     throw new UsageError(
       'A secret is read from standard input: every process of the machine can read an argument. For what is none say --plain.',
     );
+  if (!variableName.safeParse(name).success) throw new UsageError('The name of a variable is A-Z, then A-Z, 0-9 or _, 64 at most.');
   const value = given ?? (await valueOfInput());
   if (Buffer.byteLength(value) > VALUE_BYTES_MAX) throw new UsageError(`The value is longer than ${VALUE_BYTES_MAX} bytes.`);
   const path = `${variables(app, options)}/${encodeURIComponent(name)}`;
