@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import type { Clock, Log, Secret } from '@bulkhead/base';
-import { type AnyRoute, createEgress, createServer, type Egress, type HttpServer, httpErrors } from '@bulkhead/http';
+import type { ApplicationId, Clock, Log, Secret } from '@bulkhead/base';
+import { type AnyRoute, createEgress, createServer, type Egress, type HttpServer, httpErrors, type IncomingCall } from '@bulkhead/http';
 import type { Database } from '@bulkhead/postgres';
 import { partyOf, type RequestContext } from './access/index.ts';
 import {
@@ -38,6 +38,7 @@ import { eventRoutes, keepPartitions } from './events/index.ts';
 import { apScriptRoutes, forgetEndedSessions, moduleRoutes, pageRoutes } from './frames/index.ts';
 import {
   forgetInvocations,
+  forgetWebtriggerUses,
   FUNCTION_LIMITS_MAX,
   type FunctionLimits,
   type FunctionRunner,
@@ -50,6 +51,8 @@ import {
   invocationAuthenticator,
   noRunner,
   runnerRoutes,
+  webtriggerRoutes,
+  webtriggerSecretRoutes,
   variableRoutes,
   variableRunnerRoute,
 } from './functions/index.ts';
@@ -177,6 +180,11 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
   const rates = new RequestRates(clock, options.rateLimits);
   const installKeys = new InstallKeys(parts);
   const readiness = new Readiness(parts);
+  const webtriggers = {
+    ...parts,
+    runner: options.runner ?? noRunner,
+    takeRate: (applicationId: ApplicationId, call: IncomingCall) => rates.takeOf(applicationId, { rateClass: 'webtrigger' }, call),
+  };
   const declared: AnyRoute[] = [
     ...healthRoutes({ readiness }),
     ...applicationRoutes(parts),
@@ -220,6 +228,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...variableRoutes(parts),
     ...installVariableRoutes(parts),
     ...functionRoutes({ ...parts, runner: options.runner ?? noRunner }),
+    ...webtriggerRoutes(webtriggers),
+    ...webtriggerSecretRoutes(webtriggers),
     ...runnerRoutes(parts),
     variableRunnerRoute(parts),
     ...passthroughRoutes({ ...parts, refresher }),
@@ -307,8 +317,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
           log.error('installs that are over could not be forgotten', { err: error }),
         );
       const forgetCalls = () =>
-        forgetInvocations(db, new Date(clock.now())).catch((error: unknown) =>
-          log.error('past calls of functions could not be forgotten', { err: error }),
+        Promise.all([forgetInvocations(db, new Date(clock.now())), forgetWebtriggerUses(db, new Date(clock.now()))]).catch(
+          (error: unknown) => log.error('past calls of functions could not be forgotten', { err: error }),
         );
       const forgetPages = () =>
         forgetEndedSessions(db, new Date(clock.now())).catch((error: unknown) =>

@@ -2,7 +2,7 @@ import type { FunctionRunner, RunnerCall, RunnerCheck } from '@bulkhead/platform
 
 type Result = Awaited<ReturnType<FunctionRunner['invoke']>>;
 
-/** Runs nothing: a call is answered with its payload, one of `held` not before `release`. */
+/** Runs nothing: a call is answered with its payload, one of `held` not before `release`, one of `answer` as a web trigger is. */
 export class FakeRunner implements FunctionRunner {
   /** Every call, in order. */
   readonly calls: RunnerCall[] = [];
@@ -14,7 +14,8 @@ export class FakeRunner implements FunctionRunner {
     this.calls.push(call);
     if (call.functionKey === 'held') await new Promise<void>((resolve) => this.#held.push(resolve));
     const logs = [{ at: 0, level: 'info' as const, message: `called with ${call.payload}` }];
-    return { outcome: { kind: 'ok', value: call.payload }, durationMs: 1, logs, logsDropped: 0 };
+    const value = call.functionKey === 'answer' ? JSON.stringify({ statusCode: 200, body: call.payload }) : call.payload;
+    return { outcome: { kind: 'ok', value }, durationMs: 1, logs, logsDropped: 0 };
   }
 
   /** Whatever the code is, it exports what it is to export. */

@@ -100,7 +100,7 @@ export class World implements AsyncDisposable {
       publicUrl: options.publicUrl ?? null,
       egressAllow: options.egressAllow ?? [],
       trustProxy: [],
-      rateLimits: { api: 100_000, passthrough: 100_000, oauth: 100_000, meta: 100_000, ...options.rateLimits },
+      rateLimits: { api: 100_000, passthrough: 100_000, oauth: 100_000, meta: 100_000, webtrigger: 100_000, ...options.rateLimits },
       ...(options.accountsMax === undefined ? {} : { accountsMax: options.accountsMax }),
       ...(options.functionLimits === undefined ? {} : { functionLimits: options.functionLimits }),
       ...(options.tenantShare === undefined ? {} : { tenantShare: options.tenantShare }),

@@ -206,7 +206,7 @@ describe('an environment', () => {
     const held = async (applicationId: string, environment: string) => {
       const counts: Record<string, number> = {};
       await world.platform.db.withSystem('count rows in a test', async (tx) => {
-        for (const table of await tablesOfEnvironments(tx)) {
+        for (const { name: table } of await tablesOfEnvironments(tx)) {
           const { count } = await tx.one<{ count: number }>(
             sql`select count(*) as count from ${sql.identifier(table)} where application_id = ${applicationId} and environment = ${environment}`,
           );

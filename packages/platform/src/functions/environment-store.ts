@@ -82,15 +82,20 @@ export async function deleteEnvironment(tx: Tx, { organizationId, appKey, enviro
                           and d.environment = e.environment)`);
 }
 
-/** The tables in which installs have something per environment: whatever the migrated database has of that form. */
-export async function tablesOfEnvironments(tx: Tx): Promise<string[]> {
-  const rows = await tx.query<{ name: string }>(sql`
-    select relname as name from pg_class
+/** A table in which installs have something per environment; `parent`: rows of other tables go with its rows. */
+export interface EnvironmentTable {
+  readonly name: string;
+  readonly parent: boolean;
+}
+
+/** Whatever tables of that form the migrated database has. */
+export async function tablesOfEnvironments(tx: Tx): Promise<EnvironmentTable[]> {
+  return tx.query<{ name: string; parent: boolean }>(sql`
+    select relname as name, exists (select from pg_constraint where confrelid = pg_class.oid) as parent from pg_class
      where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
        and 3 = (select count(*) from pg_attribute where attrelid = pg_class.oid and not attisdropped
                    and attname in ('application_id', 'client_key', 'environment'))
      order by 1`);
-  return rows.map(({ name }) => name);
 }
 
 /** Deletes what the organization's installs have of an environment in one table; at most `limit` rows. For the system role. */

@@ -8,6 +8,8 @@ import { deleteEnvironment, deleteOfEnvironment, deleteVersions, hasEnvironment,
 import { functionErrors } from './function-errors.ts';
 
 const BATCH = 1_000;
+/** Of rows that each may take thousands of others along. */
+const PARENTS_BATCH = 5;
 /** What one request deletes: some seconds of work. */
 const BATCHES_MAX = 100;
 
@@ -31,9 +33,10 @@ export async function removeEnvironment(
   });
   const tables = await db.withSystem('find what installs have per environment', tablesOfEnvironments);
   let batches = 0;
-  for (const table of tables) {
-    const deleteSome = () => db.withSystem('remove an environment', (tx) => deleteOfEnvironment(tx, table, { ...of, limit: BATCH }));
-    while ((await deleteSome()) === BATCH)
+  for (const { name, parent } of tables) {
+    const limit = parent ? PARENTS_BATCH : BATCH;
+    const deleteSome = () => db.withSystem('remove an environment', (tx) => deleteOfEnvironment(tx, name, { ...of, limit }));
+    while ((await deleteSome()) === limit)
       if (++batches >= BATCHES_MAX) throw functionErrors('function.environment_large', { params: { environment }, retryAfterSeconds: 1 });
   }
   await db.withOrganization(organizationId, async (tx) => {
