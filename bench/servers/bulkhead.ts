@@ -18,7 +18,7 @@ export interface BulkheadOptions {
 }
 
 // Counted like everywhere, and never refused: one Application stands for all that a process can serve.
-const MORE_THAN_CAN_COME: RateLimits = { api: 1_000_000, passthrough: 1_000_000, oauth: 1_000_000, meta: 1_000_000 };
+const MORE_THAN_CAN_COME: RateLimits = { api: 1_000_000, passthrough: 1_000_000, oauth: 1_000_000, meta: 1_000_000, webtrigger: 1_000_000 };
 
 // The parts of `startBulkhead` in their order, on a database that runs elsewhere: on the other core.
 const options = givenOptions<BulkheadOptions>();

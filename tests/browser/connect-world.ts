@@ -80,7 +80,7 @@ export class BrowserWorld implements AsyncDisposable {
       publicUrl: proxy?.origin ?? null,
       egressAllow: [...services.egressAllow, ...(options.egressAllow ?? [])],
       trustProxy: [],
-      rateLimits: { api: null, passthrough: null, oauth: null, meta: null },
+      rateLimits: { api: null, passthrough: null, oauth: null, meta: null, webtrigger: null },
     });
     const metaToken = `meta-token-of-this-test-${randomBytes(16).toString('hex')}`;
     await prepareFirstOrganization(database.database, new Secret(metaToken), new Date());

@@ -32,7 +32,7 @@ export function namesIn(row: Row): readonly Name[] {
     if (isRef(part)) found.add(part.ref);
     else if (typeof part === 'object' && part !== null) for (const inner of Object.values(part)) walk(inner as Part);
   };
-  for (const part of [row.path, row.query, row.body, row.form]) walk(part as Part | undefined);
+  for (const part of [row.path, row.query, row.body, row.form, row.headers]) walk(part as Part | undefined);
   return [...found];
 }
 
@@ -50,7 +50,7 @@ export function requestOf(route: AnyRoute, row: Row, names: Names): Request {
   return {
     method: route.method === 'ANY' ? 'GET' : route.method,
     path: query.size === 0 ? filled : `${filled}?${query}`,
-    headers: { ...row.headers },
+    headers: texts(row.headers, names),
     body,
   };
 }

@@ -17,7 +17,7 @@ export interface Row {
   readonly body?: Part;
   /** Sent as a form instead. */
   readonly form?: Readonly<Record<string, string | Ref>>;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string | Ref>>;
   /** Status that the owner gets. */
   readonly own: number;
   /** Statuses that a stranger may get; 404 unless the standard of the route has another word for "unknown". */
@@ -184,10 +184,29 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   'function_install_variable.delete': { path: { ...below, ...inProduction, name: 'OF_THE_INSTALL' }, own: 204, late: 206 },
   'function.invoke': { path: { ...below, app_key: ref('app') }, body: { function: 'echo', payload: 'of the matrix' }, own: 200, late: 201 },
   'function.logs': { path: { ...below, app_key: ref('app') }, own: 200 },
+  'function_job.list': { path: { ...below, app_key: ref('app') }, own: 200 },
+  'function_job.retry': { path: { ...below, app_key: ref('app'), job_id: ref('function_job') }, own: 202, late: 200 },
+  'webtrigger.list': { path: { ...below, app_key: ref('app') }, own: 200 },
+  'webtrigger.rotate_secret': {
+    path: { ...below, app_key: ref('app'), trigger: 'signed' },
+    body: { overlap_seconds: 60 },
+    own: 200,
+  },
+  'webtrigger.call': {
+    path: { ...below, app_key: ref('app'), trigger: 'bearer' },
+    headers: { authorization: ref('webtrigger_authorization') },
+    own: 200,
+  },
+  'webtrigger.call_below': {
+    path: { ...below, app_key: ref('app'), trigger: 'bearer', path: 'below/it' },
+    headers: { authorization: ref('webtrigger_authorization') },
+    own: 200,
+  },
   // Whose it is stands in the token alone: there is nothing in the request to try another's with.
   'function_runner.code': { own: 200 },
   'function_runner.variables': { own: 200 },
   'function_runner.storage': { body: { op: 'set', key: 'of-the-matrix', value: 1 }, own: 200 },
+  'function_runner.queue': { body: { op: 'push', queue: 'work', jobs: [{ payload: 'of the matrix' }] }, own: 200 },
   'function_runner.fetch': { body: { url: 'https://undeclared.example/', method: 'GET', headers: [], body: '' }, own: 403, late: 202 },
   'install_key.get': { path: { kid: ref('install_key') }, own: 200, open: ['install_key'] },
   'app_property.list': { path: ownApp, own: 200, foreign: NOT_THIS_APP },

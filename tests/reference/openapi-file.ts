@@ -18,7 +18,7 @@ export async function openApiFile(): Promise<string> {
     publicUrl: null,
     egressAllow: [],
     trustProxy: [],
-    rateLimits: { api: null, passthrough: null, oauth: null, meta: null },
+    rateLimits: { api: null, passthrough: null, oauth: null, meta: null, webtrigger: null },
   });
   try {
     const url = await platform.listen(0);

@@ -1,7 +1,27 @@
 import { type CallContext, host } from './host.ts';
 
-export type { CallContext } from './host.ts';
-export { HostError, type Json, storage } from './storage.ts';
+export type { CallContext, JobContext } from './host.ts';
+export { HostError } from './host-service.ts';
+export { type JobHandle, type JobStats, type Pushed, type Queue, queue, retry } from './queue.ts';
+export { storage } from './storage.ts';
+export type {
+  AttributeCondition,
+  BatchItem,
+  BatchResult,
+  Condition,
+  DeleteOptions,
+  EntityQuery,
+  Filter,
+  Json,
+  KeyQuery,
+  PageOptions,
+  RecordPage,
+  Scalar,
+  SetOptions,
+  StoredRecord,
+  TransactionItem,
+  Written,
+} from './storage-types.ts';
 
 /** Of the call that runs here. Throws outside of a call. */
 export function context(): CallContext {

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import type { Clock, Log, Secret } from '@bulkhead/base';
-import { type AnyRoute, createEgress, createServer, type Egress, type HttpServer, httpErrors } from '@bulkhead/http';
+import type { ApplicationId, Clock, Log, Secret } from '@bulkhead/base';
+import { type AnyRoute, createEgress, createServer, type Egress, type HttpServer, httpErrors, type IncomingCall } from '@bulkhead/http';
 import type { Database } from '@bulkhead/postgres';
 import { partyOf, type RequestContext } from './access/index.ts';
 import {
@@ -38,6 +38,7 @@ import { eventRoutes, keepPartitions } from './events/index.ts';
 import { apScriptRoutes, forgetEndedSessions, moduleRoutes, pageRoutes } from './frames/index.ts';
 import {
   forgetInvocations,
+  forgetWebtriggerUses,
   FUNCTION_LIMITS_MAX,
   type FunctionLimits,
   type FunctionRunner,
@@ -47,8 +48,14 @@ import {
   functionRoutes,
   installVariableRoutes,
   invocationAuthenticator,
+  type JobLimits,
+  jobRoutes,
+  jobWorker,
   noRunner,
+  queueRoutes,
   runnerRoutes,
+  webtriggerRoutes,
+  webtriggerSecretRoutes,
   variableRoutes,
   variableRunnerRoute,
 } from './functions/index.ts';
@@ -112,6 +119,8 @@ export interface PlatformOptions {
   readonly accountsMax?: number;
   /** What runs functions. Default: nothing does, and calls of functions are answered 503. */
   readonly runner?: FunctionRunner;
+  /** Bounds of what functions push; what is not named is as documented there. */
+  readonly jobLimits?: Partial<JobLimits>;
   /** What a function may ask for at most. Default: 55 seconds, 10,000 ms of CPU, 256 MiB. */
   readonly functionLimits?: FunctionLimits;
   /** Longest duration of one call to a service while an account is connected. Default 15,000. */
@@ -140,6 +149,10 @@ export interface Platform {
   runDueTasks(): Promise<number>;
   /** The same for deliveries: makes the attempts that are due now, answers how many. */
   runDueDeliveries(): Promise<number>;
+  /** Begins to run jobs of functions. It needs a runner; without one it does nothing. */
+  startJobs(): Promise<void>;
+  /** The same for jobs of functions: runs what is due now, answers how many attempts were made. For tests. */
+  runDueJobs(): Promise<number>;
   /**
    * `/readyz` says no from now on, tasks are no longer claimed. Where somebody has asked `/readyz` lately, requests are taken for
    * `graceMs` more (default 0). Then what runs may end, and everything closes.
@@ -176,6 +189,11 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
   const rates = new RequestRates(clock, options.rateLimits);
   const installKeys = new InstallKeys(parts);
   const readiness = new Readiness(parts);
+  const webtriggers = {
+    ...parts,
+    runner: options.runner ?? noRunner,
+    takeRate: (applicationId: ApplicationId, call: IncomingCall) => rates.takeOf(applicationId, { rateClass: 'webtrigger' }, call),
+  };
   const declared: AnyRoute[] = [
     ...healthRoutes({ readiness }),
     ...applicationRoutes(parts),
@@ -218,7 +236,11 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...variableRoutes(parts),
     ...installVariableRoutes(parts),
     ...functionRoutes({ ...parts, runner: options.runner ?? noRunner }),
+    ...webtriggerRoutes(webtriggers),
+    ...webtriggerSecretRoutes(webtriggers),
     ...runnerRoutes(parts),
+    ...queueRoutes({ ...parts, ...(options.jobLimits === undefined ? {} : { jobLimits: options.jobLimits }) }),
+    ...jobRoutes(parts),
     variableRunnerRoute(parts),
     ...passthroughRoutes({ ...parts, refresher }),
     ...tokenRoutes(parts),
@@ -272,6 +294,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     kinds: [webhookDeliveries(parts), lifecycleDeliveries({ ...parts, installKeys }), appWebhookDeliveries(parts)],
   });
 
+  const jobs = jobWorker({ ...parts, runner: options.runner ?? noRunner });
+
   const sealer = auditSealer(parts);
   let forgetting: NodeJS.Timeout | undefined;
   let isWorker = false;
@@ -305,8 +329,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
           log.error('installs that are over could not be forgotten', { err: error }),
         );
       const forgetCalls = () =>
-        forgetInvocations(db, new Date(clock.now())).catch((error: unknown) =>
-          log.error('past calls of functions could not be forgotten', { err: error }),
+        Promise.all([forgetInvocations(db, new Date(clock.now())), forgetWebtriggerUses(db, new Date(clock.now()))]).catch(
+          (error: unknown) => log.error('past calls of functions could not be forgotten', { err: error }),
         );
       const forgetPages = () =>
         forgetEndedSessions(db, new Date(clock.now())).catch((error: unknown) =>
@@ -329,9 +353,16 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     },
     runDueTasks: () => worker.runDue(),
     runDueDeliveries: () => deliveries.runDue(),
+    async startJobs() {
+      if (options.runner === undefined) return;
+      await jobs.start();
+    },
+    runDueJobs: () => jobs.runDue(),
     async close({ graceMs = 0 } = {}) {
       clearInterval(forgetting);
       const isWatched = readiness.leave();
+      // What still runs asks us for its storage.
+      await jobs.close();
       await Promise.all([server.close({ graceMs: isWatched ? graceMs : 0 }), worker.close(), deliveries.close()]);
       await uses.close();
       if (isWorker) await sealer.close();

@@ -2,7 +2,7 @@ import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { type ApplicationId, applicationId as applicationIds, defineTenantCredential, Secret } from '@bulkhead/base';
 import { issueMetaToken } from '@bulkhead/platform';
 import { sql } from '@bulkhead/postgres';
-import { JWT_BEARER, readConnectJwt, sharedSecretKey, signConnectJwt, userAssertionClaims } from '@bulkhead/protocol';
+import { JWT_BEARER, readConnectJwt, sharedSecretKey, signConnectJwt, signWebhook, userAssertionClaims } from '@bulkhead/protocol';
 import { dpopProof } from './dpop-proof.ts';
 import { appToken } from './fake-app.ts';
 import { FakeRunner } from './fake-runner.ts';
@@ -30,6 +30,8 @@ export type Name =
   | 'app_property'
   | 'app_assertion'
   | 'app_record'
+  | 'function_job'
+  | 'webtrigger_authorization'
   | 'install_key'
   | 'callback'
   | 'redirect_url'
@@ -88,6 +90,10 @@ export interface TwinApp {
   /** Of a call of its functions that is running, and of one that has ended. */
   readonly invocationToken: string;
   readonly endedInvocationToken: string;
+  /** A job of its functions that has failed. */
+  readonly failedJob: string;
+  /** By which callers of its web triggers are known; the last is a bearer's. */
+  readonly webtriggerSecrets: readonly string[];
   /** `Authorization` of a call by this App. */
   authorization(request: { readonly method: string; readonly path: string }, claims?: Readonly<Record<string, unknown>>): string;
 }
@@ -313,6 +319,8 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       app_property: `${canary}-note`,
       app_assertion: app.assertion,
       app_record: `${canary}-record`,
+      function_job: app.failedJob,
+      webtrigger_authorization: `Bearer ${app.webtriggerSecrets.at(-1)}`,
       install_key: app.kid,
       callback: service.callback_url.split('/').at(-1),
       redirect_url: redirectUrl,
@@ -351,6 +359,7 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       app.userToken,
       app.invocationToken,
       app.endedInvocationToken,
+      ...app.webtriggerSecrets,
       app.assertion,
       upstreamKey,
       unspent.code,
@@ -425,14 +434,20 @@ async function calledFunctions(
   world: World,
   meta: Meta,
   { applicationId, appKey, clientKey, canary }: { applicationId: ApplicationId; appKey: string; clientKey: string; canary: string },
-): Promise<Pick<TwinApp, 'invocationToken' | 'endedInvocationToken'>> {
+): Promise<Pick<TwinApp, 'invocationToken' | 'endedInvocationToken' | 'webtriggerSecrets' | 'failedJob'>> {
   const { runner } = world;
   if (!(runner instanceof FakeRunner)) throw new Error('twins need the runner that runs nothing');
   const manifest = {
     app: appKey,
-    functions: ['echo', 'held'].map((key) => ({ key, handler: `index.${key}` })),
+    functions: ['echo', 'held', 'answer'].map((key) => ({ key, handler: `index.${key}` })),
+    webtriggers: [
+      { key: 'signed', function: 'answer', authentication: { type: 'hmac', scheme: 'standard-webhooks' } },
+      { key: 'bearer', function: 'answer', authentication: { type: 'bearer' } },
+    ],
+    queues: [{ key: 'work', function: 'echo' }],
     variables: [{ name: 'OF_THE_APP' }, { name: 'OF_THE_INSTALL' }],
     permissions: { external: { fetch: { backend: [`${canary}.example`] } } },
+    storage: { entities: [{ name: 'note', attributes: { due: { type: 'integer' }, text: { type: 'string' } }, indexes: ['due'] }] },
   };
   await meta.call('POST', `/apps/${appKey}/deployments`, { environment: 'production', manifest, code: `// ${canary} code` });
   const production = `/applications/${applicationId}/installs/${appKey}/environments/production`;
@@ -450,10 +465,53 @@ async function calledFunctions(
   const invocationToken = tokenOf('held')!;
   const kept = await world.call('POST', '/internal/functions/storage', {
     headers: { authorization: `Bearer ${invocationToken}` },
-    body: { op: 'set', key: `${canary}-key`, value: `${canary} value` },
+    body: {
+      op: 'transaction',
+      items: [
+        { op: 'set', key: `${canary}-key`, value: `${canary} value` },
+        { op: 'set', key: `${canary}-key`, value: `${canary} secret`, secret: true },
+        { op: 'set', key: `${canary}-key`, entity: 'note', value: { due: 1, text: `${canary} note` } },
+      ],
+    },
   });
   await mustBe(200, kept);
-  return { invocationToken, endedInvocationToken: tokenOf('echo')! };
+  const pushed = await world.call('POST', '/internal/functions/queue', {
+    headers: { authorization: `Bearer ${invocationToken}` },
+    body: { op: 'push', queue: 'work', jobs: [1, 2].map((nth) => ({ payload: `${canary} job ${nth}`, delay_seconds: 900 })) },
+  });
+  const failedJob: string = (await mustBe(200, pushed)).json.jobs[0];
+  await world.platform.db.withTenant(applicationId, (tx) =>
+    tx.execute(sql`
+      update function_jobs set status = 'failed', run_at = null, finished_at = created_at, outcome = 'threw'
+       where application_id = ${applicationId} and job_id = ${failedJob}`),
+  );
+  const webtriggerSecrets = await calledWebtriggers(world, meta, { applicationId, appKey, canary });
+  return { invocationToken, endedInvocationToken: tokenOf('echo')!, webtriggerSecrets, failedJob };
+}
+
+/** Gives both web triggers of the App a secret, one of them twice, and calls the one that is signed. */
+async function calledWebtriggers(
+  world: World,
+  meta: Meta,
+  { applicationId, appKey, canary }: { applicationId: ApplicationId; appKey: string; canary: string },
+): Promise<string[]> {
+  const rotate = (trigger: string) =>
+    meta.call('POST', `/applications/${applicationId}/installs/${appKey}/webtriggers/${trigger}/secret`, {});
+  const before = await rotate('signed');
+  const signing = await rotate('signed');
+  const bearer = await rotate('bearer');
+  const content = { id: `${canary}-message`, timestamp: Math.floor(world.clock.now() / 1_000), body: JSON.stringify({ of: canary }) };
+  const called = await world.call('POST', `/f/${applicationId}/${appKey}/signed`, {
+    headers: {
+      'content-type': 'application/json',
+      'webhook-id': content.id,
+      'webhook-timestamp': String(content.timestamp),
+      'webhook-signature': signWebhook([new Secret(signing.signing_secret)], content),
+    },
+    body: content.body,
+  });
+  await mustBe(200, called);
+  return [before.secret, before.signing_secret, signing.secret, signing.signing_secret, bearer.secret];
 }
 
 export interface ConnectingTenant {
@@ -632,6 +690,8 @@ export function neverExisted(twin: Twin): Names {
       case 'key_service':
       case 'spare_service':
         return `${text[0]}${letters(text.length - 1)}`;
+      case 'webtrigger_authorization':
+        return `Bearer ${defineTenantCredential('bhs').issue(twin.applicationId).secret.reveal()}`;
       case 'app_plugin':
         return `${letters(text.length - 4)}-key`;
       case 'callback':

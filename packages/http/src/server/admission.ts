@@ -45,6 +45,7 @@ const PLACES: Readonly<Record<Exclude<RateClass, 'health'>, Places>> = {
   page: { running: 256, waiting: 1_024 },
   passthrough: { running: 1_024, waiting: 1_024 },
   inbound: { running: 64, waiting: 512 },
+  webtrigger: { running: 256, waiting: 512 },
 };
 const SHARE = 0.25;
 const WAIT_MS = 500;

@@ -10,7 +10,7 @@ export type BodyForm = 'json' | 'form-or-json' | 'stream';
 export type ErrorShape = 'rest' | 'oauth' | 'page';
 
 /** Requests of one class share a budget. */
-export type RateClass = 'meta' | 'api' | 'oauth' | 'page' | 'passthrough' | 'inbound' | 'health';
+export type RateClass = 'meta' | 'api' | 'oauth' | 'page' | 'passthrough' | 'inbound' | 'webtrigger' | 'health';
 
 /** What the request held, raw, for the few handlers that need it. */
 export interface RawRequest {

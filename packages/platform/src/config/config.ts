@@ -7,7 +7,7 @@ export type Role = 'api' | 'worker' | 'runner';
 export type Sandbox = 'jail' | 'process';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-export type RateLimits = Readonly<Record<'api' | 'passthrough' | 'oauth' | 'meta', number | null>>;
+export type RateLimits = Readonly<Record<'api' | 'passthrough' | 'oauth' | 'meta' | 'webtrigger', number | null>>;
 
 /** What a call of a function may cost. */
 export interface FunctionLimits {
@@ -68,7 +68,7 @@ export class ConfigError extends Error {
 }
 
 const ROLES: readonly Role[] = ['api', 'worker', 'runner'];
-const RATE_LIMITS: RateLimits = { api: 1_000, passthrough: 1_000, oauth: 500, meta: 200 };
+const RATE_LIMITS: RateLimits = { api: 1_000, passthrough: 1_000, oauth: 500, meta: 200, webtrigger: 50 };
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
 
 /**
@@ -191,7 +191,7 @@ function roles(text: string): ReadonlySet<Role> {
 
 function rateLimits(text: string): RateLimits {
   const classes = Object.keys(RATE_LIMITS);
-  if (text === 'off') return { api: null, passthrough: null, oauth: null, meta: null };
+  if (text === 'off') return { api: null, passthrough: null, oauth: null, meta: null, webtrigger: null };
   const given = list(text).map((entry): [string, number | null] => {
     const [, name = '', rate = ''] = /^(\w+) *= *(off|\d{1,7})$/.exec(entry) ?? [];
     return classes.includes(name) && !/^0+$/.test(rate)

@@ -101,9 +101,9 @@ export const SETTINGS: Readonly<Record<keyof Environment, Setting>> = {
   },
   rateLimits: {
     variable: 'BULKHEAD_RATE_LIMITS',
-    default: 'api=1000,passthrough=1000,oauth=500,meta=200',
+    default: 'api=1000,passthrough=1000,oauth=500,meta=200,webtrigger=50',
     meaning:
-      'How many requests per second one Application may make of each process, by class: `api` (accounts, events), `passthrough`, `oauth` (tokens); and one organization of the `meta` API. Five seconds of them may come at once; more are answered 429. `off` for any number, of one class or of all; a class that is not named keeps its default.',
+      'How many requests per second one Application may make of each process, by class: `api` (accounts, events), `passthrough`, `oauth` (tokens), `webtrigger` (calls of functions from outside); and one organization of the `meta` API. Five seconds of them may come at once; more are answered 429. `off` for any number, of one class or of all; a class that is not named keeps its default.',
     example: 'api=200,passthrough=50,meta=off',
   },
   tenantShare: {

@@ -8,6 +8,7 @@ import { findMembership } from './environment-install-store.ts';
 import { functionErrors } from './function-errors.ts';
 import { limitsOf, tokenLifetimeMs } from './function-limits.ts';
 import type { FunctionLimits, FunctionRunner, InvocationResult } from './function-runner.ts';
+import type { JobContext } from './jobs/job.ts';
 import { endInvocation, insertInvocation } from './invocation-store.ts';
 import { findRunning, unapproved } from './running-version.ts';
 
@@ -35,12 +36,12 @@ export interface EndedCall {
   readonly result: InvocationResult;
 }
 
-/** Throws `not_found`, `function.install_disabled`, `function.not_deployed`, `function.not_joined`, `function.not_approved`, `function.unknown`. */
-export async function findCallable(
+/** What runs for an install. Throws `not_found`, `function.install_disabled`, `function.not_deployed`, `function.not_joined`, `function.not_approved`. */
+export async function getRunning(
   db: Database,
-  named: { applicationId: ApplicationId; organizationId: string; appKey: string; environment: string; functionKey: string },
-): Promise<CallableFunction> {
-  const { applicationId, organizationId, appKey, environment, functionKey } = named;
+  named: { applicationId: ApplicationId; organizationId: string; appKey: string; environment: string },
+): Promise<{ readonly clientKey: string; readonly deployment: Deployment }> {
+  const { applicationId, organizationId, appKey, environment } = named;
   const install = await db.withTenant(applicationId, (tx) => findInstall(tx, applicationId, appKey));
   if (install === null) throw httpErrors('not_found');
   if (install.status === 'disabled') throw functionErrors('function.install_disabled', { params: { app_key: appKey } });
@@ -51,7 +52,16 @@ export async function findCallable(
     throw functionErrors('function.not_approved', { params: { app_key: appKey, environment, permissions: waitsFor } });
   }
   if (running.kind !== 'runs') throw functionErrors(`function.${running.kind}`, { params: { app_key: appKey, environment } });
-  const { deployment } = running;
+  return { clientKey, deployment: running.deployment };
+}
+
+/** Throws what `getRunning` throws, and `function.unknown`. */
+export async function findCallable(
+  db: Database,
+  named: { applicationId: ApplicationId; organizationId: string; appKey: string; environment: string; functionKey: string },
+): Promise<CallableFunction> {
+  const { applicationId, organizationId, environment, functionKey } = named;
+  const { clientKey, deployment } = await getRunning(db, named);
   if (!deployment.functions.includes(functionKey))
     throw functionErrors('function.unknown', {
       field: 'function',
@@ -62,12 +72,25 @@ export async function findCallable(
 
 /**
  * Calls a function and waits for its end; however that is, it is a value. Nothing of the database is held while it runs. `onBegin` is in the
- * transaction that writes the call. Throws `function.no_runner`; and `function.busy`, `function.suspended` where the call was not begun.
+ * transaction that writes the call; `conclude` may add to what is written of its end. Throws `function.no_runner`; and `function.busy`, `function.suspended` where the call was not begun.
  */
 export async function callFunction(
   { db, vault, clock, runner, functionLimits }: CallingParts,
   { applicationId, organizationId, clientKey, deployment, functionKey }: CallableFunction,
-  { payload, now, onBegin }: { payload: unknown; now: Date; onBegin: (tx: TenantTx, invocationId: string) => Promise<void> },
+  {
+    payload,
+    now,
+    onBegin,
+    job,
+    conclude = (result) => result,
+  }: {
+    payload: unknown;
+    now: Date;
+    onBegin: (tx: TenantTx, invocationId: string) => Promise<void>;
+    /** The job that the call is an attempt at. */
+    job?: { readonly depth: number; readonly context: JobContext };
+    conclude?: (result: InvocationResult) => InvocationResult;
+  },
 ): Promise<EndedCall> {
   const reason = await runner.refusal();
   if (reason !== null) throw functionErrors('function.no_runner', { params: { reason }, retryAfterSeconds: 30 });
@@ -81,6 +104,7 @@ export async function callFunction(
       organizationId,
       deployment,
       functionKey,
+      jobDepth: job?.depth ?? 0,
       now,
       tokenMs: tokenLifetimeMs(limits),
     });
@@ -88,7 +112,7 @@ export async function callFunction(
     const membership = await findMembership(tx, clientKey, environment);
     return { ...begun, revision: membership?.variablesRevision ?? '' };
   });
-  const result = await runner.invoke({
+  const ended = await runner.invoke({
     applicationId,
     clientKey,
     environment,
@@ -106,9 +130,11 @@ export async function callFunction(
       version: deployment.version,
       invocationId,
       function: functionKey,
+      ...(job === undefined ? {} : { job: job.context }),
     }),
     token,
   });
+  const result = conclude(ended);
   await db.withTenant(applicationId, (tx) => endInvocation(tx, vault, { invocationId, result, now: new Date(clock.now()) }));
   refuseUnbegun(result);
   return { invocationId, deployment, result };

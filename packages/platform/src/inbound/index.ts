@@ -3,4 +3,8 @@ export { inboundMessageRoutes } from './inbound-message-routes.ts';
 export { inboundPayloads } from './inbound-message-store.ts';
 export { inboundWebhookRoutes } from './inbound-webhook-routes.ts';
 export { inboundSecrets, secondaryInboundSecrets } from './inbound-webhook-store.ts';
+export { onlyHeader } from './only-header.ts';
 export { receiveRoutes } from './receive-routes.ts';
+export { seconds } from './reading.ts';
+export { type InboundRequest, type SignatureProof, signedDigest, verifyInbound } from './scheme.ts';
+export { schemes } from './schemes.ts';

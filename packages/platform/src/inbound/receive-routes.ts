@@ -1,22 +1,12 @@
-import { type AnyRoute, type RawRequest, readBytes } from '@bulkhead/http';
+import { type AnyRoute, readBytes } from '@bulkhead/http';
 import { z } from 'zod';
 import { route } from '../access/index.ts';
+import { onlyHeader } from './only-header.ts';
 import { receiveMessage, type ReceivingParts } from './receive-message.ts';
 import type { InboundRequest } from './scheme.ts';
 
 const BODY_LIMIT = { bytes: 1024 * 1024, ms: 10_000 } as const;
 const PLAIN = { 'content-type': 'text/plain; charset=utf-8', 'content-security-policy': "default-src 'none'" } as const;
-
-/** A header that came exactly once: of two, somebody may have meant us to check the one and believe the other. */
-function onlyHeader({ message: { rawHeaders } }: RawRequest, name: string): string | null {
-  let found: string | null = null;
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    if (rawHeaders[at]?.toLowerCase() !== name) continue;
-    if (found !== null) return null;
-    found = rawHeaders[at + 1] ?? '';
-  }
-  return found === '' ? null : found;
-}
 
 /** Where services report. Anybody may call, so a caller is believed by the message's own proof or not at all. */
 export function receiveRoutes(parts: ReceivingParts & { readonly publicUrl: () => string }): AnyRoute[] {

@@ -36,8 +36,10 @@ export interface Told {
   readonly concerned: Concerned;
 }
 
-interface SignatureProof {
+export interface SignatureProof {
   readonly kind: 'signature';
+  /** The key that a secret stands for. Default: its text. */
+  readonly key?: (secret: Secret) => Buffer;
   /** Headers that may hold a signature; one good one is enough. */
   readonly headers: readonly string[];
   /** What stands before each signature in its header. */
@@ -84,8 +86,12 @@ export type Unverified = 'no signature' | 'no time' | 'too old' | 'of the future
  * Whether a message was made by who knows one of the secrets, and lately, where the scheme has a time. Null if so. Comparisons take the
  * same time wherever two values differ.
  */
-export function verifyInbound(scheme: Scheme, request: InboundRequest, secrets: readonly Secret[], now: Date): Unverified | null {
-  const { proof } = scheme;
+export function verifyInbound(
+  { proof }: Pick<Scheme, 'proof'>,
+  request: InboundRequest,
+  secrets: readonly Secret[],
+  now: Date,
+): Unverified | null {
   if (proof.kind === 'token') {
     const token = request.header(proof.header);
     if (token === null) return 'no signature';
@@ -99,7 +105,7 @@ export function verifyInbound(scheme: Scheme, request: InboundRequest, secrets: 
   if (proof.time !== null && time === null) return 'no time';
   const signed = proof.signed(request, time?.text ?? '');
   const isGood = secrets
-    .map((secret) => hmacSha256(secret.reveal(), ...signed))
+    .map((secret) => hmacSha256(proof.key?.(secret) ?? secret.reveal(), ...signed))
     .flatMap((expected) => signatures.map((signature) => constantTimeEqual(expected, signature)))
     .includes(true);
   if (!isGood) return 'signature differs';
@@ -107,6 +113,15 @@ export function verifyInbound(scheme: Scheme, request: InboundRequest, secrets: 
   const toleranceMs = proof.time.toleranceSeconds * 1_000;
   if (time.ms < now.getTime() - toleranceMs) return 'too old';
   return time.ms > now.getTime() + toleranceMs ? 'of the future' : null;
+}
+
+/**
+ * What tells one signed request from every other: a digest of what was signed, which no other spelling of the signature changes. Null where the
+ * scheme signs no time: there a request may come again at any time, and be meant.
+ */
+export function signedDigest({ time, signed }: SignatureProof, request: InboundRequest): Buffer | null {
+  const read = time?.read(request) ?? null;
+  return read === null ? null : hmacSha256('signed', ...signed(request, read.text));
 }
 
 const SIGNATURES_MAX = 10;

@@ -1,6 +1,14 @@
 import { oauthClientSecrets } from '../applications/index.ts';
 import { codeVerifiers } from '../authorization/index.ts';
-import { installVariableValues, invocationLogs, storageValues } from '../functions/index.ts';
+import {
+  installVariableValues,
+  invocationLogs,
+  jobPayloads,
+  previousWebtriggerSecrets,
+  storageDigestKeys,
+  storageValues,
+  webtriggerSecrets,
+} from '../functions/index.ts';
 import { inboundPayloads, inboundSecrets, secondaryInboundSecrets } from '../inbound/index.ts';
 import { appPropertyValues, appRecordValues, pendingSharedSecrets, sharedSecrets } from '../installs/index.ts';
 import { organizationAnswers, tenantAnswers } from '../surfaces/index.ts';
@@ -23,8 +31,12 @@ export const SEALED_COLUMNS: readonly DefinedSealedColumn[] = [
   appPropertyValues,
   appRecordValues,
   invocationLogs,
+  jobPayloads,
+  storageDigestKeys,
   storageValues,
   installVariableValues,
+  webtriggerSecrets,
+  previousWebtriggerSecrets,
   credentialSecrets,
   codeVerifiers,
   tenantAnswers,

@@ -20,11 +20,13 @@ export function claimedTenant({ headers, params, query, remoteAddress }: Incomin
 }
 
 /**
- * Of whose places a request takes one that proves itself by what it holds, a service's message or an App's assertion: of the Application whose
+ * Of whose places a request takes one that proves itself by what it holds, a service's message, a call of a web trigger or an App's assertion: of the Application whose
  * address it came to. It is not proved yet, but who floods one address takes the places of that one only. Null for any other request
  * without a credential.
  */
 export function partyAtAddress({ params }: Pick<IncomingCall, 'params'>, { rateClass }: Pick<AnyRoute, 'rateClass'>): string | null {
   const named = params['application_id'];
-  return (rateClass === 'inbound' || rateClass === 'oauth') && named !== undefined && applicationId.is(named) ? named : null;
+  return (rateClass === 'inbound' || rateClass === 'webtrigger' || rateClass === 'oauth') && named !== undefined && applicationId.is(named)
+    ? named
+    : null;
 }

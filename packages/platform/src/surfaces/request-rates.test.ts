@@ -5,7 +5,7 @@ import type { Principal } from '../access/index.ts';
 import { RequestBudget } from './request-budget.ts';
 import { RequestRates } from './request-rates.ts';
 
-const LIMITS = { api: 2, passthrough: null, oauth: 2, meta: 2 };
+const LIMITS = { api: 2, passthrough: null, oauth: 2, meta: 2, webtrigger: 2 };
 const organizationId = defineId('org');
 /** Of five seconds. */
 const QUOTA = 10;

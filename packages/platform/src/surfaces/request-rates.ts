@@ -1,4 +1,4 @@
-import type { Clock } from '@bulkhead/base';
+import type { ApplicationId, Clock } from '@bulkhead/base';
 import type { AnyRoute, IncomingCall } from '@bulkhead/http';
 import { isNamedOnly, type Principal } from '../access/index.ts';
 import type { RateLimits } from '../config/index.ts';
@@ -42,13 +42,25 @@ export class RequestRates {
    * @throws rate.exceeded
    */
   take(principal: Principal, { rateClass }: Pick<AnyRoute, 'rateClass'>, call: IncomingCall): void {
+    const party = principal.kind === 'meta_token' ? 'organization' : 'Application';
+    this.#take({ owner: quotaOwner(principal), party, spends: !isNamedOnly(principal) }, rateClass, call);
+  }
+
+  /**
+   * The same for a request without a principal that has proved for which Application it comes: by a web trigger.
+   * @throws rate.exceeded
+   */
+  takeOf(applicationId: ApplicationId, { rateClass }: Pick<AnyRoute, 'rateClass'>, call: IncomingCall): void {
+    this.#take({ owner: applicationId, party: 'Application', spends: true }, rateClass, call);
+  }
+
+  #take({ owner, party, spends }: { owner: string; party: string; spends: boolean }, rateClass: string, call: IncomingCall): void {
     const limit = this.#limits.get(rateClass);
     if (limit === undefined) return;
     const { budget, policy } = limit;
-    const left = budget.take(quotaOwner(principal), this.#clock.now() - this.#since, !isNamedOnly(principal));
+    const left = budget.take(owner, this.#clock.now() - this.#since, spends);
     call.answerFields = ['ratelimit-policy', policy, 'ratelimit', `"${rateClass}";r=${left.requests};t=${left.wholeInSeconds}`];
     if (left.waitSeconds === 0) return;
-    const party = principal.kind === 'meta_token' ? 'organization' : 'Application';
     throw rateErrors('rate.exceeded', {
       params: { quota: budget.quota, rateClass, window: WINDOW_SECONDS, party },
       retryAfterSeconds: left.waitSeconds,

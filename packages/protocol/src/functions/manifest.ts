@@ -1,13 +1,15 @@
 import { z } from 'zod';
 import { appKey } from '../installs/descriptor.ts';
+import { functionKey } from './function-key.ts';
+import { jobSources } from './job-manifest.ts';
+import { refuseUnknownFunctions } from './known-functions.ts';
+import { declaredWebtriggers } from './webtrigger-manifest.ts';
 import { functionIsolation, functionLimits } from './limits.ts';
 import { functionPermissions } from './permissions.ts';
 import { functionVariables } from './variables.ts';
+import { storageDeclaration } from './storage-entities.ts';
 
-/** Of a function: what it is called by, and what its bundle exports it as. */
-export const functionKey = z
-  .string()
-  .regex(/^[a-z][A-Za-z0-9_-]{0,62}$/, 'expected a letter in lower case, then letters, digits, - or _, 63 at most');
+export { functionKey } from './function-key.ts';
 
 export const environmentName = z
   .string()
@@ -25,17 +27,22 @@ const declared = z.strictObject({
 });
 
 /** `bulkhead.yml`: what the functions of an App are, and what they may reach. */
-export const functionManifest = z.strictObject({
-  app: appKey,
-  isolation: functionIsolation.optional(),
-  functions: z
-    .array(declared)
-    .min(1)
-    .max(100)
-    .refine((functions) => new Set(functions.map(({ key }) => key)).size === functions.length, 'two functions have the same key'),
-  variables: functionVariables.optional(),
-  permissions: functionPermissions.optional(),
-});
+export const functionManifest = z
+  .strictObject({
+    app: appKey,
+    isolation: functionIsolation.optional(),
+    functions: z
+      .array(declared)
+      .min(1)
+      .max(100)
+      .refine((functions) => new Set(functions.map(({ key }) => key)).size === functions.length, 'two functions have the same key'),
+    webtriggers: declaredWebtriggers.optional(),
+    ...jobSources,
+    variables: functionVariables.optional(),
+    permissions: functionPermissions.optional(),
+    storage: storageDeclaration.optional(),
+  })
+  .superRefine(refuseUnknownFunctions);
 
 export type FunctionManifest = z.output<typeof functionManifest>;
 
