@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { addJobCommands } from './function-jobs-command.ts';
 import { addVersionCommands } from './function-versions-command.ts';
 import type { DeployOptions, InvokeOptions, LogsOptions } from './functions.ts';
 
@@ -61,4 +62,5 @@ Examples:
     .addHelpText('after', '\nExample:\n  $ npx bulkhead functions logs notes --application app… --follow')
     .action(async (app: string, options: LogsOptions) => (await import('./functions.ts')).printLogs(app, options));
   addVersionCommands(group, atServer);
+  addJobCommands(group, atServer);
 }
