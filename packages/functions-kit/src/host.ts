@@ -10,6 +10,8 @@ export interface CallContext {
   readonly function: string;
   /** Where the call is an attempt at a job: of a queue, a schedule or an event. */
   readonly job?: JobContext;
+  /** Of the host, as it is reached from outside: web triggers are at `/f/{applicationId}/{appKey}/{key}` below it. */
+  readonly publicUrl?: string;
 }
 
 /** The job of a call. A job runs at least once: whoever notes its id does nothing twice. */
