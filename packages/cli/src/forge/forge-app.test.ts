@@ -24,7 +24,7 @@ const tenants: string[] = [];
 
 async function meta(path: string, body: unknown, method = 'POST') {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  const answer = await fetch(`${url}/v1/meta${path}`, { method, headers, body: JSON.stringify(body) });
+  const answer = await fetch(`${url}/v1/meta${path}`, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
   return (await answer.json()) as Record<string, unknown> & { id: string; outcome?: { kind: string; value?: unknown } };
 }
 
@@ -62,9 +62,12 @@ describe('an App written for Forge', () => {
     const deployed = await world.run(['functions', 'deploy', folder, '--app', 'notes', '--environment', 'production'], env);
     expect([deployed.exitCode, deployed.stdout]).toEqual([0, expect.stringContaining('Deployed: version 1 of notes in production')]);
     expect(deployed.stderr.replaceAll(`${folder}/`, '').trim().split('\n')).toEqual(await inertInTheGuide());
-    // What it may fetch from is new to both.
-    for (const tenant of tenants)
-      await meta(`/applications/${tenant}/installs/notes/environments/production`, { permissions: ['fetch:rates.example.com'] }, 'PUT');
+    // What it may do is new to both.
+    for (const tenant of tenants) {
+      const path = `/applications/${tenant}/installs/notes/environments/production`;
+      const { requested } = await meta(path, undefined, 'GET');
+      await meta(path, { permissions: requested }, 'PUT');
+    }
   });
 
   it('answers by its resolver, each installation with what is its own', async () => {
