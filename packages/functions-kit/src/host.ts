@@ -8,6 +8,8 @@ export interface CallContext {
   readonly invocationId: string;
   /** Key of the function that was called. */
   readonly function: string;
+  /** The end user it was called for; null: none. */
+  readonly userId: string | null;
 }
 
 /** What the instance offers its code. There is no secret in it: who asks is known by the socket of the instance. */

@@ -1,7 +1,9 @@
 import { type CallContext, host } from './host.ts';
 
+export { type Account, accounts, type AccountCalls } from './accounts.ts';
 export type { CallContext } from './host.ts';
 export { HostError, type Json, storage } from './storage.ts';
+export { webTrigger } from './web-trigger.ts';
 
 /** Of the call that runs here. Throws outside of a call. */
 export function context(): CallContext {

@@ -11,6 +11,7 @@ import {
   credentialHooks,
   findAccount,
   forgetUnconfirmedTask,
+  functionAccountRoutes,
   isEndUser,
 } from './accounts/index.ts';
 import {
@@ -51,6 +52,7 @@ import {
   noRunner,
   runnerRoutes,
   webtriggerRoutes,
+  webtriggerRunnerRoute,
   webtriggerSecretRoutes,
   variableRoutes,
   variableRunnerRoute,
@@ -209,6 +211,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...appPropertyRoutes(parts),
     ...appRecordRoutes(parts),
     ...appAccountRoutes(parts),
+    ...functionAccountRoutes(parts),
     ...dynamicModuleRoutes(parts),
     ...moduleRoutes(parts),
     ...pageRoutes(parts),
@@ -229,6 +232,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...webtriggerRoutes(webtriggers),
     ...webtriggerSecretRoutes(webtriggers),
     ...runnerRoutes(parts),
+    webtriggerRunnerRoute(parts),
     variableRunnerRoute(parts),
     ...passthroughRoutes({ ...parts, refresher }),
     ...tokenRoutes(parts),

@@ -13,11 +13,30 @@ export function apiDoors(client: ApiClient, apiUrl: () => string): Doors {
     request.url.startsWith(`${HOST_SERVICES}/`) ? hostService(client, apiUrl(), request) : outside(client, apiUrl(), request);
 }
 
-async function hostService(client: ApiClient, apiUrl: string, { url, method, token, body, signal }: DoorRequest): Promise<DoorResponse> {
-  if (url !== `${HOST_SERVICES}/storage` || method !== 'POST')
-    return { status: 404, headers: [], body: Buffer.from('The host has no such service'), denied: true };
-  const answer = await client.call(`${apiUrl}/internal/functions/storage`, { method: 'POST', token, body, signal });
-  return { status: answer.status, headers: [['content-type', 'application/json']], body: answer.body };
+interface HostService {
+  readonly methods: 'POST' | 'GET' | 'any';
+  /** What follows the host's name, path and query. */
+  readonly form: RegExp;
+}
+
+/** What the host does for the code of its functions, each at `/internal/functions` of the api role under the same path. */
+const SERVICES: readonly HostService[] = [
+  { methods: 'POST', form: /^\/storage$/ },
+  { methods: 'GET', form: /^\/accounts(\?.*)?$/ },
+  { methods: 'any', form: /^\/accounts\/\d{1,16}\/proxy\/.*$/ },
+  { methods: 'GET', form: /^\/webtriggers\/[a-z][a-z0-9-]{0,62}$/ },
+];
+
+async function hostService(client: ApiClient, apiUrl: string, request: DoorRequest): Promise<DoorResponse> {
+  const { method, token, body, signal } = request;
+  const place = request.url.slice(HOST_SERVICES.length);
+  const service = SERVICES.find(({ methods, form }) => (methods === 'any' || methods === method) && form.test(place));
+  if (service === undefined) return { status: 404, headers: [], body: Buffer.from('The host has no such service'), denied: true };
+  // What its fields say counts for the service of an account alone.
+  const headers =
+    service.methods === 'any' ? request.headers : service.methods === 'POST' ? ([['content-type', 'application/json']] as const) : [];
+  const answer = await client.forward(apiUrl, `/internal/functions${place}`, { method, token, headers, body, signal });
+  return service.methods === 'any' ? answer : { ...answer, headers: [['content-type', 'application/json']] };
 }
 
 async function outside(client: ApiClient, apiUrl: string, request: DoorRequest): Promise<DoorResponse> {

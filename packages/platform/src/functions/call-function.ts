@@ -80,11 +80,14 @@ export async function callFunction(
     payload,
     now,
     onBegin,
+    userId = null,
     conclude = (result) => result,
   }: {
     payload: unknown;
     now: Date;
     onBegin: (tx: TenantTx, invocationId: string) => Promise<void>;
+    /** The end user it is called for: what it does with accounts, it does as that one. */
+    userId?: string | null;
     conclude?: (result: InvocationResult) => InvocationResult;
   },
 ): Promise<EndedCall> {
@@ -102,6 +105,7 @@ export async function callFunction(
       functionKey,
       now,
       tokenMs: tokenLifetimeMs(limits),
+      userId,
     });
     await onBegin(tx, begun.invocationId);
     const membership = await findMembership(tx, clientKey, environment);
@@ -125,6 +129,7 @@ export async function callFunction(
       version: deployment.version,
       invocationId,
       function: functionKey,
+      userId,
     }),
     token,
   });

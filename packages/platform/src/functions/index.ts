@@ -12,6 +12,7 @@ export { installVariableValues } from './install-variable-store.ts';
 export { invocationLogs } from './invocation-store.ts';
 export { runnerRoutes } from './runner-routes.ts';
 export { storageValues } from './storage-store.ts';
+export { webtriggerRunnerRoute } from './webtrigger-runner-route.ts';
 export { webtriggerRoutes } from './webtrigger-routes.ts';
 export { webtriggerSecretRoutes } from './webtrigger-secret-routes.ts';
 export { previousWebtriggerSecrets, webtriggerSecrets } from './webtrigger-store.ts';
