@@ -18,6 +18,8 @@ const UNDER_THE_ROOT_KEY = [
   'install_keys.private_key_sealed',
   'function_variables.value_sealed',
 ];
+/** In clear, since the database orders by it (docs/decisions/0044-what-functions-keep.md). */
+const IN_CLEAR = ['function_index_entries.range_bytes'];
 
 const binaryColumns = () =>
   database.database.withSystem('list binary columns in a test', (tx) =>
@@ -31,7 +33,8 @@ describe('the list of sealed columns', () => {
   test('names every binary column of the migrated database that is no hash: a new one cannot be forgotten by a rotation', async () => {
     const found = (await binaryColumns())
       .filter(({ column }) => !NOT_SEALED_UNDER_DATA_KEYS.some((form) => form.test(column)))
-      .map(({ table, column }) => `${table}.${column}`);
+      .map(({ table, column }) => `${table}.${column}`)
+      .filter((name) => !IN_CLEAR.includes(name));
     const listed = SEALED_COLUMNS.map(({ table, column }) => `${table}.${column}`);
     expect(found).toEqual([...listed, ...UNDER_THE_ROOT_KEY].sort());
   });

@@ -38,7 +38,7 @@ const sliceRows: readonly (readonly string[])[] = [
 ];
 
 /** What a package offers beside its face: for its users' tests, so that none of it is in their production. */
-const sideDoors = new Set(['@bulkhead/app-kit/testkit']);
+const sideDoors = new Set(['@bulkhead/app-kit/testkit', '@bulkhead/functions-kit/testing']);
 
 const platformSource = 'packages/platform/src/';
 

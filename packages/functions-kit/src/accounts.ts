@@ -1,5 +1,5 @@
 import { host } from './host.ts';
-import { HostError } from './storage.ts';
+import { HostError } from './host-service.ts';
 
 /** A connected account of the Application. What opens it at its service is never shown. */
 export interface Account {

@@ -18,7 +18,8 @@ export interface Host {
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
 }
 
-const PLACE = Symbol.for('bulkhead.host');
+/** Where the host of the code around stands. */
+export const PLACE = Symbol.for('bulkhead.host');
 
 /** Throws outside of a function. */
 export function host(): Host {

@@ -2,7 +2,26 @@ import { type CallContext, host } from './host.ts';
 
 export { type Account, accounts, type AccountCalls } from './accounts.ts';
 export type { CallContext } from './host.ts';
-export { HostError, type Json, storage } from './storage.ts';
+export { HostError } from './host-service.ts';
+export { storage } from './storage.ts';
+export type {
+  AttributeCondition,
+  BatchItem,
+  BatchResult,
+  Condition,
+  DeleteOptions,
+  EntityQuery,
+  Filter,
+  Json,
+  KeyQuery,
+  PageOptions,
+  RecordPage,
+  Scalar,
+  SetOptions,
+  StoredRecord,
+  TransactionItem,
+  Written,
+} from './storage-types.ts';
 export { webTrigger } from './web-trigger.ts';
 
 /** Of the call that runs here. Throws outside of a call. */

@@ -1,5 +1,5 @@
 import { host } from './host.ts';
-import { HostError } from './storage.ts';
+import { HostError } from './host-service.ts';
 
 const SERVICE = 'http://host.bulkhead.internal/webtriggers';
 

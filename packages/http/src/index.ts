@@ -16,3 +16,4 @@ export {
   routeFor,
 } from './server/route.ts';
 export { createServer, type HttpServer, type ServerOptions } from './server/server.ts';
+export { parsePart } from './server/validate.ts';

@@ -17,6 +17,43 @@ export {
 export { egressHost, FUNCTION_SCOPES } from './functions/permissions.ts';
 export { PERMISSIONS_MAX, requestedPermission, requestedPermissions } from './functions/requested-permissions.ts';
 export { VARIABLES_MAX, variableName, variableValue } from './functions/variables.ts';
+export {
+  collectionOf,
+  type EntityQuery,
+  type KeyQuery,
+  STORAGE_LIMITS,
+  storageAnswer,
+  type StorageAnswer,
+  storageCall,
+  type StorageCall,
+  type StorageCheck,
+  type StorageCondition,
+  type StorageDelete,
+  type StorageFound,
+  type StorageItemAnswer,
+  type StorageRecord,
+  type StorageSet,
+} from './functions/storage-call.ts';
+export { entityQueryProblem, entityValueProblem } from './functions/storage-checks.ts';
+export {
+  EVERYTHING,
+  indexBytes,
+  matches,
+  type Scalar,
+  type StorageFilter,
+  type Stretch,
+  stretchOf,
+} from './functions/storage-conditions.ts';
+export {
+  type AttributeType,
+  BY_KEY,
+  entitiesOf,
+  type Entity,
+  type EntityIndex,
+  isOfType,
+  type StorageDeclaration,
+  storageDeclaration,
+} from './functions/storage-entities.ts';
 export { appTarget } from './installs/app-target.ts';
 export { canonicalRequest, queryValues, type SignedRequest } from './installs/canonical-request.ts';
 export {

@@ -26,6 +26,10 @@ export interface Gateway {
 }
 
 const BODY_BYTES_MAX = 512 * 1024;
+/** A service of the host takes more: a transaction over what is kept. Few at a time, since all of it is in memory. */
+const HOST_BODY_BYTES_MAX = 4_608 * 1024;
+const LARGE_BODIES_MAX = 4;
+const HOST_SERVICES = 'http://host.bulkhead.internal/';
 const REQUESTS_MAX = 16;
 const HEADER_BYTES_MAX = 16 * 1024;
 const REQUEST_MS_MAX = 30_000;
@@ -44,6 +48,7 @@ const NOT_FORWARDED = new Set(
  */
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   let open = 0;
+  const large = { open: 0 };
   const sockets = new Set<Socket>();
   // A request to a proxy carries no Host field.
   const server: Server = createServer(
@@ -53,7 +58,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       if (open >= REQUESTS_MAX) return deny(response, 429, `At most ${REQUESTS_MAX} requests of one instance are under way at a time`);
       open++;
       response.on('close', () => open--);
-      void answer(options, request, response);
+      void answer(options, large, request, response);
     },
   );
   for (const event of ['connect', 'upgrade'] as const)
@@ -78,7 +83,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
-async function answer(options: GatewayOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(options: GatewayOptions, large: { open: number }, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { identity, doors, callOf } = options;
   const named = request.headers['bulkhead-invocation'];
   const call = callOf(typeof named === 'string' ? named : null);
@@ -86,9 +91,17 @@ async function answer(options: GatewayOptions, request: IncomingMessage, respons
   const left = new AbortController();
   response.on('close', () => left.abort());
   try {
-    const body = await readBody(request);
-    if (body === null) return deny(response, 413, `A request of a function has at most ${BODY_BYTES_MAX} bytes`, call);
     const url = request.url ?? '';
+    const bytesMax = url.startsWith(HOST_SERVICES) ? HOST_BODY_BYTES_MAX : BODY_BYTES_MAX;
+    const body = await readBody(request, bytesMax, () => {
+      if (large.open >= LARGE_BODIES_MAX) return false;
+      large.open++;
+      response.on('close', () => large.open--);
+      return true;
+    });
+    if (body === null) return deny(response, 413, `A request of a function has at most ${bytesMax} bytes`, call);
+    if (body === 'many')
+      return deny(response, 429, `At most ${LARGE_BODIES_MAX} requests of more than ${BODY_BYTES_MAX} bytes are under way at a time`);
     if (!/^https?:\/\//.test(url)) return deny(response, 403, 'Only http and https leave a function', call);
     const signal = AbortSignal.any([call.signal, left.signal, AbortSignal.timeout(REQUEST_MS_MAX)]);
     const answered = await doors({
@@ -130,13 +143,18 @@ function pairsOf(raw: readonly string[]): [string, string][] {
   return pairs;
 }
 
-/** Null: larger than it may be. */
-async function readBody(request: IncomingMessage): Promise<Buffer | null> {
+/** Null: larger than it may be. `many`: it is large, and `enterLarge` has no place for it. */
+async function readBody(request: IncomingMessage, bytesMax: number, enterLarge: () => boolean): Promise<Buffer | null | 'many'> {
   const chunks: Buffer[] = [];
   let size = 0;
+  let isLarge = false;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > BODY_BYTES_MAX) return null;
+    if (size > bytesMax) return null;
+    if (size > BODY_BYTES_MAX && !isLarge) {
+      if (!enterLarge()) return 'many';
+      isLarge = true;
+    }
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -442,6 +442,7 @@ async function calledFunctions(
     ],
     variables: [{ name: 'OF_THE_APP' }, { name: 'OF_THE_INSTALL' }],
     permissions: { scopes: ['accounts:read', 'accounts:use'], external: { fetch: { backend: [`${canary}.example`] } } },
+    storage: { entities: [{ name: 'note', attributes: { due: { type: 'integer' }, text: { type: 'string' } }, indexes: ['due'] }] },
   };
   await meta.call('POST', `/apps/${appKey}/deployments`, { environment: 'production', manifest, code: `// ${canary} code` });
   const production = `/applications/${applicationId}/installs/${appKey}/environments/production`;
@@ -461,7 +462,14 @@ async function calledFunctions(
   const invocationToken = tokenOf('held')!;
   const kept = await world.call('POST', '/internal/functions/storage', {
     headers: { authorization: `Bearer ${invocationToken}` },
-    body: { op: 'set', key: `${canary}-key`, value: `${canary} value` },
+    body: {
+      op: 'transaction',
+      items: [
+        { op: 'set', key: `${canary}-key`, value: `${canary} value` },
+        { op: 'set', key: `${canary}-key`, value: `${canary} secret`, secret: true },
+        { op: 'set', key: `${canary}-key`, entity: 'note', value: { due: 1, text: `${canary} note` } },
+      ],
+    },
   });
   await mustBe(200, kept);
   const webtriggerSecrets = await calledWebtriggers(world, meta, { applicationId, appKey, canary });

@@ -46,15 +46,21 @@ interface Deployed {
   readonly environment?: string;
   readonly hosts?: readonly string[];
   readonly isolation?: 'call';
+  readonly storage?: unknown;
   readonly limits?: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
-async function deploy(code: string, keys: readonly string[], { environment = 'production', hosts = [], isolation, limits }: Deployed = {}) {
+async function deploy(
+  code: string,
+  keys: readonly string[],
+  { environment = 'production', hosts = [], isolation, limits, storage: kept }: Deployed = {},
+) {
   const manifest = {
     app: 'notes',
     ...(isolation === undefined ? {} : { isolation }),
     functions: keys.map((key) => ({ key, handler: `index.${key}`, ...(limits?.[key] === undefined ? {} : { limits: limits[key] }) })),
     permissions: { external: { fetch: { backend: hosts } } },
+    ...(kept === undefined ? {} : { storage: kept }),
   };
   const answer = await world.meta('POST', '/apps/notes/deployments', { environment, manifest, code });
   expect(answer.status, answer.text).toBe(201);
@@ -121,10 +127,25 @@ describe('functions of an installed App', () => {
     await approveFunctions(world, tenants[0]!, 'notes', 'staging');
     await invoke(tenants[0]!, 'put', { key: 'name', value: { of: 'the first' } });
     await invoke(tenants[1]!, 'put', { key: 'name', value: 'the second' });
-    expect((await invoke(tenants[0]!, 'get', { key: 'name' })).outcome.value).toEqual({ found: true, value: { of: 'the first' } });
-    expect((await invoke(tenants[1]!, 'get', { key: 'name' })).outcome.value).toEqual({ found: true, value: 'the second' });
+    expect((await invoke(tenants[0]!, 'get', { key: 'name' })).outcome.value).toMatchObject({ found: true, value: { of: 'the first' } });
+    expect((await invoke(tenants[1]!, 'get', { key: 'name' })).outcome.value).toMatchObject({ found: true, value: 'the second' });
     expect((await invoke(tenants[0]!, 'get', { key: 'name' }, 'staging')).outcome.value).toEqual({ found: false });
     expect((await invoke(tenants[1]!, 'list')).outcome.value).toEqual({ keys: ['name'] });
+  });
+
+  test('keep what an entity declares, and four mebibytes in one transaction', async () => {
+    const code = `${storage} export const run = async () => {
+      const items = Array.from({ length: 17 }, (_, n) => ({ op: 'set', entity: 'part', key: 'p' + n, value: { of: 'all', text: 'x'.repeat(240_000) } }));
+      const written = await storage({ op: 'transaction', items });
+      const page = await storage({ op: 'entity_query', entity: 'part', index: 'of', range: { condition: 'equalTo', values: ['all'] }, limit: 100 });
+      return [written.results.length, page.records.length, typeof page.cursor, await storage({ op: 'set', entity: 'part', key: 'k', value: { of: 1 } })];
+    };`;
+    const entities = [{ name: 'part', attributes: { of: { type: 'string' }, text: { type: 'string' } }, indexes: ['of'] }];
+    await deploy(code, ['run'], { storage: { entities } });
+    expect((await invoke(tenants[0]!, 'run')).outcome).toMatchObject({
+      kind: 'ok',
+      value: [17, 17, 'object', { status_code: 400, code: 'function.storage_invalid' }],
+    });
   });
 
   test('keep nothing more from the moment their App is disabled, though they still run', async () => {

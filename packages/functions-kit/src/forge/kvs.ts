@@ -1,4 +1,6 @@
-import { HostError, type Json, storage } from '../storage.ts';
+import { HostError } from '../host-service.ts';
+import { storage } from '../storage.ts';
+import type { Json } from '../storage-types.ts';
 
 /** A refusal of what keeps values, under Forge's code. */
 export class ForgeKvsAPIError extends Error {
@@ -89,7 +91,7 @@ export class KvsQuery {
 export const kvs = {
   /** Undefined where there is nothing under the key. */
   get: <Value extends Json = Json>(key: string): Promise<Value | undefined> => asked(() => storage.get<Value>(key)),
-  set: (key: string, value: Json): Promise<void> => asked(() => storage.set(key, value)),
+  set: async (key: string, value: Json): Promise<void> => void (await asked(() => storage.set(key, value))),
   delete: async (key: string): Promise<void> => void (await asked(() => storage.delete(key))),
   query: (): KvsQuery => new KvsQuery(),
 };

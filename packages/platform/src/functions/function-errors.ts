@@ -74,11 +74,6 @@ export const functionErrors = defineErrors({
     wire: 'too_many_requests',
     text: 'The functions of this install had to be killed again and again, and start no more for a while.',
   },
-  'function.storage_full': {
-    status: 409,
-    wire: 'conflict',
-    text: 'The functions of an install keep at most {limit} values per environment.',
-  },
   'function.egress_undeclared': {
     status: 403,
     wire: 'forbidden',

@@ -1,8 +1,6 @@
-import { sql } from '@bulkhead/postgres';
 import { FakeRunner, type FakeApp, startFakeApp, World } from '@bulkhead/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { forgetInvocations } from './forget-invocations.ts';
-import { STORAGE_VALUES_MAX } from './storage-store.ts';
 
 const DAY = 24 * 60 * 60_000;
 let world: World;
@@ -102,39 +100,6 @@ describe('calls of a function', () => {
 });
 
 describe('what a call keeps', () => {
-  test.each([
-    ['an empty key', { op: 'get', key: '' }],
-    ['a key with NUL', { op: 'get', key: 'a\u0000b' }],
-    ['a key of half a character', { op: 'get', key: '\ud800' }],
-    ['a value of more than 240,000 bytes', { op: 'set', key: 'k', value: 'x'.repeat(240_000) }],
-    ['another install in the body', { op: 'get', key: 'k', client_key: 'another' }],
-    ['an operation that there is not', { op: 'drop', key: 'k' }],
-  ])('with %s is refused', async (_, body) => {
-    expect((await storage(await running(), body)).status).toBe(400);
-    runner.release();
-  });
-
-  test('is so much and no more; what is there may be put anew', async () => {
-    const token = await running();
-    const { clientKey } = runner.calls[0]!;
-    await storage(token, { op: 'set', key: 'first', value: 1 });
-    await world.platform.db.withSystem('fill a storage in a test', (tx) =>
-      tx.execute(sql`
-        insert into function_storage (application_id, client_key, environment, storage_key, value_sealed, created_at, modified_at)
-        select ${id}, ${clientKey}, 'production', 'filled ' || n, '\\x00'::bytea, now(), now() from generate_series(2, ${STORAGE_VALUES_MAX}::int) n`),
-    );
-    expect((await storage(token, { op: 'set', key: 'one more', value: 1 })).json).toMatchObject({
-      status_code: 409,
-      code: 'function.storage_full',
-    });
-    expect((await storage(token, { op: 'set', key: 'first', value: 2 })).status).toBe(200);
-    expect((await storage(token, { op: 'delete', key: 'filled 2' })).json).toEqual({ found: true });
-    expect((await storage(token, { op: 'set', key: 'one more', value: 1 })).status).toBe(200);
-    expect((await storage(token, { op: 'list', prefix: 'f', limit: 2 })).json).toEqual({ keys: ['filled 10', 'filled 100'] });
-    expect((await storage(token, { op: 'list', prefix: 'f', after: 'filled 9999' })).json).toEqual({ keys: ['first'] });
-    runner.release();
-  });
-
   test('ends with the call: its token opens nothing more', async () => {
     const token = await running();
     expect((await storage(token, { op: 'get', key: 'k' })).json).toEqual({ found: false });

@@ -2,40 +2,14 @@ import { type AnyRoute, type Egress, httpErrors } from '@bulkhead/http';
 import { isDeclaredHost } from '@bulkhead/protocol';
 import type { Database } from '@bulkhead/postgres';
 import { z } from 'zod';
-import { type InvocationPrincipal, type RequestContext, route } from '../access/index.ts';
-import { enterInstall, type InstallTx } from '../installs/index.ts';
+import { route } from '../access/index.ts';
 import type { Vault } from '../vault/index.ts';
 import { findCode } from './deployment-store.ts';
 import { functionErrors } from './function-errors.ts';
-import { deleteValue, findValue, listKeys, putValue, STORAGE_VALUES_MAX } from './storage-store.ts';
+import { storageRunnerRoute } from './storage-runner-route.ts';
 
-const VALUE_MAX = 240_000;
 const FETCH_BYTES_MAX = 5 * 1024 * 1024;
 const FETCH_MS = 20_000;
-
-const storageKey = z
-  .string()
-  .min(1)
-  .max(500)
-  .refine((key) => !key.includes('\u0000') && key.isWellFormed(), 'expected text without NUL');
-
-const storageCall = z.discriminatedUnion('op', [
-  z.strictObject({ op: z.literal('get'), key: storageKey }),
-  z.strictObject({ op: z.literal('set'), key: storageKey, value: z.unknown() }),
-  z.strictObject({ op: z.literal('delete'), key: storageKey }),
-  z.strictObject({
-    op: z.literal('list'),
-    prefix: z.string().max(500).default(''),
-    after: z.string().max(500).default(''),
-    limit: z.int().min(1).max(100).default(100),
-  }),
-]);
-
-const storageAnswer = z.object({
-  found: z.boolean().optional(),
-  value: z.unknown().optional(),
-  keys: z.array(z.string()).optional(),
-});
 
 const fetchCall = z.strictObject({
   url: z.string().max(8_192),
@@ -50,15 +24,11 @@ const fetchAnswer = z.object({
   body: z.base64(),
 });
 
-type InvocationContext = RequestContext<InvocationPrincipal>;
-
 /**
  * What the runner asks for on behalf of one running call, by the token of that call, which the guest never sees: its code, its storage, and what it
  * fetches. Who it is for stands in the row of the call; nothing of a request says so.
  */
 export function runnerRoutes({ db, vault, egress }: { db: Database; vault: Vault; egress: Egress }): AnyRoute[] {
-  const within = <T>({ principal, applicationId }: InvocationContext, work: (tx: InstallTx) => Promise<T>): Promise<T> =>
-    db.withTenant(applicationId, async (tx) => work(await enterInstall(tx, principal.clientKey)));
   const common = { credentials: ['invocation'], scope: null, rateClass: 'api', audit: null } as const;
   return [
     route({
@@ -75,20 +45,7 @@ export function runnerRoutes({ db, vault, egress }: { db: Database; vault: Vault
         return { status: 200, body: { code } };
       },
     }),
-    route({
-      ...common,
-      id: 'function_runner.storage',
-      method: 'POST',
-      path: '/internal/functions/storage',
-      summary: 'For the runner: what the running call keeps, of its install and environment',
-      idempotent: false,
-      body: storageCall,
-      answers: { 200: storageAnswer },
-      handler: async (context, { body }) => {
-        const { environment } = context.principal;
-        return { status: 200, body: await within(context, (tx) => storage(tx, body, environment, context.now)) };
-      },
-    }),
+    storageRunnerRoute({ db, vault }),
     route({
       ...common,
       id: 'function_runner.fetch',
@@ -119,30 +76,4 @@ export function runnerRoutes({ db, vault, egress }: { db: Database; vault: Vault
       },
     }),
   ];
-
-  async function storage(
-    tx: InstallTx,
-    call: z.output<typeof storageCall>,
-    environment: string,
-    now: Date,
-  ): Promise<z.input<typeof storageAnswer>> {
-    switch (call.op) {
-      case 'get': {
-        const json = await findValue(tx, vault, environment, call.key);
-        return json === null ? { found: false } : { found: true, value: JSON.parse(json) as unknown };
-      }
-      case 'set': {
-        const json = JSON.stringify(call.value ?? null);
-        if (Buffer.byteLength(json) > VALUE_MAX)
-          throw httpErrors('request.invalid', { field: 'value', params: { problem: `at most ${VALUE_MAX} bytes of JSON` } });
-        if ((await putValue(tx, vault, { environment, key: call.key, json, now })) === 'full')
-          throw functionErrors('function.storage_full', { params: { limit: STORAGE_VALUES_MAX } });
-        return {};
-      }
-      case 'delete':
-        return { found: await deleteValue(tx, environment, call.key) };
-      case 'list':
-        return { keys: await listKeys(tx, { environment, ...call }) };
-    }
-  }
 }

@@ -1,6 +1,13 @@
 import { oauthClientSecrets } from '../applications/index.ts';
 import { codeVerifiers } from '../authorization/index.ts';
-import { installVariableValues, invocationLogs, previousWebtriggerSecrets, storageValues, webtriggerSecrets } from '../functions/index.ts';
+import {
+  installVariableValues,
+  invocationLogs,
+  previousWebtriggerSecrets,
+  storageDigestKeys,
+  storageValues,
+  webtriggerSecrets,
+} from '../functions/index.ts';
 import { inboundPayloads, inboundSecrets, secondaryInboundSecrets } from '../inbound/index.ts';
 import { appPropertyValues, appRecordValues, pendingSharedSecrets, sharedSecrets } from '../installs/index.ts';
 import { organizationAnswers, tenantAnswers } from '../surfaces/index.ts';
@@ -23,6 +30,7 @@ export const SEALED_COLUMNS: readonly DefinedSealedColumn[] = [
   appPropertyValues,
   appRecordValues,
   invocationLogs,
+  storageDigestKeys,
   storageValues,
   installVariableValues,
   webtriggerSecrets,

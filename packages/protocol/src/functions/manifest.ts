@@ -6,6 +6,7 @@ import { declaredWebtriggers } from './webtrigger-manifest.ts';
 import { functionIsolation, functionLimits } from './limits.ts';
 import { functionPermissions } from './permissions.ts';
 import { functionVariables } from './variables.ts';
+import { storageDeclaration } from './storage-entities.ts';
 
 export { functionKey } from './function-key.ts';
 
@@ -37,6 +38,7 @@ export const functionManifest = z
     webtriggers: declaredWebtriggers.optional(),
     variables: functionVariables.optional(),
     permissions: functionPermissions.optional(),
+    storage: storageDeclaration.optional(),
   })
   .superRefine(refuseUnknownFunctions);
 
