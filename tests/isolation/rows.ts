@@ -184,6 +184,8 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   'function_install_variable.delete': { path: { ...below, ...inProduction, name: 'OF_THE_INSTALL' }, own: 204, late: 206 },
   'function.invoke': { path: { ...below, app_key: ref('app') }, body: { function: 'echo', payload: 'of the matrix' }, own: 200, late: 201 },
   'function.logs': { path: { ...below, app_key: ref('app') }, own: 200 },
+  'function_job.list': { path: { ...below, app_key: ref('app') }, own: 200 },
+  'function_job.retry': { path: { ...below, app_key: ref('app'), job_id: ref('function_job') }, own: 202, late: 200 },
   'webtrigger.list': { path: { ...below, app_key: ref('app') }, own: 200 },
   'webtrigger.rotate_secret': {
     path: { ...below, app_key: ref('app'), trigger: 'signed' },
@@ -207,6 +209,7 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   'function_runner.accounts': [{ own: 200 }, { query: { service: ref('oauth_service') }, own: 200, foreign: [200] }],
   'function_runner.proxy': { path: { ...account, path: 'echo' }, own: 200, late: 202 },
   'function_runner.webtrigger': { path: { trigger: 'signed' }, own: 200 },
+  'function_runner.queue': { body: { op: 'push', queue: 'work', jobs: [{ payload: 'of the matrix' }] }, own: 200 },
   'function_runner.fetch': { body: { url: 'https://undeclared.example/', method: 'GET', headers: [], body: '' }, own: 403, late: 202 },
   'install_key.get': { path: { kid: ref('install_key') }, own: 200, open: ['install_key'] },
   'app_property.list': { path: ownApp, own: 200, foreign: NOT_THIS_APP },

@@ -77,6 +77,8 @@ export interface InvocationPrincipal {
   readonly appScopes: readonly AppScope[];
   /** The end user it was called for: nothing of another's is there for it then. Null: it acts as its App. */
   readonly userId: string | null;
+  /** Of the job that the call is an attempt at; 0: of none that another pushed. */
+  readonly jobDepth: number;
 }
 
 export type Principal = MetaTokenPrincipal | ApiKeyPrincipal | BearerPrincipal | ClientPrincipal | InstallPrincipal | InvocationPrincipal;

@@ -8,6 +8,7 @@ import { findMembership } from './environment-install-store.ts';
 import { functionErrors } from './function-errors.ts';
 import { limitsOf, tokenLifetimeMs } from './function-limits.ts';
 import type { FunctionLimits, FunctionRunner, InvocationResult } from './function-runner.ts';
+import type { JobContext } from './jobs/job.ts';
 import { endInvocation, insertInvocation } from './invocation-store.ts';
 import { findRunning, unapproved } from './running-version.ts';
 
@@ -81,6 +82,7 @@ export async function callFunction(
     now,
     onBegin,
     userId = null,
+    job,
     conclude = (result) => result,
   }: {
     payload: unknown;
@@ -88,6 +90,8 @@ export async function callFunction(
     onBegin: (tx: TenantTx, invocationId: string) => Promise<void>;
     /** The end user it is called for: what it does with accounts, it does as that one. */
     userId?: string | null;
+    /** The job that the call is an attempt at. */
+    job?: { readonly depth: number; readonly context: JobContext };
     conclude?: (result: InvocationResult) => InvocationResult;
   },
 ): Promise<EndedCall> {
@@ -103,6 +107,7 @@ export async function callFunction(
       organizationId,
       deployment,
       functionKey,
+      jobDepth: job?.depth ?? 0,
       now,
       tokenMs: tokenLifetimeMs(limits),
       userId,
@@ -130,6 +135,7 @@ export async function callFunction(
       invocationId,
       function: functionKey,
       userId,
+      ...(job === undefined ? {} : { job: job.context }),
     }),
     token,
   });

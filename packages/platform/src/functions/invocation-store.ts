@@ -25,6 +25,8 @@ export async function insertInvocation(
     organizationId: string;
     deployment: Deployment;
     functionKey: string;
+    /** Of the job that the call is an attempt at; 0: of none that was pushed by another. */
+    jobDepth: number;
     now: Date;
     /** For which its token counts, if it does not end before. */
     tokenMs: number;
@@ -37,9 +39,9 @@ export async function insertInvocation(
   const { secret, hash } = invocationTokens.issue(applicationId);
   await tx.execute(sql`
     insert into function_invocations (application_id, invocation_id, client_key, environment, organization_id, version, function_key,
-                                      token_hash, egress_hosts, scopes, user_id, started_at, expires_at)
+                                      token_hash, egress_hosts, scopes, user_id, job_depth, started_at, expires_at)
     values (${applicationId}, ${invocationId}, ${fields.clientKey}, ${deployment.environment}, ${fields.organizationId}, ${deployment.version},
-            ${fields.functionKey}, ${hash}, ${deployment.egressHosts}, ${deployment.manifest.permissions?.scopes ?? []}, ${fields.userId}, ${now}, ${new Date(now.getTime() + fields.tokenMs)})`);
+            ${fields.functionKey}, ${hash}, ${deployment.egressHosts}, ${deployment.manifest.permissions?.scopes ?? []}, ${fields.userId}, ${fields.jobDepth}, ${now}, ${new Date(now.getTime() + fields.tokenMs)})`);
   return { invocationId, token: secret.reveal() };
 }
 
@@ -81,6 +83,7 @@ export interface LiveInvocation {
   readonly scopes: readonly string[];
   readonly appScopes: readonly AppScope[];
   readonly userId: string | null;
+  readonly jobDepth: number;
 }
 
 /** The call of a token: not ended, not over its time, of an install that is enabled in an Application that is on. */
@@ -96,8 +99,9 @@ export async function findLiveInvocation(tx: TenantTx, hash: Buffer, now: Date):
     scopes: string[];
     app_scopes: AppScope[];
     user_id: string | null;
+    job_depth: number;
   }>(sql`
-    select v.invocation_id, v.client_key, i.app_key, v.environment, v.organization_id, v.version, v.egress_hosts, v.scopes, i.scopes as app_scopes, v.user_id
+    select v.invocation_id, v.client_key, i.app_key, v.environment, v.organization_id, v.version, v.egress_hosts, v.scopes, i.scopes as app_scopes, v.user_id, v.job_depth
       from function_invocations v
       join app_installs i on i.application_id = v.application_id and i.client_key = v.client_key
       join applications a on a.application_id = v.application_id
@@ -116,6 +120,7 @@ export async function findLiveInvocation(tx: TenantTx, hash: Buffer, now: Date):
         scopes: row.scopes,
         appScopes: row.app_scopes,
         userId: row.user_id,
+        jobDepth: row.job_depth,
       };
 }
 
