@@ -23,6 +23,7 @@ export type {
   TransactionItem,
   Written,
 } from './storage-types.ts';
+export { variables } from './variables.ts';
 export { webTrigger } from './web-trigger.ts';
 
 /** Of the call that runs here. Throws outside of a call. */
