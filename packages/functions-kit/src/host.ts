@@ -12,8 +12,6 @@ export interface CallContext {
   readonly userId: string | null;
   /** Where the call is an attempt at a job: of a queue, a schedule or an event. */
   readonly job?: JobContext;
-  /** Of the host, as it is reached from outside: web triggers are at `/f/{applicationId}/{appKey}/{key}` below it. */
-  readonly publicUrl?: string;
 }
 
 /** The job of a call. A job runs at least once: whoever notes its id does nothing twice. */

@@ -12,6 +12,7 @@ const call: CallContext = {
   version: 3,
   invocationId: 'invA',
   function: 'run',
+  userId: null,
 };
 const echo = (payload: unknown, context: unknown) => ({ payload, context });
 const context = {
@@ -23,6 +24,10 @@ const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 describe('a handler of Forge', () => {
   it('is called with its payload and a context that has no license and no principal', () => {
     expect(json(asFunction('run', echo)({ any: 1 }, call))).toEqual({ payload: { any: 1 }, context });
+  });
+
+  it('is told of the person that it is called for', () => {
+    expect(json(asFunction('run', echo)(null, { ...call, userId: 'ada' }))).toMatchObject({ context: { principal: { accountId: 'ada' } } });
   });
 
   it('of a schedule gets where and by which module', () => {

@@ -19,6 +19,7 @@ function resolverContext(call: CallContext, moduleKey: string): Fields {
     environmentId: call.environment,
     environmentType: environmentType(call),
     installContext: forgeContext(call).installContext,
+    accountId: call.userId ?? undefined,
   };
 }
 

@@ -28,7 +28,7 @@ function runtime(): object | undefined {
       moduleKey: call.function,
     },
     contextAri: forgeContext(call).installContext,
-    aaid: undefined,
+    aaid: call.userId ?? undefined,
     externalAuth: [],
     metrics: noMetrics,
     tracing: { traceId: call.invocationId, spanId: call.invocationId },

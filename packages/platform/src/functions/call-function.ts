@@ -19,8 +19,6 @@ export interface CallingParts {
   readonly runner: FunctionRunner;
   /** What a function may ask for at most. */
   readonly functionLimits: FunctionLimits;
-  /** Of this host, without a slash at its end: web triggers lie below it. */
-  readonly publicUrl: () => string;
 }
 
 /** A function that may be called: of which code, for which install. */
@@ -77,7 +75,7 @@ export async function findCallable(
  * transaction that writes the call; `conclude` may add to what is written of its end. Throws `function.no_runner`; and `function.busy`, `function.suspended` where the call was not begun.
  */
 export async function callFunction(
-  { db, vault, clock, runner, functionLimits, publicUrl }: CallingParts,
+  { db, vault, clock, runner, functionLimits }: CallingParts,
   { applicationId, organizationId, clientKey, deployment, functionKey }: CallableFunction,
   {
     payload,
@@ -138,7 +136,6 @@ export async function callFunction(
       function: functionKey,
       userId,
       ...(job === undefined ? {} : { job: job.context }),
-      publicUrl: publicUrl(),
     }),
     token,
   });
