@@ -84,6 +84,6 @@ describe('jobs of two tenants', () => {
       expect(new Set(heard.filter((path) => path.startsWith(`/${tenant}/`)).map((path) => path.split('/')[2]))).toEqual(new Set(own));
     // A call that was lost with its runner is no attempt.
     expect(heard.every((path) => path.endsWith('/1'))).toBe(true);
-    console.info(`${ids.length} jobs, 2 runners killed: ${heard.length - ids.length} done once more`);
+    process.stdout.write(`${ids.length} jobs, 2 runners killed: ${heard.length - ids.length} done once more\n`);
   }, 120_000);
 });
