@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { DeployOptions, InvokeOptions, LogsOptions } from './functions.ts';
+import { addFunctionsStorageCommand } from './functions-storage-command.ts';
 
 function atServer(command: Command): Command {
   return command
@@ -57,4 +58,5 @@ Examples:
     .description('show what functions wrote, call by call; kept for a week')
     .addHelpText('after', '\nExample:\n  $ npx bulkhead functions logs notes --application app… --follow')
     .action(async (app: string, options: LogsOptions) => (await import('./functions.ts')).printLogs(app, options));
+  addFunctionsStorageCommand(group, ofInstall);
 }
