@@ -27,7 +27,7 @@ export interface Row {
   readonly id: string;
   readonly what: string;
   readonly yardstick: string;
-  readonly unit: 'ratio' | 'ms' | 'MB' | 's' | 'calls';
+  readonly unit: 'ratio' | 'ms' | 'MB' | 's' | 'calls' | 'processes';
   readonly reach: Reach;
   readonly needs: readonly Tool[];
   readonly measure: (lab: Lab) => Promise<Measured>;

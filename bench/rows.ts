@@ -6,6 +6,10 @@ import { clone100k } from './rows/clone-100k.ts';
 import { clone } from './rows/clone.ts';
 import { drain } from './rows/drain.ts';
 import { exchange } from './rows/exchange.ts';
+import { functionHello, functionKept } from './rows/function-calls.ts';
+import { functionOrphans } from './rows/function-orphans.ts';
+import { functionBomb, functionRunaway, functionRunaways } from './rows/function-runaways.ts';
+import { functionCold, functionMemory, functionWarm } from './rows/functions-beside-engine.ts';
 import { incident } from './rows/incident.ts';
 import { lookup10m } from './rows/lookup-10m.ts';
 import { me1 } from './rows/me-1.ts';
@@ -40,5 +44,14 @@ export const rows: readonly Row[] = [
   incident,
   appVerify,
   appTenant,
+  functionCold,
+  functionWarm,
+  functionMemory,
+  functionHello,
+  functionKept,
+  functionRunaway,
+  functionRunaways,
+  functionBomb,
+  functionOrphans,
   start,
 ];

@@ -6,11 +6,12 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { toolPath } from './tools.ts';
 
-/** The server under test has core 0 to itself; load, upstream and database share core 1. */
-export type Core = 'server' | 'rest';
+/** The server under test has core 0 to itself; load, upstream and database share core 1. What has processes of its own may have all. */
+export type Core = 'server' | 'rest' | 'all';
 
 const CORES: Readonly<Record<Core, string>> = {
   server: '0',
+  all: `0-${availableParallelism() - 1}`,
   rest: availableParallelism() > 1 ? `1-${availableParallelism() - 1}` : '0',
 };
 

@@ -83,6 +83,8 @@ export async function startBulkhead({
     platform.startUses();
     if (config.roles.has('worker')) await platform.startWorker();
     const publicUrl = config.roles.has('api') ? await platform.listen(config.port) : platform.publicUrl();
+    // What runs there asks the api role of this process.
+    if (config.roles.has('api')) await platform.startJobs();
     // Last, once nothing can fail any more: a token that nobody gets to see would be lost.
     const firstMetaToken = config.roles.has('api') && config.metaToken === null ? await issueFirstMetaToken(db, clock) : null;
     return { platform, db, publicUrl, organizationId, firstMetaToken, close };

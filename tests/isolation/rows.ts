@@ -188,6 +188,8 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   'function_storage.export': { path: { ...below, app_key: ref('app') }, own: 200 },
   // Nothing is kept of an install before.
   'function_storage.relink': { path: { ...below, app_key: ref('app') }, body: {}, own: 409 },
+  'function_job.list': { path: { ...below, app_key: ref('app') }, own: 200 },
+  'function_job.retry': { path: { ...below, app_key: ref('app'), job_id: ref('function_job') }, own: 202, late: 200 },
   'webtrigger.list': { path: { ...below, app_key: ref('app') }, own: 200 },
   'webtrigger.rotate_secret': {
     path: { ...below, app_key: ref('app'), trigger: 'signed' },
@@ -208,6 +210,7 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   'function_runner.code': { own: 200 },
   'function_runner.variables': { own: 200 },
   'function_runner.storage': { body: { op: 'set', key: 'of-the-matrix', value: 1 }, own: 200 },
+  'function_runner.queue': { body: { op: 'push', queue: 'work', jobs: [{ payload: 'of the matrix' }] }, own: 200 },
   'function_runner.fetch': { body: { url: 'https://undeclared.example/', method: 'GET', headers: [], body: '' }, own: 403, late: 202 },
   'install_key.get': { path: { kid: ref('install_key') }, own: 200, open: ['install_key'] },
   'app_property.list': { path: ownApp, own: 200, foreign: NOT_THIS_APP },

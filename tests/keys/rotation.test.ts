@@ -26,6 +26,7 @@ const COLUMNS = [
   'credentials.sealed',
   'function_install_variables.value_sealed',
   'function_invocations.logs_sealed',
+  'function_jobs.payload_sealed',
   'function_stores.digest_key_sealed',
   'function_values.value_sealed',
   'function_webtrigger_secrets.previous_secret_sealed',

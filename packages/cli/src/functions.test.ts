@@ -157,7 +157,7 @@ export const shout = () => storage.get('kept');
     expect([none.exitCode, none.stderr]).toEqual([1, expect.stringContaining('kept for 28 days after an uninstall')]);
 
     const installs = (...args: string[]) => world.run(['installs', ...args], env);
-    expect((await installs('remove', 'notes', '--application', id!, '--yes')).exitCode).toBe(0);
+    expect((await installs('remove', 'notes', '--application', id!)).exitCode).toBe(0);
     expect((await installs('add', 'notes', '--application', id!)).exitCode).toBe(0);
     expect((await functions('invoke', 'notes', 'shout', '--application', id!)).stdout).toBe('null\n');
     const relinked = await functions('storage', 'relink', ...at);

@@ -8,6 +8,22 @@ export interface CallContext {
   readonly invocationId: string;
   /** Key of the function that was called. */
   readonly function: string;
+  /** Where the call is an attempt at a job: of a queue, a schedule or an event. */
+  readonly job?: JobContext;
+}
+
+/** The job of a call. A job runs at least once: whoever notes its id does nothing twice. */
+export interface JobContext {
+  readonly id: string;
+  readonly source: 'queue' | 'schedule' | 'event';
+  /** Of the queue, schedule or trigger. */
+  readonly key: string;
+  readonly pushId: string | null;
+  /** From 1. */
+  readonly attempt: number;
+  readonly attemptsMax: number;
+  /** What the attempt before has asked to be told. */
+  readonly retry: { readonly reason: string | null; readonly data: unknown } | null;
 }
 
 /** What the instance offers its code. There is no secret in it: who asks is known by the socket of the instance. */

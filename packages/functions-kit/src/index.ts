@@ -1,7 +1,8 @@
 import { type CallContext, host } from './host.ts';
 
-export type { CallContext } from './host.ts';
+export type { CallContext, JobContext } from './host.ts';
 export { HostError } from './host-service.ts';
+export { type JobHandle, type JobStats, type Pushed, type Queue, queue, retry } from './queue.ts';
 export { storage } from './storage.ts';
 export type {
   AttributeCondition,

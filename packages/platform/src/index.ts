@@ -43,7 +43,14 @@ export {
   revokeMatches,
   type Selection,
 } from './incidents/index.ts';
-export { type FunctionLimits, type FunctionRunner, type RunnerCall, type RunnerCheck } from './functions/index.ts';
+export {
+  type FunctionLimits,
+  type FunctionRunner,
+  type JobLimits,
+  RUNNER_ENDED,
+  type RunnerCall,
+  type RunnerCheck,
+} from './functions/index.ts';
 export { type InstallKeyRotation, rotateInstallKeys } from './installs/index.ts';
 export {
   createPlatform,

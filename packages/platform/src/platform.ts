@@ -49,7 +49,11 @@ import {
   functionRoutes,
   installVariableRoutes,
   invocationAuthenticator,
+  type JobLimits,
+  jobRoutes,
+  jobWorker,
   noRunner,
+  queueRoutes,
   runnerRoutes,
   storageRoutes,
   webtriggerRoutes,
@@ -117,6 +121,8 @@ export interface PlatformOptions {
   readonly accountsMax?: number;
   /** What runs functions. Default: nothing does, and calls of functions are answered 503. */
   readonly runner?: FunctionRunner;
+  /** Bounds of what functions push; what is not named is as documented there. */
+  readonly jobLimits?: Partial<JobLimits>;
   /** What a function may ask for at most. Default: 55 seconds, 10,000 ms of CPU, 256 MiB. */
   readonly functionLimits?: FunctionLimits;
   /** Longest duration of one call to a service while an account is connected. Default 15,000. */
@@ -145,6 +151,10 @@ export interface Platform {
   runDueTasks(): Promise<number>;
   /** The same for deliveries: makes the attempts that are due now, answers how many. */
   runDueDeliveries(): Promise<number>;
+  /** Begins to run jobs of functions. It needs a runner; without one it does nothing. */
+  startJobs(): Promise<void>;
+  /** The same for jobs of functions: runs what is due now, answers how many attempts were made. For tests. */
+  runDueJobs(): Promise<number>;
   /**
    * `/readyz` says no from now on, tasks are no longer claimed. Where somebody has asked `/readyz` lately, requests are taken for
    * `graceMs` more (default 0). Then what runs may end, and everything closes.
@@ -232,6 +242,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...webtriggerSecretRoutes(webtriggers),
     ...storageRoutes(parts),
     ...runnerRoutes(parts),
+    ...queueRoutes({ ...parts, ...(options.jobLimits === undefined ? {} : { jobLimits: options.jobLimits }) }),
+    ...jobRoutes(parts),
     variableRunnerRoute(parts),
     ...passthroughRoutes({ ...parts, refresher }),
     ...tokenRoutes(parts),
@@ -284,6 +296,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...parts,
     kinds: [webhookDeliveries(parts), lifecycleDeliveries({ ...parts, installKeys }), appWebhookDeliveries(parts)],
   });
+
+  const jobs = jobWorker({ ...parts, runner: options.runner ?? noRunner });
 
   const sealer = auditSealer(parts);
   let forgetting: NodeJS.Timeout | undefined;
@@ -342,9 +356,16 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     },
     runDueTasks: () => worker.runDue(),
     runDueDeliveries: () => deliveries.runDue(),
+    async startJobs() {
+      if (options.runner === undefined) return;
+      await jobs.start();
+    },
+    runDueJobs: () => jobs.runDue(),
     async close({ graceMs = 0 } = {}) {
       clearInterval(forgetting);
       const isWatched = readiness.leave();
+      // What still runs asks us for its storage.
+      await jobs.close();
       await Promise.all([server.close({ graceMs: isWatched ? graceMs : 0 }), worker.close(), deliveries.close()]);
       await uses.close();
       if (isWorker) await sealer.close();

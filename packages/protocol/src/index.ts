@@ -1,4 +1,6 @@
 export { type EventPage, eventPage, latestEventCursor } from './events/event-page.ts';
+export { nextTick, ticksUntil, type Timetable } from './functions/cron.ts';
+export { type DeclaredQueue, type DeclaredSchedule, type DeclaredTrigger, jobSourceKey } from './functions/job-manifest.ts';
 export {
   egressHostsOf,
   environmentName,

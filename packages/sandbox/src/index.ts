@@ -15,5 +15,6 @@ export {
 } from './contract.ts';
 export { type CallAnswer, type Engine, type EngineExit, type InstanceSpec, type Running, StartFailure } from './engine.ts';
 export type { Isolation, IsolationLevel } from './isolation.ts';
+export { findWorkerd } from './programs.ts';
 export { openSupervisor } from './open-supervisor.ts';
 export { Supervisor, type SupervisorOptions } from './supervisor.ts';

@@ -30,6 +30,7 @@ export type Name =
   | 'app_property'
   | 'app_assertion'
   | 'app_record'
+  | 'function_job'
   | 'webtrigger_authorization'
   | 'install_key'
   | 'callback'
@@ -89,6 +90,8 @@ export interface TwinApp {
   /** Of a call of its functions that is running, and of one that has ended. */
   readonly invocationToken: string;
   readonly endedInvocationToken: string;
+  /** A job of its functions that has failed. */
+  readonly failedJob: string;
   /** By which callers of its web triggers are known; the last is a bearer's. */
   readonly webtriggerSecrets: readonly string[];
   /** `Authorization` of a call by this App. */
@@ -316,6 +319,7 @@ async function createTwin(world: World, upstream: FakeUpstream, title: string, o
       app_property: `${canary}-note`,
       app_assertion: app.assertion,
       app_record: `${canary}-record`,
+      function_job: app.failedJob,
       webtrigger_authorization: `Bearer ${app.webtriggerSecrets.at(-1)}`,
       install_key: app.kid,
       callback: service.callback_url.split('/').at(-1),
@@ -430,7 +434,7 @@ async function calledFunctions(
   world: World,
   meta: Meta,
   { applicationId, appKey, clientKey, canary }: { applicationId: ApplicationId; appKey: string; clientKey: string; canary: string },
-): Promise<Pick<TwinApp, 'invocationToken' | 'endedInvocationToken' | 'webtriggerSecrets'>> {
+): Promise<Pick<TwinApp, 'invocationToken' | 'endedInvocationToken' | 'webtriggerSecrets' | 'failedJob'>> {
   const { runner } = world;
   if (!(runner instanceof FakeRunner)) throw new Error('twins need the runner that runs nothing');
   const manifest = {
@@ -440,6 +444,7 @@ async function calledFunctions(
       { key: 'signed', function: 'answer', authentication: { type: 'hmac', scheme: 'standard-webhooks' } },
       { key: 'bearer', function: 'answer', authentication: { type: 'bearer' } },
     ],
+    queues: [{ key: 'work', function: 'echo' }],
     variables: [{ name: 'OF_THE_APP' }, { name: 'OF_THE_INSTALL' }],
     permissions: { external: { fetch: { backend: [`${canary}.example`] } } },
     storage: { entities: [{ name: 'note', attributes: { due: { type: 'integer' }, text: { type: 'string' } }, indexes: ['due'] }] },
@@ -470,8 +475,18 @@ async function calledFunctions(
     },
   });
   await mustBe(200, kept);
+  const pushed = await world.call('POST', '/internal/functions/queue', {
+    headers: { authorization: `Bearer ${invocationToken}` },
+    body: { op: 'push', queue: 'work', jobs: [1, 2].map((nth) => ({ payload: `${canary} job ${nth}`, delay_seconds: 900 })) },
+  });
+  const failedJob: string = (await mustBe(200, pushed)).json.jobs[0];
+  await world.platform.db.withTenant(applicationId, (tx) =>
+    tx.execute(sql`
+      update function_jobs set status = 'failed', run_at = null, finished_at = created_at, outcome = 'threw'
+       where application_id = ${applicationId} and job_id = ${failedJob}`),
+  );
   const webtriggerSecrets = await calledWebtriggers(world, meta, { applicationId, appKey, canary });
-  return { invocationToken, endedInvocationToken: tokenOf('echo')!, webtriggerSecrets };
+  return { invocationToken, endedInvocationToken: tokenOf('echo')!, webtriggerSecrets, failedJob };
 }
 
 /** Gives both web triggers of the App a secret, one of them twice, and calls the one that is signed. */

@@ -6,6 +6,7 @@ import {
   EnvironmentKeys,
   type FunctionLimits,
   type FunctionRunner,
+  type JobLimits,
   type KeyService,
   type Platform,
   prepareFirstOrganization,
@@ -31,6 +32,8 @@ export interface WorldOptions {
   readonly keys?: KeyService;
   /** What runs functions. Default: a `FakeRunner`. */
   readonly runner?: FunctionRunner;
+  /** As the platform's `jobLimits`. */
+  readonly jobLimits?: Partial<JobLimits>;
   /** As the platform's `functionLimits`. */
   readonly functionLimits?: FunctionLimits;
   /** What the platform gets instead of the test's database: for tests that break something on purpose. */
@@ -104,6 +107,7 @@ export class World implements AsyncDisposable {
       ...(options.accountsMax === undefined ? {} : { accountsMax: options.accountsMax }),
       ...(options.functionLimits === undefined ? {} : { functionLimits: options.functionLimits }),
       ...(options.tenantShare === undefined ? {} : { tenantShare: options.tenantShare }),
+      ...(options.jobLimits === undefined ? {} : { jobLimits: options.jobLimits }),
       ...(options.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: options.connectTimeoutMs }),
     };
     const again = (db: Database) => createPlatform({ ...parts, db: options.database?.(db) ?? db });

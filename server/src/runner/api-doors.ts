@@ -3,6 +3,8 @@ import type { ApiClient } from './api-client.ts';
 
 /** What `@bulkhead/functions-kit` calls; no name of the network ends so (RFC 9476 leaves `.internal` to private use). */
 const HOST_SERVICES = 'http://host.bulkhead.internal';
+/** Each is the route of its name below /internal/functions. */
+const SERVICES: ReadonlySet<string> = new Set(['storage', 'queue']);
 
 /**
  * Hands on what leaves an instance to the api role, by the token of the call: what is kept, and requests to the outside, which are judged
@@ -14,9 +16,10 @@ export function apiDoors(client: ApiClient, apiUrl: () => string): Doors {
 }
 
 async function hostService(client: ApiClient, apiUrl: string, { url, method, token, body, signal }: DoorRequest): Promise<DoorResponse> {
-  if (url !== `${HOST_SERVICES}/storage` || method !== 'POST')
+  const service = url.slice(HOST_SERVICES.length + 1);
+  if (!SERVICES.has(service) || method !== 'POST')
     return { status: 404, headers: [], body: Buffer.from('The host has no such service'), denied: true };
-  const answer = await client.call(`${apiUrl}/internal/functions/storage`, { method: 'POST', token, body, signal });
+  const answer = await client.call(`${apiUrl}/internal/functions/${service}`, { method: 'POST', token, body, signal });
   return { status: answer.status, headers: [['content-type', 'application/json']], body: answer.body };
 }
 

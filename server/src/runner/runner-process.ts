@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '@bulkhead/base';
-import type { FunctionRunner, RunnerCall, RunnerCheck } from '@bulkhead/platform';
+import { type FunctionRunner, RUNNER_ENDED, type RunnerCall, type RunnerCheck } from '@bulkhead/platform';
 import type { InvocationResult, Isolation } from '@bulkhead/sandbox';
 import type { FromRunner, ToRunner } from './messages.ts';
 
@@ -124,7 +124,7 @@ export class RunnerProcess implements FunctionRunner {
 }
 
 const crashed: InvocationResult = {
-  outcome: { kind: 'crashed', detail: 'the runner has ended' },
+  outcome: { kind: 'crashed', detail: RUNNER_ENDED },
   durationMs: 0,
   logs: [],
   logsDropped: 0,

@@ -71,6 +71,8 @@ export interface InvocationPrincipal {
   readonly version: number;
   /** Hosts that the code may fetch from. */
   readonly egressHosts: readonly string[];
+  /** Of the job that the call is an attempt at; 0: of none that another pushed. */
+  readonly jobDepth: number;
 }
 
 export type Principal = MetaTokenPrincipal | ApiKeyPrincipal | BearerPrincipal | ClientPrincipal | InstallPrincipal | InvocationPrincipal;

@@ -8,6 +8,7 @@ import { findMembership } from './environment-install-store.ts';
 import { functionErrors } from './function-errors.ts';
 import { limitsOf, tokenLifetimeMs } from './function-limits.ts';
 import type { FunctionLimits, FunctionRunner, InvocationResult } from './function-runner.ts';
+import type { JobContext } from './jobs/job.ts';
 import { endInvocation, insertInvocation } from './invocation-store.ts';
 import { findRunning, unapproved } from './running-version.ts';
 
@@ -80,11 +81,14 @@ export async function callFunction(
     payload,
     now,
     onBegin,
+    job,
     conclude = (result) => result,
   }: {
     payload: unknown;
     now: Date;
     onBegin: (tx: TenantTx, invocationId: string) => Promise<void>;
+    /** The job that the call is an attempt at. */
+    job?: { readonly depth: number; readonly context: JobContext };
     conclude?: (result: InvocationResult) => InvocationResult;
   },
 ): Promise<EndedCall> {
@@ -100,6 +104,7 @@ export async function callFunction(
       organizationId,
       deployment,
       functionKey,
+      jobDepth: job?.depth ?? 0,
       now,
       tokenMs: tokenLifetimeMs(limits),
     });
@@ -125,6 +130,7 @@ export async function callFunction(
       version: deployment.version,
       invocationId,
       function: functionKey,
+      ...(job === undefined ? {} : { job: job.context }),
     }),
     token,
   });

@@ -68,6 +68,32 @@ export const functionErrors = defineErrors({
     wire: 'too_many_requests',
     text: 'The functions of this install had to be killed again and again, and start no more for a while.',
   },
+  'function.job_without_function': {
+    status: 409,
+    wire: 'conflict',
+    text: 'No version that runs here declares the {source} "{name}".',
+  },
+  'function.queue_unknown': {
+    status: 400,
+    wire: 'invalid_parameters',
+    text: 'The manifest of the code that runs declares no queue "{queue}": add it to queues and deploy again.',
+  },
+  'function.jobs_too_fast': {
+    status: 429,
+    wire: 'too_many_requests',
+    text: 'The functions of an install push at most {limit} jobs a minute per environment.',
+  },
+  'function.jobs_full': {
+    status: 429,
+    wire: 'too_many_requests',
+    text: 'At most {limit} jobs of an install wait per environment.',
+  },
+  'function.jobs_in_circles': {
+    status: 409,
+    wire: 'conflict',
+    text: 'Each of {limit} jobs has pushed the next; the last of them may push no more.',
+  },
+  'function.job_not_over': { status: 409, wire: 'conflict', text: 'Only a job that has failed can be tried again.' },
   'function.egress_undeclared': {
     status: 403,
     wire: 'forbidden',

@@ -25,6 +25,9 @@ export interface RunnerCall {
   readonly token: string;
 }
 
+/** The detail of `crashed` where the process that runs functions was lost with the call: the function itself may have done nothing wrong. */
+export const RUNNER_ENDED = 'the runner has ended';
+
 /** Code that is to be started once, before it is kept. */
 export interface RunnerCheck {
   readonly code: string;

@@ -24,6 +24,8 @@ export async function insertInvocation(
     organizationId: string;
     deployment: Deployment;
     functionKey: string;
+    /** Of the job that the call is an attempt at; 0: of none that was pushed by another. */
+    jobDepth: number;
     now: Date;
     /** For which its token counts, if it does not end before. */
     tokenMs: number;
@@ -34,9 +36,9 @@ export async function insertInvocation(
   const { secret, hash } = invocationTokens.issue(applicationId);
   await tx.execute(sql`
     insert into function_invocations (application_id, invocation_id, client_key, environment, organization_id, version, function_key,
-                                      token_hash, egress_hosts, started_at, expires_at)
+                                      token_hash, egress_hosts, job_depth, started_at, expires_at)
     values (${applicationId}, ${invocationId}, ${fields.clientKey}, ${deployment.environment}, ${fields.organizationId}, ${deployment.version},
-            ${fields.functionKey}, ${hash}, ${deployment.egressHosts}, ${now}, ${new Date(now.getTime() + fields.tokenMs)})`);
+            ${fields.functionKey}, ${hash}, ${deployment.egressHosts}, ${fields.jobDepth}, ${now}, ${new Date(now.getTime() + fields.tokenMs)})`);
   return { invocationId, token: secret.reveal() };
 }
 
@@ -75,6 +77,7 @@ export interface LiveInvocation {
   readonly organizationId: string;
   readonly version: number;
   readonly egressHosts: readonly string[];
+  readonly jobDepth: number;
 }
 
 /** The call of a token: not ended, not over its time, of an install that is enabled in an Application that is on. */
@@ -87,8 +90,9 @@ export async function findLiveInvocation(tx: TenantTx, hash: Buffer, now: Date):
     organization_id: string;
     version: number;
     egress_hosts: string[];
+    job_depth: number;
   }>(sql`
-    select v.invocation_id, v.client_key, i.app_key, v.environment, v.organization_id, v.version, v.egress_hosts
+    select v.invocation_id, v.client_key, i.app_key, v.environment, v.organization_id, v.version, v.egress_hosts, v.job_depth
       from function_invocations v
       join app_installs i on i.application_id = v.application_id and i.client_key = v.client_key
       join applications a on a.application_id = v.application_id
@@ -104,6 +108,7 @@ export async function findLiveInvocation(tx: TenantTx, hash: Buffer, now: Date):
         organizationId: row.organization_id,
         version: row.version,
         egressHosts: row.egress_hosts,
+        jobDepth: row.job_depth,
       };
 }
 

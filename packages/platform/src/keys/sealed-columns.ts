@@ -3,6 +3,7 @@ import { codeVerifiers } from '../authorization/index.ts';
 import {
   installVariableValues,
   invocationLogs,
+  jobPayloads,
   previousWebtriggerSecrets,
   storageDigestKeys,
   storageValues,
@@ -30,6 +31,7 @@ export const SEALED_COLUMNS: readonly DefinedSealedColumn[] = [
   appPropertyValues,
   appRecordValues,
   invocationLogs,
+  jobPayloads,
   storageDigestKeys,
   storageValues,
   installVariableValues,

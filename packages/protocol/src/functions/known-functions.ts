@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 
 /** The lists of a manifest whose entries name a function. */
-const CALLERS = ['webtriggers'] as const;
+const CALLERS = ['webtriggers', 'queues', 'schedules', 'triggers'] as const;
 
 interface Named {
   readonly functions: readonly { readonly key: string }[];

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { appKey } from '../installs/descriptor.ts';
 import { functionKey } from './function-key.ts';
+import { jobSources } from './job-manifest.ts';
 import { refuseUnknownFunctions } from './known-functions.ts';
 import { declaredWebtriggers } from './webtrigger-manifest.ts';
 import { functionIsolation, functionLimits } from './limits.ts';
@@ -36,6 +37,7 @@ export const functionManifest = z
       .max(100)
       .refine((functions) => new Set(functions.map(({ key }) => key)).size === functions.length, 'two functions have the same key'),
     webtriggers: declaredWebtriggers.optional(),
+    ...jobSources,
     variables: functionVariables.optional(),
     permissions: functionPermissions.optional(),
     storage: storageDeclaration.optional(),
