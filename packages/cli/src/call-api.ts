@@ -47,8 +47,8 @@ export class ApiCaller {
   }
 
   /** The answer's JSON. Throws `CallError` where there is none or it is an error. */
-  async call<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown, timeoutMs = TIMEOUT_MS): Promise<T> {
-    const hasBody = method === 'POST' || method === 'PATCH';
+  async call<T>(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown, timeoutMs = TIMEOUT_MS): Promise<T> {
+    const hasBody = method !== 'GET' && method !== 'DELETE';
     let answer: Response;
     let text: string;
     try {
@@ -90,7 +90,9 @@ export class ApiCaller {
     if (answer.status === 401)
       return new CallError(`${this.#url} does not take the credential in ${this.#variable}: it is unknown or ended.`);
     if (answer.status === 404)
-      return new CallError('There is no such Application, App, webhook, delivery, message, account or cursor for this credential.');
+      return new CallError(
+        'There is no such Application, App, environment, variable, webhook, delivery, message, account or cursor for this credential.',
+      );
     const seconds = Number(answer.headers.get('retry-after') ?? 0);
     return new CallError(
       `${this.#url} answered ${answer.status}: ${said?.message ?? 'no reason given'} (request ${said?.id ?? 'unknown'}).`,

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { addVersionCommands } from './function-versions-command.ts';
 import type { DeployOptions, InvokeOptions, LogsOptions } from './functions.ts';
 import { addFunctionsStorageCommand } from './functions-storage-command.ts';
 
@@ -36,7 +37,9 @@ Examples:
     .option('--app <key>', 'the App that the manifest must be of; of manifest.yml, the App that it becomes')
     .option('--forge', 'read manifest.yml, though there is a bulkhead.yml')
     .option('--print-manifest', 'print bulkhead.yml, or what manifest.yml comes to in its form, and deploy nothing')
-    .description('bundle the functions of a folder and deploy them; what is called from then on is this version')
+    .description(
+      'bundle the functions of a folder and deploy them; where all it requests is approved, what is called from then on is this version',
+    )
     .addHelpText(
       'after',
       `
@@ -58,5 +61,6 @@ Examples:
     .description('show what functions wrote, call by call; kept for a week')
     .addHelpText('after', '\nExample:\n  $ npx bulkhead functions logs notes --application app… --follow')
     .action(async (app: string, options: LogsOptions) => (await import('./functions.ts')).printLogs(app, options));
+  addVersionCommands(group, atServer);
   addFunctionsStorageCommand(group, ofInstall);
 }

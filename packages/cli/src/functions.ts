@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { ApiCaller, type AtServer } from './call-api.ts';
 import { readFunctionSource } from './function-source.ts';
+import { type Switched, waitingText } from './function-versions.ts';
 import { keepAsking } from './keep-asking.ts';
 import { printJson } from './print.ts';
 import { printable } from './printable.ts';
@@ -27,11 +28,6 @@ export interface LogsOptions extends OfInstall {
   readonly follow?: true;
 }
 
-interface Deployment {
-  readonly version: number;
-  readonly functions: readonly string[];
-  readonly egress_hosts: readonly string[];
-}
 interface Line {
   readonly at: string;
   readonly level: string;
@@ -74,11 +70,11 @@ export async function deployFunctions(
   const api = new ApiCaller('META_TOKEN', at);
   const code = await bundle();
   const path = `/v1/meta/apps/${encodeURIComponent(manifest.app)}/deployments`;
-  const deployed = await api.call<Deployment>('POST', path, { environment, manifest, code });
+  const deployed = await api.call<Switched>('POST', path, { environment, manifest, code });
   if (json) return printJson(deployed);
   const reaches = deployed.egress_hosts.length === 0 ? 'no host' : deployed.egress_hosts.join(', ');
   process.stdout.write(
-    `Deployed: version ${deployed.version} of ${manifest.app} in ${environment} (${deployed.functions.join(', ')}; may fetch from ${reaches}; ${code.length} characters)\n`,
+    `Deployed: version ${deployed.version} of ${manifest.app} in ${environment} (${deployed.functions.join(', ')}; may fetch from ${reaches}; ${code.length} characters)\n${waitingText(deployed)}`,
   );
 }
 

@@ -26,9 +26,11 @@ export interface JobContext {
   readonly retry: { readonly reason: string | null; readonly data: unknown } | null;
 }
 
-/** What the instance offers its code. There is no secret in it: who asks is known by the socket of the instance. */
+/** What the instance offers its code. No secret of the platform is in it: who asks is known by the socket of the instance. */
 export interface Host {
   context(): CallContext | null;
+  /** What the manifest declares and somebody has set, or its defaults. */
+  readonly variables: Readonly<Record<string, string>>;
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
 }
 

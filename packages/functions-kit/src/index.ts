@@ -22,6 +22,7 @@ export type {
   TransactionItem,
   Written,
 } from './storage-types.ts';
+export { variables } from './variables.ts';
 
 /** Of the call that runs here. Throws outside of a call. */
 export function context(): CallContext {

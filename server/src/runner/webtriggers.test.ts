@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { Secret, silentLog } from '@bulkhead/base';
 import { signWebhook } from '@bulkhead/protocol';
-import { type FakeApp, type HttpAnswer, startFakeApp, World } from '@bulkhead/testkit';
+import { approveFunctions, type FakeApp, type HttpAnswer, startFakeApp, World } from '@bulkhead/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RunnerProcess } from './runner-process.ts';
 
@@ -49,6 +49,8 @@ beforeAll(async () => {
   };
   const deployed = await world.meta('POST', '/apps/notes/deployments', { environment: 'production', manifest, code });
   expect(deployed.status, deployed.text).toBe(201);
+  // That anybody may call is to be approved.
+  for (const tenant of tenants) await approveFunctions(world, tenant, 'notes');
 });
 afterAll(async () => {
   await world[Symbol.asyncDispose]();

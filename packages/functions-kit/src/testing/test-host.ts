@@ -7,6 +7,8 @@ export interface TestHostOptions {
   /** The part `storage` of bulkhead.yml, as it says there. */
   readonly storage?: StorageDeclaration;
   readonly context?: Partial<CallContext>;
+  /** What `variables` has. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** What answers `fetch`. Absent: every host is undeclared. */
   readonly fetch?: (request: Request) => Response | Promise<Response>;
   /** Milliseconds since 1970 at the beginning; from then on time goes by `advance` alone. Default: now. */
@@ -46,6 +48,7 @@ export function openTestHost(options: TestHostOptions = {}): TestHost {
   const services = new Map<string, Service>([['storage', (body) => storage.answer(body)]]);
   const host: Host = {
     context: () => context,
+    variables: options.variables ?? {},
     fetch: async (input, init) => {
       const request = new Request(input, init);
       const service = request.url.startsWith(SERVICES) ? services.get(request.url.slice(SERVICES.length)) : undefined;

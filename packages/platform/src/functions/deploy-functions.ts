@@ -13,6 +13,7 @@ import {
   switchTo,
 } from './deployment-store.ts';
 import { countEnvironmentInstalls } from './environment-install-store.ts';
+import { ensureEnvironment } from './environment-store.ts';
 import { functionErrors } from './function-errors.ts';
 import { refuseLimitsBeyond } from './function-limits.ts';
 import type { FunctionLimits, FunctionRunner } from './function-runner.ts';
@@ -58,6 +59,7 @@ export async function deployFunctions(
   await assertLoads(runner, { manifest, code });
   const { before, put } = await db.withOrganization(organizationId, async (tx) => {
     await lockApp(tx, of);
+    await ensureEnvironment(tx, of, context.now);
     const last = await findDeployment(tx, of);
     const inserted = await insertDeployment(tx, { ...of, manifest, code, now: context.now });
     const { version, codeSha256, permissions } = inserted;

@@ -26,7 +26,9 @@ export const deploymentAnswer = z.object({
   environment: z.string(),
   version: z.int(),
   functions: z.array(z.string()),
-  permissions: z.array(z.string()).meta({ description: 'All that the manifest requests, sorted: `fetch:HOST`, `scope:SCOPE`.' }),
+  permissions: z.array(z.string()).meta({
+    description: 'All that the manifest requests, sorted: `fetch:HOST`, `scope:SCOPE`, `webtrigger:KEY` of one that anybody may call.',
+  }),
   egress_hosts: z.array(z.string()),
   code_sha256: z.string(),
   created: z.iso.datetime(),

@@ -76,15 +76,12 @@ export async function lockApp(tx: Tx, { organizationId, appKey }: Pick<AppEnviro
   if (app === null) throw functionErrors('function.app_unknown');
 }
 
-/** Keeps code as the next version of an environment, which is there from then on. The App is locked. */
+/** Keeps code as the next version of an environment that is there. The App is locked. */
 export async function insertDeployment(
   tx: Tx,
   fields: AppEnvironment & { manifest: FunctionManifest; code: string; now: Date },
 ): Promise<Deployment> {
   const { organizationId, appKey, environment, manifest, code, now } = fields;
-  await tx.execute(sql`
-    insert into function_environments (organization_id, app_key, environment, created_at)
-    values (${organizationId}, ${appKey}, ${environment}, ${now}) on conflict do nothing`);
   const { next } = await tx.one<{ next: number }>(
     sql`select coalesce(max(d.version), 0) + 1 as next from function_deployments d where ${of(fields)}`,
   );

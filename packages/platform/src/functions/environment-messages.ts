@@ -1,6 +1,7 @@
 import { environmentName, PERMISSIONS_MAX, requestedPermission } from '@bulkhead/protocol';
 import { z } from 'zod';
 import type { EnvironmentInstall } from './environment-install-store.ts';
+import type { SeenEnvironment } from './environment-store.ts';
 import type { InstallEnvironment } from './install-environments.ts';
 import { unapproved } from './running-version.ts';
 
@@ -62,5 +63,34 @@ export function waitingInstallShape(install: EnvironmentInstall, requested: read
     client_key: install.clientKey,
     approved: [...install.approved],
     waiting: [...unapproved(requested, install.approved)],
+  };
+}
+
+export const appEnvironmentAnswer = z.object({
+  environment: z.string(),
+  newest: z.int().nullable().meta({ description: 'The newest version that is not withdrawn; null: nothing is deployed.' }),
+  versions: z.int(),
+  variables: z.int(),
+  installs: z.int().meta({ description: 'Enabled installs in it.' }),
+  installs_waiting: z.int().meta({ description: 'Those for which not all is approved that the newest version requests.' }),
+  created: z.iso.datetime(),
+  type: z.literal('app_environment'),
+  api: z.literal('meta'),
+});
+
+export function appEnvironmentShape(
+  { environment, newest, versions, variables, createdAt }: SeenEnvironment,
+  { installs, waiting }: { installs: number; waiting: number },
+): z.input<typeof appEnvironmentAnswer> {
+  return {
+    environment,
+    newest,
+    versions,
+    variables,
+    installs,
+    installs_waiting: waiting,
+    created: createdAt.toISOString(),
+    type: 'app_environment',
+    api: 'meta',
   };
 }

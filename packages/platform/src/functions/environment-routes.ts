@@ -1,19 +1,10 @@
-import { type AnyRoute, httpErrors, listAnswer, objectList, pageQuery } from '@bulkhead/http';
+import { type AnyRoute, httpErrors, objectList } from '@bulkhead/http';
 import type { Database } from '@bulkhead/postgres';
-import { environmentName } from '@bulkhead/protocol';
 import { z } from 'zod';
 import { route } from '../access/index.ts';
 import { audit } from '../audit/index.ts';
-import { assertApp, findDeployment } from './deployment-store.ts';
-import { leave, listWaitingInstalls, PRODUCTION } from './environment-install-store.ts';
-import {
-  approvalBody,
-  installEnvironmentAnswer,
-  installEnvironmentShape,
-  ofInstallEnvironment,
-  waitingInstallAnswer,
-  waitingInstallShape,
-} from './environment-messages.ts';
+import { leave, PRODUCTION } from './environment-install-store.ts';
+import { approvalBody, installEnvironmentAnswer, installEnvironmentShape, ofInstallEnvironment } from './environment-messages.ts';
 import { functionErrors } from './function-errors.ts';
 import { approveEnvironment, installed, installEnvironment, installEnvironments } from './install-environments.ts';
 import { whole } from './variable-routes.ts';
@@ -85,27 +76,6 @@ export function environmentRoutes({ db }: { db: Database }): AnyRoute[] {
           await audit(tx, context, { target: appKey, detail: { client_key: clientKey, environment } });
         });
         return { status: 204 };
-      },
-    }),
-    route({
-      ...reads,
-      id: 'function_environment.waiting',
-      method: 'GET',
-      path: '/v1/meta/apps/{app_key}/environments/{environment}/waiting',
-      summary: 'List the installs for which not all is approved that the newest version requests',
-      params: z.object({ app_key: z.string().max(80), environment: environmentName }),
-      query: z.object(pageQuery),
-      answers: { 200: objectList(waitingInstallAnswer).extend({ requested: z.array(z.string()), version: z.int().nullable() }) },
-      handler: async ({ principal: { organizationId } }, { params: { app_key: appKey, environment }, query }) => {
-        const of = { organizationId, appKey, environment };
-        const newest = await db.withOrganization(organizationId, async (tx) => {
-          await assertApp(tx, of);
-          return findDeployment(tx, of);
-        });
-        const requested = newest?.permissions ?? [];
-        const page = await db.withSystem('list installs that wait for consent', (tx) => listWaitingInstalls(tx, of, requested, query));
-        const body = listAnswer(page, query, 'meta', (install) => waitingInstallShape(install, requested));
-        return { status: 200, body: { ...body, requested: [...requested], version: newest?.version ?? null } };
       },
     }),
   ];

@@ -36,6 +36,12 @@ export const functionErrors = defineErrors({
     wire: 'invalid_parameters',
     text: 'Every install is in the environment "production", which stays as long as the App is registered.',
   },
+  'function.environments_full': { status: 409, wire: 'conflict', text: 'An App has at most {limit} environments. Remove one first.' },
+  'function.environment_large': {
+    status: 503,
+    wire: 'service_not_available',
+    text: 'Nothing runs in the environment "{environment}" any more, but not all that was kept in it is deleted yet. Remove it again.',
+  },
   'function.variables_full': {
     status: 409,
     wire: 'conflict',

@@ -1,3 +1,4 @@
+export { appEnvironmentRoutes } from './app-environment-routes.ts';
 export { approvalAtInstall } from './approve-at-install.ts';
 export { deploymentRoutes } from './deployment-routes.ts';
 export { environmentRoutes } from './environment-routes.ts';

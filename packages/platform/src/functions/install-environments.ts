@@ -5,7 +5,8 @@ import type { MetaTokenPrincipal, RequestContext } from '../access/index.ts';
 import { audit } from '../audit/index.ts';
 import { type AppInstall, findInstall } from '../installs/index.ts';
 import { type Deployment, findDeployment } from './deployment-store.ts';
-import { approve, findMembership, listMemberships, type Membership } from './environment-install-store.ts';
+import { approve, findMembership, listMemberships, type Membership, PRODUCTION } from './environment-install-store.ts';
+import { hasEnvironment } from './environment-store.ts';
 import { functionErrors } from './function-errors.ts';
 
 /** An install in an environment: what runs for it there, and what would if all were approved. */
@@ -59,7 +60,11 @@ export async function approveEnvironment(
 ): Promise<InstallEnvironment> {
   const { applicationId, principal, now } = context;
   const { organizationId } = principal;
-  const newest = await db.withOrganization(organizationId, (tx) => findDeployment(tx, { organizationId, appKey, environment }));
+  const of = { organizationId, appKey, environment };
+  const newest = await db.withOrganization(organizationId, async (tx) => {
+    if (environment !== PRODUCTION && !(await hasEnvironment(tx, of))) throw httpErrors('not_found');
+    return findDeployment(tx, of);
+  });
   const requested = newest?.permissions ?? [];
   const membership = await db.withTenant(applicationId, async (tx) => {
     const { clientKey } = await installed(tx, applicationId, appKey);

@@ -6,6 +6,7 @@ import { route } from '../access/index.ts';
 import { auditOrganization } from '../audit/index.ts';
 import type { Vault } from '../vault/index.ts';
 import { assertApp, findDeployment, lockApp } from './deployment-store.ts';
+import { ensureEnvironment } from './environment-store.ts';
 import { functionErrors } from './function-errors.ts';
 import { declaredSecrets, ofAppEnvironment, ofAppVariable, variableAnswer, variableBody, variableShape } from './variable-messages.ts';
 import { deleteVariable, listVariables, openVariable, putVariable } from './variable-store.ts';
@@ -55,6 +56,7 @@ export function variableRoutes({ db, vault }: { db: Database; vault: Vault }): A
         const value = new Secret(text);
         const newest = await db.withOrganization(organizationId, async (tx) => {
           await lockApp(tx, of);
+          await ensureEnvironment(tx, of, context.now);
           if ((await putVariable(tx, vault, { ...of, name, secret, value, now: context.now })) === 'full')
             throw functionErrors('function.variables_full', { params: { limit: VARIABLES_MAX } });
           await auditOrganization(tx, context, organizationId, { target: appKey, detail: { environment, name, secret } });

@@ -38,7 +38,7 @@ function of({ organizationId, appKey, environment }: AppEnvironment) {
   return sql`organization_id = ${organizationId} and app_key = ${appKey} and environment = ${environment}`;
 }
 
-/** Sets a variable for all installs of an environment, which is there from then on. `full`: there are as many as there may be. The App is locked. */
+/** Sets a variable for all installs of an environment that is there. `full`: there are as many as there may be. The App is locked. */
 export async function putVariable(
   tx: Tx,
   vault: Vault,
@@ -49,9 +49,6 @@ export async function putVariable(
     sql`select count(*) as held from function_variables where ${of(environment)} and name <> ${name}`,
   );
   if (Number(held) >= VARIABLES_MAX) return 'full';
-  await tx.execute(sql`
-    insert into function_environments (organization_id, app_key, environment, created_at)
-    values (${organizationId}, ${appKey}, ${at}, ${now}) on conflict do nothing`);
   const sealed = await vault.sealControl(tx, placeOf(environment, name), value);
   await tx.execute(sql`
     insert into function_variables (organization_id, app_key, environment, name, secret, value_sealed, modified_at)
