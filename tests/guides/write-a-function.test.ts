@@ -3,9 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { storageDeclaration } from '@bulkhead/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parse } from 'yaml';
 
 const root = join(import.meta.dirname, '../..');
 let folder: string;
@@ -30,15 +28,11 @@ test('the functions of the guide that keep something pass the test of the guide,
   expect(stdout).toMatch(/pass 1\n/);
 });
 
-test('the entities of the guide are those of its test', async () => {
+test('the entities of the guide are taken by the reader of bulkhead.yml', async () => {
   const declared = blocks.filter(({ language, text }) => language === 'yaml' && text.startsWith('storage:'));
   expect(declared).toHaveLength(1);
-  const { entities } = storageDeclaration.parse((parse(declared[0]!.text) as { storage: unknown }).storage);
-  expect(entities).toEqual([
-    {
-      name: 'task',
-      attributes: { list: { type: 'string' }, due: { type: 'integer' }, done: { type: 'boolean' } },
-      indexes: [{ name: 'by-list', partition: ['list'], range: ['due'] }],
-    },
-  ]);
+  await writeFile(join(folder, 'bulkhead.yml'), `app: notes\nfunctions:\n  - key: add\n    handler: src/tasks.add\n${declared[0]!.text}`);
+  const command = [join(root, 'packages/cli/src/main.ts'), 'functions', 'deploy', folder, '--print-manifest'];
+  const { stdout } = await promisify(execFile)(process.execPath, command);
+  for (const part of ['by-list', 'partition', 'range', 'integer']) expect(stdout).toContain(part);
 });
