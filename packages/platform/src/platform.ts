@@ -11,6 +11,7 @@ import {
   credentialHooks,
   findAccount,
   forgetUnconfirmedTask,
+  functionAccountRoutes,
   isEndUser,
 } from './accounts/index.ts';
 import {
@@ -58,6 +59,7 @@ import {
   runnerRoutes,
   storageRoutes,
   webtriggerRoutes,
+  webtriggerRunnerRoute,
   webtriggerSecretRoutes,
   variableRoutes,
   variableRunnerRoute,
@@ -222,6 +224,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...appPropertyRoutes(parts),
     ...appRecordRoutes(parts),
     ...appAccountRoutes(parts),
+    ...functionAccountRoutes(parts),
     ...dynamicModuleRoutes(parts),
     ...moduleRoutes(parts),
     ...pageRoutes(parts),
@@ -244,6 +247,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...webtriggerSecretRoutes(webtriggers),
     ...storageRoutes(parts),
     ...runnerRoutes(parts),
+    webtriggerRunnerRoute(parts),
     ...queueRoutes({ ...parts, ...(options.jobLimits === undefined ? {} : { jobLimits: options.jobLimits }) }),
     ...jobRoutes(parts),
     variableRunnerRoute(parts),

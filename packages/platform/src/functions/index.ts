@@ -21,6 +21,7 @@ export { runnerRoutes } from './runner-routes.ts';
 export { storageRoutes } from './storage-routes.ts';
 export { storageDigestKeys } from './storage-store.ts';
 export { storageValues } from './storage-value-store.ts';
+export { webtriggerRunnerRoute } from './webtrigger-runner-route.ts';
 export { webtriggerRoutes } from './webtrigger-routes.ts';
 export { webtriggerSecretRoutes } from './webtrigger-secret-routes.ts';
 export { previousWebtriggerSecrets, webtriggerSecrets } from './webtrigger-store.ts';
