@@ -32,7 +32,7 @@ test('the entities of the guide are taken by the reader of bulkhead.yml', async 
   const declared = blocks.filter(({ language, text }) => language === 'yaml' && text.startsWith('storage:'));
   expect(declared).toHaveLength(1);
   await writeFile(join(folder, 'bulkhead.yml'), `app: notes\nfunctions:\n  - key: add\n    handler: src/tasks.add\n${declared[0]!.text}`);
-  const command = [join(root, 'packages/cli/src/main.ts'), 'functions', 'deploy', folder, '--print-manifest'];
+  const command = [join(root, 'packages/cli/bin/bulkhead.mjs'), 'functions', 'deploy', folder, '--print-manifest'];
   const { stdout } = await promisify(execFile)(process.execPath, command);
   for (const part of ['by-list', 'partition', 'range', 'integer']) expect(stdout).toContain(part);
 });

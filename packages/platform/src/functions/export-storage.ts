@@ -33,12 +33,12 @@ function lineOf(head: ValueHead, value: unknown): Record<string, unknown> {
 
 /**
  * Writes what an install keeps in an environment as lines of JSON, about a mebibyte at a time, each of them read in a transaction of its own: no
- * moment is frozen. The last line counts the others; an answer without it is cut. Throws where the reader takes nothing for 30 seconds, or the
- * store went out of use meanwhile.
+ * moment is frozen. `begin` is called once the first of it is read. The last line counts the others; an answer without it is cut. Throws where the
+ * reader takes nothing for 30 seconds, or the store went out of use meanwhile.
  */
 export async function exportStorage(
   { db, vault, now }: { db: Database; vault: Vault; now: () => Date },
-  response: ServerResponse,
+  { response, begin }: { response: ServerResponse; begin: () => void },
   { applicationId, clientKey, appKey, environment }: Exported,
 ): Promise<void> {
   const write = async (line: Record<string, unknown>): Promise<void> => {
@@ -47,7 +47,6 @@ export async function exportStorage(
   };
   const within = <T>(work: (tx: InstallTx) => Promise<T>): Promise<T> =>
     db.withTenant(applicationId, async (tx) => work(await enterInstall(tx, clientKey)));
-  await write({ type: 'storage', application_id: applicationId, app_key: appKey, environment, exported: now().toISOString(), format: 1 });
   let values = 0;
   let of: string | null = null;
   for (let after: ValuePlace | null = null; ; ) {
@@ -58,6 +57,17 @@ export async function exportStorage(
       of = store?.storeId ?? '';
       return store === null ? null : chunkAfter(tx, vault, store, from, now());
     });
+    if (from === null) {
+      begin();
+      await write({
+        type: 'storage',
+        application_id: applicationId,
+        app_key: appKey,
+        environment,
+        exported: now().toISOString(),
+        format: 1,
+      });
+    }
     if (next === null || next.last === null) break;
     for (const line of next.lines) await write(line);
     values += next.lines.length;

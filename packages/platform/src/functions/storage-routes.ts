@@ -52,13 +52,15 @@ export function storageRoutes({ db, vault, clock }: { db: Database; vault: Vault
           await audit(tx, context, { target: appKey, detail: { client_key: install.clientKey, environment } });
           return install.clientKey;
         });
-        response.writeHead(200, {
-          'content-type': 'application/x-ndjson',
-          'cache-control': 'no-store',
-          'x-content-type-options': 'nosniff',
-          'x-request-id': requestId,
-        });
-        await exportStorage({ db, vault, now: () => new Date(clock.now()) }, response, { applicationId, clientKey, appKey, environment });
+        const begin = (): void =>
+          void response.writeHead(200, {
+            'content-type': 'application/x-ndjson',
+            'cache-control': 'no-store',
+            'x-content-type-options': 'nosniff',
+            'x-request-id': requestId,
+          });
+        const parts = { db, vault, now: () => new Date(clock.now()) };
+        await exportStorage(parts, { response, begin }, { applicationId, clientKey, appKey, environment });
         return ALREADY_SENT;
       },
     }),
