@@ -4,6 +4,7 @@ import { type Database, migrate, openDatabase, startEmbeddedPostgres } from '@bu
 import { claimedKeys } from './claimed-keys.ts';
 import { closeInReverse } from './closing.ts';
 import { issueFirstMetaToken } from './first-meta-token.ts';
+import { reportIsolation } from './runner/report-isolation.ts';
 import { RunnerProcess } from './runner/runner-process.ts';
 import { type DatabaseAddress, namedDatabase } from './named-database.ts';
 
@@ -82,6 +83,8 @@ export async function startBulkhead({
       log.warn('The role runner runs functions for the api role of its own process, and there is none');
     platform.startUses();
     if (config.roles.has('worker')) await platform.startWorker();
+    if (config.roles.has('runner') && config.roles.has('api'))
+      void reportIsolation(log, { acceptProcess: acceptProcess || config.sandbox === 'process' });
     const publicUrl = config.roles.has('api') ? await platform.listen(config.port) : platform.publicUrl();
     // What runs there asks the api role of this process.
     if (config.roles.has('api')) await platform.startJobs();

@@ -3,6 +3,7 @@ import manifest from '../package.json' with { type: 'json' };
 import { addAppsCommand } from './apps-command.ts';
 import { addAuditCommand } from './audit-command.ts';
 import { addDemoCommand } from './demo-command.ts';
+import { addDoctorCommand } from './doctor-command.ts';
 import { addEventsCommand } from './events-command.ts';
 import { addFunctionsCommand } from './functions-command.ts';
 import { addInboundCommand } from './inbound-command.ts';
@@ -37,6 +38,7 @@ export function createProgram(): Command {
   addInstallsCommand(program);
   addFunctionsCommand(program);
   addDemoCommand(program);
+  addDoctorCommand(program);
   program.addHelpText(
     'after',
     `

@@ -11,6 +11,7 @@ export { isForeignKeyViolation, isUniqueViolation } from './database-errors.ts';
 export { type Database, type DatabaseOptions, notify, openDatabase, type SystemOptions } from './database.ts';
 export { attachEmbeddedPostgres, type EmbeddedUrls, hasEmbeddedCluster } from './embedded/attach.ts';
 export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded/embedded-postgres.ts';
+export { examineServer } from './examine-server.ts';
 export { type Listening, type ListenOptions } from './listener.ts';
 export { migrate, type MigrateOptions } from './migrate.ts';
 export { runPastDoors } from './past-doors.ts';

@@ -15,6 +15,7 @@ export {
   type Variables,
 } from './contract.ts';
 export { type CallAnswer, type Engine, type EngineExit, type InstanceSpec, type Running, StartFailure } from './engine.ts';
+export { examineSandbox, type Finding, probeIsolation } from './examine.ts';
 export type { Isolation, IsolationLevel } from './isolation.ts';
 export { findWorkerd } from './programs.ts';
 export { openSupervisor } from './open-supervisor.ts';
