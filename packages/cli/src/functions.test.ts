@@ -115,7 +115,7 @@ export const shout = (): never => { console.error('\\u001b[2Jcleared'); throw ne
         'src/add.node': 'x',
         'src/index.ts': "import './add.node'; export const count = 1; export const shout = 1;",
       },
-      /src\/index\.ts:1:8: No loader is configured for "\.node" files/,
+      /src\/index\.ts:1:8: .*"\.\/add\.node" is a native add-on, which cannot run here/,
     ],
     [
       'a function that is not exported',
