@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { addVersionCommands } from './function-versions-command.ts';
 import { addWebtriggersCommand } from './function-webtriggers-command.ts';
 import type { DeployOptions, InvokeOptions, LogsOptions } from './functions.ts';
+import { addFunctionsStorageCommand } from './functions-storage-command.ts';
 
 function atServer(command: Command): Command {
   return command
@@ -63,4 +64,5 @@ Examples:
     .action(async (app: string, options: LogsOptions) => (await import('./functions.ts')).printLogs(app, options));
   addWebtriggersCommand(group, ofInstall);
   addVersionCommands(group, atServer);
+  addFunctionsStorageCommand(group, ofInstall);
 }
