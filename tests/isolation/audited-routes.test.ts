@@ -24,6 +24,7 @@ const CHANGES_NOTHING: Readonly<Record<string, string>> = {
   'app_host.unlisted': 'refuses everything: what is not listed is closed to Apps',
   'function_runner.storage': 'is a part of a call of a function, which is recorded; so is the use of its token',
   'function_runner.fetch': 'the same',
+  'function_runner.proxy': 'the same, and changes at the upstream, not here',
   'function_runner.queue': 'the same',
   'inbound.receive': 'takes no credential of ours; what a service has signed is in the event log, what it has not is nowhere',
   'webtrigger.call': 'is a call of a function, which is recorded; its caller has no credential of ours',

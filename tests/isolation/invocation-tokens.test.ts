@@ -1,7 +1,18 @@
 import { crc32 } from 'node:zlib';
 import { type ApplicationId, defineTenantCredential } from '@bulkhead/base';
 import type { AnyRoute } from '@bulkhead/http';
-import { approveFunctions, type FakeApp, FakeRunner, type HttpAnswer, type Names, startFakeApp, World } from '@bulkhead/testkit';
+import {
+  approveFunctions,
+  connectAccount,
+  type FakeApp,
+  FakeRunner,
+  type FakeUpstream,
+  type HttpAnswer,
+  type Names,
+  startFakeApp,
+  startFakeUpstream,
+  World,
+} from '@bulkhead/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { requestOf } from './requests.ts';
 import { rowsOfTenant } from './rows-of-tenant.ts';
@@ -14,16 +25,22 @@ const apps: FakeApp[] = [];
 let world: World;
 let here: string;
 let elsewhere: string;
+let upstream: FakeUpstream;
+/** What the rows name of a tenant. */
+let names: Names;
 let internal: AnyRoute[];
 
 const CODE = 'canary-of-the-code';
 const KEPT = ['canary-of-the-storage', 'canary-of-the-variable'] as const;
 
 beforeAll(async () => {
-  for (const key of ['notes', 'other']) apps.push(await startFakeApp({ key }));
-  world = await World.create({ runner, egressAllow: apps.map(({ address }) => address) });
+  for (const key of ['notes', 'other']) apps.push(await startFakeApp({ key, scopes: ['READ'] }));
+  upstream = await startFakeUpstream();
+  world = await World.create({ runner, egressAllow: [upstream.address, ...apps.map(({ address }) => address)] });
   for (const { descriptor } of apps) await world.meta('POST', '/apps', { descriptor });
-  here = (await world.application()).id;
+  const made = await world.application();
+  here = made.id;
+  names = { account: await connected(made) } as Names;
   elsewhere = (await world.application()).id;
   for (const [app, environment] of [
     ['notes', 'production'],
@@ -45,18 +62,38 @@ afterEach(() => runner.release());
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
   for (const app of apps) await app[Symbol.asyncDispose]();
+  await upstream[Symbol.asyncDispose]();
 });
 
 async function deploy(app: string, environment: string): Promise<void> {
   const functions = ['echo', 'held'].map((key) => ({ key, handler: `index.${key}` }));
-  const manifest = { app, functions, variables: [{ name: 'OF_THE_INSTALL', default: 'none' }] };
+  const webtriggers = [{ key: 'signed', function: 'echo', authentication: { type: 'bearer' } }];
+  const permissions = { scopes: ['accounts:read', 'accounts:use'] };
+  const manifest = {
+    app,
+    functions,
+    variables: [{ name: 'OF_THE_INSTALL', default: 'none' }],
+    webtriggers,
+    permissions,
+    queues: [{ key: 'work', function: 'echo' }],
+  };
   const code = app === 'notes' && environment === 'production' ? `// ${CODE}` : '// of another';
   const answer = await world.meta('POST', `/apps/${app}/deployments`, { environment, manifest, code });
   expect(answer.status, answer.text).toBe(201);
 }
 
 async function install(id: string, app: string): Promise<void> {
-  expect((await world.meta('POST', `/applications/${id}/installs`, { app_key: app })).status).toBe(201);
+  expect((await world.meta('POST', `/applications/${id}/installs`, { app_key: app, scopes: ['READ'] })).status).toBe(201);
+}
+
+/** An account of the Application, at a service that answers. */
+async function connected({ id, apiKey }: { id: string; apiKey: string }): Promise<string> {
+  const redirectUrl = 'https://company.example/callback';
+  await world.meta('POST', `/applications/${id}/redirect_uris`, { url: redirectUrl });
+  await world.meta('POST', `/applications/${id}/services`, upstream.keyService('notesservice', 'Notes'));
+  const tenant = { applicationId: id as ApplicationId, apiKey, redirectUrl, canary: 'here' };
+  const key = `key:here:${'x'.repeat(20)}`;
+  return String((await connectAccount(world, upstream, tenant, { service: 'notesservice', apiKey: key })).account_id);
 }
 
 /** The token of a call that goes on, or of one that has ended. */
@@ -78,7 +115,7 @@ async function walk(routes: readonly AnyRoute[], token: string | null): Promise<
   const walked = [];
   for (const route of routes)
     for (const row of rowsOf(route.id) ?? []) {
-      const { method, path, headers, body } = requestOf(route, row, {} as Names);
+      const { method, path, headers, body } = requestOf(route, row, names);
       const answer = await world.call(method, path, {
         headers: { ...headers, ...(token === null ? {} : { authorization: `Bearer ${token}` }) },
         ...(body === undefined ? {} : { body }),
@@ -148,7 +185,7 @@ describe('the token of a running call', () => {
     const said = (await walk(internal, own)).map(({ answer }) => answer.text).join('\n');
     expect(said).toContain(CODE);
     expect(said).toContain(KEPT[1]);
-    expect((await storage(own, { op: 'get', key: 'kept' })).json).toEqual({ found: true, value: KEPT[0] });
+    expect((await storage(own, { op: 'get', key: 'kept' })).json).toMatchObject({ found: true, value: KEPT[0] });
   });
 
   const dead: Record<string, () => Promise<string>> = {

@@ -1,18 +1,24 @@
 import Resolver from '@forge/resolver';
 import { kvs, WhereConditions } from '@forge/kvs';
+import { Queue } from '@forge/events';
 
 const resolver = new Resolver();
+const digest = new Queue({ key: 'digest' });
 
 resolver.define('addNote', async ({ payload, context }) => {
-  const key = `note-${payload.id}`;
-  await kvs.set(key, { text: payload.text, site: context.cloudId });
-  return kvs.get(key);
+  await kvs.entity('note').set(payload.id, { text: payload.text, priority: payload.priority ?? 0 });
+  const { jobId } = await digest.push({ body: { note: payload.id } });
+  return { id: payload.id, site: context.cloudId, jobId };
 });
 
-resolver.define('listNotes', async () => {
-  const { results } = await kvs.query().where('key', WhereConditions.beginsWith('note-')).limit(100).getMany();
-  return results.map(({ key, value }) => ({ key, text: value.text }));
+resolver.define('listNotes', async ({ payload }) => {
+  const query = kvs.entity('note').query().index('by-priority');
+  const asked = payload.from === undefined ? query : query.where(WhereConditions.greaterThanEqualTo(payload.from));
+  const { results } = await asked.limit(100).getMany();
+  return results.map(({ key, value }) => ({ id: key, ...value }));
 });
+
+resolver.define('digestOf', async () => (await kvs.get('digest')) ?? []);
 
 // A cache of the module: safe where nobody else's calls come by, and a leak where they do.
 let lastVisitor = null;

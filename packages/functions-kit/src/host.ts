@@ -8,6 +8,8 @@ export interface CallContext {
   readonly invocationId: string;
   /** Key of the function that was called. */
   readonly function: string;
+  /** The end user it was called for; null: none. */
+  readonly userId: string | null;
   /** Where the call is an attempt at a job: of a queue, a schedule or an event. */
   readonly job?: JobContext;
 }

@@ -1,5 +1,6 @@
 import { type CallContext, host } from './host.ts';
 
+export { type Account, accounts, type AccountCalls } from './accounts.ts';
 export type { CallContext, JobContext } from './host.ts';
 export { HostError } from './host-service.ts';
 export { type JobHandle, type JobStats, type Pushed, type Queue, queue, retry } from './queue.ts';
@@ -23,6 +24,7 @@ export type {
   Written,
 } from './storage-types.ts';
 export { variables } from './variables.ts';
+export { webTrigger } from './web-trigger.ts';
 
 /** Of the call that runs here. Throws outside of a call. */
 export function context(): CallContext {

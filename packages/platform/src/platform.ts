@@ -11,6 +11,7 @@ import {
   credentialHooks,
   findAccount,
   forgetUnconfirmedTask,
+  functionAccountRoutes,
   isEndUser,
 } from './accounts/index.ts';
 import {
@@ -56,6 +57,7 @@ import {
   queueRoutes,
   runnerRoutes,
   webtriggerRoutes,
+  webtriggerRunnerRoute,
   webtriggerSecretRoutes,
   variableRoutes,
   variableRunnerRoute,
@@ -220,6 +222,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...appPropertyRoutes(parts),
     ...appRecordRoutes(parts),
     ...appAccountRoutes(parts),
+    ...functionAccountRoutes(parts),
     ...dynamicModuleRoutes(parts),
     ...moduleRoutes(parts),
     ...pageRoutes(parts),
@@ -241,6 +244,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...webtriggerRoutes(webtriggers),
     ...webtriggerSecretRoutes(webtriggers),
     ...runnerRoutes(parts),
+    webtriggerRunnerRoute(parts),
     ...queueRoutes({ ...parts, ...(options.jobLimits === undefined ? {} : { jobLimits: options.jobLimits }) }),
     ...jobRoutes(parts),
     variableRunnerRoute(parts),

@@ -3,8 +3,6 @@ import type { ApiClient } from './api-client.ts';
 
 /** What `@bulkhead/functions-kit` calls; no name of the network ends so (RFC 9476 leaves `.internal` to private use). */
 const HOST_SERVICES = 'http://host.bulkhead.internal';
-/** Each is the route of its name below /internal/functions. */
-const SERVICES: ReadonlySet<string> = new Set(['storage', 'queue']);
 
 /**
  * Hands on what leaves an instance to the api role, by the token of the call: what is kept, and requests to the outside, which are judged
@@ -15,12 +13,30 @@ export function apiDoors(client: ApiClient, apiUrl: () => string): Doors {
     request.url.startsWith(`${HOST_SERVICES}/`) ? hostService(client, apiUrl(), request) : outside(client, apiUrl(), request);
 }
 
-async function hostService(client: ApiClient, apiUrl: string, { url, method, token, body, signal }: DoorRequest): Promise<DoorResponse> {
-  const service = url.slice(HOST_SERVICES.length + 1);
-  if (!SERVICES.has(service) || method !== 'POST')
-    return { status: 404, headers: [], body: Buffer.from('The host has no such service'), denied: true };
-  const answer = await client.call(`${apiUrl}/internal/functions/${service}`, { method: 'POST', token, body, signal });
-  return { status: answer.status, headers: [['content-type', 'application/json']], body: answer.body };
+interface HostService {
+  readonly methods: 'POST' | 'GET' | 'any';
+  /** What follows the host's name, path and query. */
+  readonly form: RegExp;
+}
+
+/** What the host does for the code of its functions, each at `/internal/functions` of the api role under the same path. */
+const SERVICES: readonly HostService[] = [
+  { methods: 'POST', form: /^\/(?:storage|queue)$/ },
+  { methods: 'GET', form: /^\/accounts(\?.*)?$/ },
+  { methods: 'any', form: /^\/accounts\/\d{1,16}\/proxy\/.*$/ },
+  { methods: 'GET', form: /^\/webtriggers\/[a-z][a-z0-9-]{0,62}$/ },
+];
+
+async function hostService(client: ApiClient, apiUrl: string, request: DoorRequest): Promise<DoorResponse> {
+  const { method, token, body, signal } = request;
+  const place = request.url.slice(HOST_SERVICES.length);
+  const service = SERVICES.find(({ methods, form }) => (methods === 'any' || methods === method) && form.test(place));
+  if (service === undefined) return { status: 404, headers: [], body: Buffer.from('The host has no such service'), denied: true };
+  // What its fields say counts for the service of an account alone.
+  const headers =
+    service.methods === 'any' ? request.headers : service.methods === 'POST' ? ([['content-type', 'application/json']] as const) : [];
+  const answer = await client.forward(apiUrl, `/internal/functions${place}`, { method, token, headers, body, signal });
+  return service.methods === 'any' ? answer : { ...answer, headers: [['content-type', 'application/json']] };
 }
 
 async function outside(client: ApiClient, apiUrl: string, request: DoorRequest): Promise<DoorResponse> {

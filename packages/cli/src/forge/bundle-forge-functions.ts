@@ -2,27 +2,39 @@ import { builtinModules } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'esbuild';
 import { bundleEntry, handlerParts } from '../bundle-functions.ts';
-import type { MappedFunction } from './mapped.ts';
+import type { CalledAs, MappedFunction } from './mapped.ts';
 import { FORGE_MANIFEST_FILE } from './read-forge-manifest.ts';
 
 /** Modules of ours that stand in for those of the same name: written from what is published about them. */
-const STAND_INS = new Map(['api', 'kvs', 'resolver'].map((name) => [`@forge/${name}`, `@bulkhead/functions-kit/forge/${name}`]));
+const STAND_INS = new Map(
+  ['api', 'events', 'kvs', 'resolver', 'storage'].map((name) => [`@forge/${name}`, `@bulkhead/functions-kit/forge/${name}`]),
+);
+const GLOBALS = '@bulkhead/functions-kit/forge/globals';
 const ENTRY = '@bulkhead/functions-kit/forge/entry';
 
-const WRAPPERS: Readonly<Record<MappedFunction['as'], string>> = { function: 'asFunction' };
+const WRAPPERS: Readonly<Record<CalledAs, string>> = {
+  function: 'asFunction',
+  scheduled: 'asScheduled',
+  trigger: 'asTrigger',
+  consumer: 'asConsumer',
+  webtrigger: 'asWebtrigger',
+};
 
 /** As `bundleFunctions`; what imports `@forge/…` finds our modules in their place. */
 export function bundleForgeFunctions(folder: string, functions: readonly MappedFunction[]): Promise<string> {
   const wrappers = [...new Set(functions.map(({ as }) => WRAPPERS[as]))];
-  const lines = functions.map(({ key, handler, as, module }, place) => {
+  const lines = functions.map(({ key, handler, as, module, options }, place) => {
     const { file, name } = handlerParts(handler);
     return [
       `import { ${name} as handler${place} } from ${JSON.stringify(file)};`,
-      `const called${place} = ${WRAPPERS[as]}(${JSON.stringify(module)}, handler${place});`,
+      `const called${place} = ${WRAPPERS[as]}(${JSON.stringify(module)}, handler${place}, ${JSON.stringify(options)});`,
       `export { called${place} as ${JSON.stringify(key)} };`,
     ].join(' ');
   });
-  const entry = [`import { ${wrappers.join(', ')} } from ${JSON.stringify(ENTRY)};`, ...lines].join('\n');
+  // First, so that what a bundle built before looks for is there when it loads.
+  const entry = [`import ${JSON.stringify(GLOBALS)};`, `import { ${wrappers.join(', ')} } from ${JSON.stringify(ENTRY)};`, ...lines].join(
+    '\n',
+  );
   return bundleEntry(folder, { entry, name: FORGE_MANIFEST_FILE, plugins: [standIns, builtins] });
 }
 

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -24,8 +24,14 @@ const tenants: string[] = [];
 
 async function meta(path: string, body: unknown, method = 'POST') {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  const answer = await fetch(`${url}/v1/meta${path}`, { method, headers, body: JSON.stringify(body) });
+  const answer = await fetch(`${url}/v1/meta${path}`, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
   return (await answer.json()) as Record<string, unknown> & { id: string; outcome?: { kind: string; value?: unknown } };
+}
+
+/** What the guide says is printed for the example. */
+async function inertInTheGuide(): Promise<string[]> {
+  const guide = await readFile(join(folder, '../../docs/guides/bring-a-forge-back-end.md'), 'utf8');
+  return /^```\n(manifest\.yml: [\s\S]*?)\n```$/m.exec(guide)?.[1]?.split('\n') ?? [];
 }
 
 const resolve = (tenant: string, functionKey: string, payload: unknown = {}) =>
@@ -55,23 +61,57 @@ describe('an App written for Forge', () => {
   it('is deployed by its manifest.yml as it stands, and told what of it is inert', async () => {
     const deployed = await world.run(['functions', 'deploy', folder, '--app', 'notes', '--environment', 'production'], env);
     expect([deployed.exitCode, deployed.stdout]).toEqual([0, expect.stringContaining('Deployed: version 1 of notes in production')]);
-    expect(deployed.stderr).toMatch(/manifest\.yml: \d+ understood, \d+ inert/);
-    // What it may fetch from is new to both.
-    for (const tenant of tenants)
-      await meta(`/applications/${tenant}/installs/notes/environments/production`, { permissions: ['fetch:rates.example.com'] }, 'PUT');
+    expect(deployed.stderr.replaceAll(`${folder}/`, '').trim().split('\n')).toEqual(await inertInTheGuide());
+    // What it may do is new to both.
+    for (const tenant of tenants) {
+      const path = `/applications/${tenant}/installs/notes/environments/production`;
+      const { requested } = await meta(path, undefined, 'GET');
+      await meta(path, { permissions: requested }, 'PUT');
+    }
   });
 
   it('answers by its resolver, each installation with what is its own', async () => {
-    expect((await resolve(tenants[0]!, 'addNote', { id: 'a', text: 'of Alder' })).outcome).toEqual({
+    expect((await resolve(tenants[0]!, 'addNote', { id: 'a', text: 'of Alder', priority: 2 })).outcome).toEqual({
       kind: 'ok',
-      value: { text: 'of Alder', site: tenants[0] },
+      value: { id: 'a', site: tenants[0], jobId: expect.any(String) },
     });
-    expect((await resolve(tenants[0]!, 'listNotes')).outcome?.value).toEqual([{ key: 'note-a', text: 'of Alder' }]);
+    await resolve(tenants[0]!, 'addNote', { id: 'later', text: 'in a while' });
+    expect((await resolve(tenants[0]!, 'listNotes', { from: 1 })).outcome?.value).toEqual([{ id: 'a', text: 'of Alder', priority: 2 }]);
     expect((await resolve(tenants[1]!, 'listNotes')).outcome?.value).toEqual([]);
     expect((await resolve(tenants[0]!, 'noSuch')).outcome).toMatchObject({
       kind: 'threw',
       message: expect.stringContaining('It has: addNote'),
     });
+  });
+
+  it('is called by its queue, and again where it asks for it', async () => {
+    const digest = async () => (await resolve(tenants[0]!, 'digestOf')).outcome?.value as { note: string; attempts: number }[];
+    await expect.poll(async () => (await digest()).length, { timeout: 60_000 }).toBe(2);
+    expect((await digest()).toSorted((one, other) => one.note.localeCompare(other.note))).toEqual([
+      { note: 'a', attempts: 1 },
+      { note: 'later', attempts: 2 },
+    ]);
+    expect((await resolve(tenants[1]!, 'digestOf')).outcome?.value).toEqual([]);
+  });
+
+  it('answers at the address of its web trigger, in the form of Forge', async () => {
+    const at = `${url}/f/${tenants[1]}/notes/incoming`;
+    const answer = await fetch(`${at}?id=hooked`, { method: 'POST', body: 'from outside' });
+    expect([answer.status, answer.headers.get('content-type'), await answer.json()]).toEqual([
+      201,
+      'application/json',
+      { id: 'hooked', installContext: `ari:cloud:bulkhead::site/${tenants[1]}` },
+    ]);
+    expect((await fetch(at)).status).toBe(405);
+    expect((await resolve(tenants[1]!, 'listNotes', { from: 1 })).outcome?.value).toEqual([
+      { id: 'hooked', text: 'from outside', priority: 1 },
+    ]);
+  });
+
+  it('is called by its schedule, told which', async () => {
+    const called = await meta(`/applications/${tenants[0]}/installs/notes/invoke`, { function: 'scheduled-tidy-daily' });
+    expect(called.outcome).toMatchObject({ kind: 'ok' });
+    expect((await resolve(tenants[0]!, 'digestOf')).outcome?.value).toEqual([]);
   });
 });
 
@@ -79,14 +119,23 @@ describe('two tenants at once', () => {
   it(`${CALLS} interleaved calls of the App, none crossed: neither in its cache nor in its storage`, async () => {
     const outcomes = [];
     for (let turn = 0; turn < CALLS; turn += AT_ONCE) {
-      const batch = Array.from({ length: AT_ONCE }, (_, index) =>
-        resolve(tenants[index % 2]!, 'visit', { who: tenants[index % 2], turn: turn + index }),
-      );
+      const batch = Array.from({ length: AT_ONCE }, (_, index) => {
+        const who = tenants[index % 2]!;
+        // Of ten calls two write a note as well, which the queue takes up beside all the others.
+        return index > 1
+          ? resolve(who, 'visit', { who, turn: turn + index })
+          : resolve(who, 'addNote', { id: `${who}-${turn}`, text: who, priority: 9 });
+      });
       outcomes.push(...(await Promise.all(batch)).map(({ outcome }) => outcome));
     }
     expect(outcomes.filter((outcome) => outcome?.kind !== 'ok')).toEqual([]);
     expect(outcomes).toHaveLength(CALLS);
-    expect(outcomes.filter((outcome) => (outcome as unknown as { value: { crossed: boolean } }).value.crossed)).toEqual([]);
+    expect(outcomes.filter((outcome) => (outcome as unknown as { value: { crossed?: boolean } }).value.crossed)).toEqual([]);
+    for (const tenant of tenants) {
+      const notes = (await resolve(tenant, 'listNotes', { from: 9 })).outcome?.value as { text: string }[];
+      expect(notes).toHaveLength(CALLS / AT_ONCE);
+      expect(notes.filter(({ text }) => text !== tenant)).toEqual([]);
+    }
   });
 
   it('control: the same bundle in one process for both crosses in its cache, though storage is kept apart', async () => {

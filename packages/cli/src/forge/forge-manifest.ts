@@ -14,6 +14,31 @@ const functionModule = z.looseObject({
   runtime: z.looseObject({ memoryMB: z.int().min(128).max(4_096).optional() }).optional(),
 });
 
+/** What calls one: a function, or an endpoint of a remote. */
+const calls = { key, function: z.string().optional(), endpoint: z.string().optional() };
+
+const scheduledTrigger = z.looseObject({ ...calls, interval: z.enum(['fiveMinute', 'hour', 'day', 'week']) });
+const trigger = z.looseObject({ ...calls, events: z.array(z.string().min(1).max(200)).min(1).max(200) });
+const consumer = z.looseObject({
+  ...calls,
+  queue: z.string().regex(/^[a-z][A-Za-z0-9_-]{0,62}$/, 'expected a letter in lower case, then letters, digits, - or _, 63 at most'),
+  resolver: z.looseObject({ function: z.string(), method: z.string().optional() }).optional(),
+});
+const staticOutput = z.looseObject({
+  key: z.string(),
+  statusCode: z.int().min(200).max(599),
+  contentType: z.string().optional(),
+  body: z.string().optional(),
+});
+const webtrigger = z.looseObject({
+  ...calls,
+  request: z.looseObject({ authentication: z.unknown().optional() }).optional(),
+  response: z.looseObject({ type: z.enum(['static', 'dynamic']).optional(), outputs: z.array(staticOutput).max(20).optional() }).optional(),
+});
+
+/** An entity; what may be in it, the manifest that this comes to says. */
+const entity = z.looseObject({ name: z.string(), attributes: z.record(z.string(), z.unknown()), indexes: z.array(z.unknown()).optional() });
+
 /** A module that this host has no counterpart of; what is wrong inside of it is somebody else's business. */
 const anyModules = z.union([z.array(z.unknown()).max(1_000), z.looseObject({})]);
 
@@ -33,9 +58,16 @@ export const forgeManifest = z.looseObject({
       .string()
       .regex(/^ari:cloud:ecosystem::app\/\S+$/, 'expected an id such as ari:cloud:ecosystem::app/406d303d-0393-4ec4-ad7c-1435be94583a'),
     runtime: z.looseObject({ name: z.string(), memoryMB: z.int().min(128).max(4_096).optional() }).optional(),
+    storage: z.looseObject({ entities: z.array(entity).max(100).optional() }).optional(),
   }),
   modules: z
-    .object({ function: z.array(functionModule).min(1, 'expected a function').max(100) })
+    .object({
+      function: z.array(functionModule).min(1, 'expected a function').max(100),
+      scheduledTrigger: z.array(scheduledTrigger).max(100).optional(),
+      trigger: z.array(trigger).max(100).optional(),
+      consumer: z.array(consumer).max(100).optional(),
+      webtrigger: z.array(webtrigger).max(100).optional(),
+    })
     .catchall(anyModules)
     .optional(),
   permissions: z

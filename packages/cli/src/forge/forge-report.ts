@@ -5,6 +5,7 @@ export class ForgeReport {
   readonly #file: YamlFile;
   readonly #understood: string[] = [];
   readonly #inert: { readonly what: string; readonly why: string; readonly line: number }[] = [];
+  readonly #warnings: { readonly text: string; readonly line: number }[] = [];
   readonly problems: string[] = [];
 
   constructor(file: YamlFile) {
@@ -20,19 +21,22 @@ export class ForgeReport {
     this.#inert.push({ what, why, line: this.#file.lineOf(keys) });
   }
 
+  /** Understood, and worth a second look. */
+  warn(keys: Keys, text: string): void {
+    this.#warnings.push({ text, line: this.#file.lineOf(keys) });
+  }
+
   /** What keeps it from being deployed. */
   problem(keys: Keys, text: string): void {
     this.problems.push(`${this.#file.at(keys)}: ${text}`);
   }
 
-  /** The sum in one line, then a line for each that is inert, in their order in the file. */
+  /** The sum in one line, then a line for each that is inert or worth a look, in their order in the file. */
   lines(name: string): string[] {
-    const sum = `${name}: ${this.#understood.length} understood, ${this.#inert.length} inert`;
+    const inert = this.#inert.map(({ what, why, line }) => ({ line, text: `${what} is inert: ${why}` }));
     return [
-      sum,
-      ...this.#inert
-        .toSorted((one, other) => one.line - other.line)
-        .map(({ what, why, line }) => `${name}:${line}: ${what} is inert: ${why}`),
+      `${name}: ${this.#understood.length} understood, ${this.#inert.length} inert`,
+      ...[...inert, ...this.#warnings].toSorted((one, other) => one.line - other.line).map(({ line, text }) => `${name}:${line}: ${text}`),
     ];
   }
 }

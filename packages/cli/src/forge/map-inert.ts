@@ -1,7 +1,7 @@
 import type { MapPart } from './mapped.ts';
 
 /** Types of modules that a part maps. */
-const MAPPED = new Set(['function']);
+const MAPPED = new Set(['function', 'webtrigger', 'scheduledTrigger', 'consumer', 'trigger']);
 
 /** Of modules that name no product: why there is nothing behind them. */
 const REASONS: Readonly<Record<string, string>> = {

@@ -64,6 +64,80 @@ describe('manifest.yml of Forge', () => {
     ]);
   });
 
+  it('gives each module that calls a function one of its own, and maps what calls it', () => {
+    const calling = good.replace(
+      '  jira:issuePanel:',
+      `  webtrigger:
+    - { key: Incoming_hook, function: resolver }
+    - { key: proven, function: resolver, request: { authentication: { type: hmacSharedSecret } } }
+    - { key: fixed, function: resolver, response: { type: static, outputs: [{ key: ok, statusCode: 200 }] } }
+  scheduledTrigger:
+    - { key: often, function: resolver, interval: fiveMinute }
+    - { key: remote, endpoint: elsewhere, interval: week }
+  consumer:
+    - { key: c1, queue: work, function: resolver }
+    - { key: c2, queue: older, resolver: { function: resolver, method: listener } }
+  trigger:
+    - { key: t1, function: resolver, events: [account.connected, 'avi:jira:created:issue'] }
+    - { key: t2, function: resolver, events: ['avi:forge:installed:app'] }
+  jira:issuePanel:`,
+    );
+    const { manifest, functions, report } = read(calling);
+    expect(functions.map(({ key, as, options }) => [key, as, options])).toEqual([
+      ['resolver', 'function', undefined],
+      ['webtrigger-Incoming_hook', 'webtrigger', undefined],
+      ['webtrigger-fixed', 'webtrigger', { outputs: [{ key: 'ok', statusCode: 200 }] }],
+      ['scheduled-often', 'scheduled', undefined],
+      ['consumer-c1', 'consumer', undefined],
+      ['consumer-c2', 'consumer', { method: 'listener' }],
+      ['trigger-t1', 'trigger', undefined],
+    ]);
+    expect(manifest).toMatchObject({
+      webtriggers: [
+        { key: 'incoming-hook', function: 'webtrigger-Incoming_hook', authentication: { type: 'none' } },
+        { key: 'fixed', function: 'webtrigger-fixed', authentication: { type: 'none' } },
+      ],
+      schedules: [{ key: 'often', function: 'scheduled-often', cron: '*/5 * * * *', jitter_seconds: 299, retries: 0 }],
+      queues: [
+        { key: 'work', function: 'consumer-c1' },
+        { key: 'older', function: 'consumer-c2' },
+      ],
+      triggers: [{ key: 't1', events: ['account.connected'], function: 'trigger-t1' }],
+    });
+    const said = report.join('\n');
+    expect(said).toMatch(/:11: webtrigger proven is inert: it asks for a proof/);
+    expect(said).toMatch(/:15: scheduledTrigger remote is inert: it calls an endpoint of a remote/);
+    expect(said).toMatch(/:20: event avi:jira:created:issue of trigger t1 is inert/);
+    expect(said).toMatch(/:21: trigger t2 is inert: nothing here has an event avi:forge:installed:app/);
+    expect(problems(calling.replace('queue: work, function: resolver', 'queue: work, function: gone'))).toMatch(
+      /^manifest\.yml:17:7: modules\.consumer\.0: there is no function "gone"/,
+    );
+  });
+
+  it('keeps limits, entities and variables; what is wrong with them is told where it stands', () => {
+    const more = `${good
+      .replace('    name: nodejs22.x', '    name: nodejs22.x\n    memoryMB: 512')
+      .replace('      handler: index.handler', '      handler: index.handler\n      timeoutSeconds: 900')
+      .replace(
+        'modules:',
+        '  storage:\n    entities:\n      - name: note\n        attributes:\n          text: { type: string }\n        indexes: [text]\nmodules:',
+      )}environment:
+  variables:
+    - key: MODE
+      default: quiet
+    - OTHER
+`;
+    expect(read(more).manifest).toMatchObject({
+      functions: [{ key: 'resolver', limits: { timeout_seconds: 900, memory_mb: 512 } }],
+      storage: { entities: [{ name: 'note', attributes: { text: { type: 'string' } }, indexes: ['text'] }] },
+      variables: [{ name: 'MODE', default: 'quiet' }, { name: 'OTHER' }],
+    });
+    expect(problems(more.replace('type: string', 'type: date'))).toMatch(
+      /^manifest\.yml:10:19: app\.storage\.entities\.0\.attributes\.text\.type: /,
+    );
+    expect(problems(more.replace('- OTHER', '- other'))).toMatch(/^manifest\.yml:\d+:7: environment\.variables\.1/);
+  });
+
   it('is of the App that its id names where nobody says another', () => {
     expect(parseForgeManifest('manifest.yml', good).manifest.app).toBe('6d1e3c1a-0f1b-4c5e-9a3f-2b7d8e4c5f60');
   });

@@ -8,13 +8,27 @@ import { ForgeReport } from './forge-report.ts';
 import { interpolate } from './interpolate.ts';
 import { mapFunctions } from './map-functions.ts';
 import { mapInert } from './map-inert.ts';
+import { mapConsumers, mapSchedules, mapTriggers } from './map-jobs.ts';
 import { mapPermissions } from './map-permissions.ts';
-import { bulkheadManifest, type Mapped, type MappedFunction, type MapPart } from './mapped.ts';
+import { mapStorage } from './map-storage.ts';
+import { mapVariables } from './map-variables.ts';
+import { mapWebtriggers } from './map-webtriggers.ts';
+import { bulkheadManifest, type Mapped, type MappedFunction, type MapPart, originOf } from './mapped.ts';
 
 export const FORGE_MANIFEST_FILE = 'manifest.yml';
 
 /** In this order; each adds to what the ones before have made. */
-const PARTS: readonly MapPart[] = [mapFunctions, mapPermissions, mapInert];
+const PARTS: readonly MapPart[] = [
+  mapFunctions,
+  mapWebtriggers,
+  mapSchedules,
+  mapConsumers,
+  mapTriggers,
+  mapStorage,
+  mapVariables,
+  mapPermissions,
+  mapInert,
+];
 
 export interface ForgeReading {
   /** What `bulkhead.yml` would say. */
@@ -43,7 +57,7 @@ export function parseForgeManifest(path: string, text: string, { app, environmen
   const file = interpolate(parseYaml(path, text), environment);
   const manifest = readAs(file, forgeManifest);
   const report = new ForgeReport(file);
-  const mapped: Mapped = { functions: [], backend: [] };
+  const mapped: Mapped = { functions: [], backend: [], scopes: [], lists: new Map() };
   for (const part of PARTS) part({ manifest, report, mapped });
   const key = appKey.safeParse(app ?? manifest.app.id.slice(manifest.app.id.lastIndexOf('/') + 1));
   if (!key.success) report.problem(['app', 'id'], `app.id: ${key.error.issues[0]?.message}; or say which App it is with --app`);
@@ -51,7 +65,12 @@ export function parseForgeManifest(path: string, text: string, { app, environmen
     report.problem(['modules'], 'modules.function: there is no function, and nothing to deploy');
   if (report.problems.length > 0) throw new UsageError(report.problems.join('\n'));
   const read = functionManifest.safeParse(bulkheadManifest(key.data ?? '', mapped));
-  if (!read.success)
-    throw new UsageError(read.error.issues.map((issue) => `${path}: ${issue.path.join('.')}: ${issue.message}`).join('\n'));
+  if (!read.success) {
+    for (const issue of read.error.issues) {
+      const keys = originOf(mapped, issue.path);
+      report.problem(keys, `${keys.join('.')}: ${issue.message}`);
+    }
+    throw new UsageError(report.problems.join('\n'));
+  }
   return { manifest: read.data, functions: mapped.functions, report: report.lines(path) };
 }

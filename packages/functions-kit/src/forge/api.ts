@@ -2,9 +2,13 @@ import { host } from '../host.ts';
 import { currentCall, environmentType, type NamedId, namedId } from './invocation.ts';
 import { type Acting, acting } from './products.ts';
 import { assumeTrustedRoute, route } from './route.ts';
+import { storage } from './storage.ts';
+import { webTrigger } from './web-trigger.ts';
 
 export { type Acting, NoProductError } from './products.ts';
 export { assumeTrustedRoute, type Route, route } from './route.ts';
+export { FilterConditions, SortOrder, startsWith, storage, WhereConditions } from './storage.ts';
+export { webTrigger } from './web-trigger.ts';
 
 /** As the WHATWG fetch, to the hosts of `permissions.external.fetch.backend`; any other is refused. */
 export function fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
@@ -44,5 +48,5 @@ export function bindInvocationContext<Run extends (...given: never[]) => unknown
   return run;
 }
 
-const api = { asApp, asUser, fetch, route, assumeTrustedRoute, getAppContext, bindInvocationContext };
+const api = { asApp, asUser, fetch, route, assumeTrustedRoute, getAppContext, bindInvocationContext, storage, webTrigger };
 export default api;

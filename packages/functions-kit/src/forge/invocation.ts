@@ -24,10 +24,11 @@ export function currentCall(): CallContext {
   return found;
 }
 
-export function forgeContext({ applicationId, clientKey }: CallContext): ForgeContext {
+export function forgeContext({ applicationId, clientKey, userId }: CallContext): ForgeContext {
   return {
     installContext: `ari:cloud:bulkhead::site/${applicationId}`,
     installation: { ari: namedId('installationId', clientKey, 'installation'), contexts: [{ cloudId: applicationId }] },
+    ...(userId == null ? {} : { principal: { accountId: userId } }),
   };
 }
 

@@ -1,99 +1,62 @@
-import { HostError } from '../host-service.ts';
-import { storage } from '../storage.ts';
-import type { Json } from '../storage-types.ts';
+import { type Json, storage } from '../index.ts';
+import { batches } from './kvs-batch.ts';
+import { asked, goodKey } from './kvs-error.ts';
+import { EntityIndexQuery, KeyQuery } from './kvs-query.ts';
+import { hostOptions, type MetadataFields, type ResultWithMetadata, type SetOptions, withMetadata } from './kvs-set.ts';
+import { TransactionBuilder } from './kvs-transaction.ts';
 
-/** A refusal of what keeps values, under Forge's code. */
-export class ForgeKvsAPIError extends Error {
-  override readonly name = 'ForgeKvsAPIError';
-  readonly code: string;
+export { Filter, FilterConditions, Sort, WhereConditions } from './conditions.ts';
+export { ForgeKvsAPIError } from './kvs-error.ts';
+export { MetadataField } from './kvs-set.ts';
 
-  constructor(code: string, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
+interface GetOptions {
+  readonly metadataFields?: MetadataFields;
 }
 
-const CODES: Readonly<Record<string, string>> = {
-  'function.storage_full': 'QUOTA_EXCEEDED',
-  'request.invalid': 'BAD_REQUEST',
-};
+type Attributes = { readonly [attribute: string]: Json };
 
-async function asked<Value>(work: () => Promise<Value>): Promise<Value> {
-  try {
-    return await work();
-  } catch (thrown) {
-    if (!(thrown instanceof HostError)) throw thrown;
-    throw new ForgeKvsAPIError(CODES[thrown.code] ?? 'INTERNAL_SERVER_ERROR', thrown.message, { cause: thrown });
-  }
+/** What `storage` and an entity of it have in common. */
+interface Keeper {
+  getRecord(key: string): ReturnType<typeof storage.getRecord>;
+  set(key: string, value: never, options: ReturnType<typeof hostOptions>): ReturnType<typeof storage.set>;
+  delete(key: string): Promise<boolean>;
 }
 
-export interface KeyCondition {
-  readonly condition: 'BEGINS_WITH';
-  readonly values: readonly [string];
+/** Undefined where there is nothing; the value, or with fields asked for what is known of it. */
+async function get(keeper: Keeper, key: string, { metadataFields = [] }: GetOptions = {}): Promise<unknown> {
+  const record = await asked(() => keeper.getRecord(goodKey(key)));
+  if (record === undefined) return undefined;
+  return metadataFields.length === 0 ? record.value : withMetadata(record, metadataFields);
 }
 
-export const WhereConditions = {
-  beginsWith: (value: string): KeyCondition => ({ condition: 'BEGINS_WITH', values: [value] }),
-};
-
-export interface Result<Value = Json> {
-  readonly key: string;
-  readonly value: Value;
+/** Undefined, unless `returnValue` asks for what was or is there. */
+async function set(keeper: Keeper, key: string, value: Json, options: SetOptions = {}): Promise<ResultWithMetadata | undefined> {
+  const { returned } = await asked(() => keeper.set(goodKey(key), value as never, hostOptions(options)));
+  return returned == null ? undefined : withMetadata(returned, options.returnMetadataFields ?? []);
 }
 
-export interface ListResult<Value = Json> {
-  readonly results: Result<Value>[];
-  /** Absent: there is nothing more. */
-  readonly nextCursor?: string;
-}
-
-interface Asked {
-  readonly prefix: string;
-  readonly after: string;
-  readonly limit: number;
-}
-
-/** Immutable: each step gives another one. */
-export class KvsQuery {
-  readonly #asked: Asked;
-
-  constructor(query: Asked = { prefix: '', after: '', limit: 10 }) {
-    this.#asked = query;
-  }
-
-  where(property: 'key', condition: KeyCondition): KvsQuery {
-    if (property !== 'key') throw new ForgeKvsAPIError('BAD_REQUEST', 'A query of keys can ask for "key" alone');
-    return new KvsQuery({ ...this.#asked, prefix: condition.values[0] });
-  }
-
-  limit(limit: number): KvsQuery {
-    return new KvsQuery({ ...this.#asked, limit });
-  }
-
-  cursor(cursor: string): KvsQuery {
-    return new KvsQuery({ ...this.#asked, after: cursor });
-  }
-
-  async getMany<Value extends Json = Json>(): Promise<ListResult<Value>> {
-    const { limit } = this.#asked;
-    const keys = await asked(() => storage.keys(this.#asked));
-    const found = await Promise.all(keys.map(async (key) => ({ key, value: await asked(() => storage.get<Value>(key)) })));
-    const results = found.filter((each): each is { key: string; value: Awaited<Value> } => each.value !== undefined);
-    const last = keys.at(-1);
-    return { results, ...(keys.length === limit && last !== undefined ? { nextCursor: last } : {}) };
-  }
-
-  async getOne<Value extends Json = Json>(): Promise<Result<Value> | undefined> {
-    return (await this.limit(1).getMany<Value>()).results[0];
-  }
+function entity(name: string) {
+  const keeper = storage.entity(name);
+  return {
+    get: <Value = Attributes>(key: string, options?: GetOptions) => get(keeper, key, options) as Promise<Value | undefined>,
+    set: (key: string, value: Attributes, options?: SetOptions) => set(keeper, key, value, options),
+    delete: async (key: string): Promise<void> => void (await asked(() => keeper.delete(goodKey(key)))),
+    query: () => new EntityIndexQuery(name),
+  };
 }
 
 export const kvs = {
-  /** Undefined where there is nothing under the key. */
-  get: <Value extends Json = Json>(key: string): Promise<Value | undefined> => asked(() => storage.get<Value>(key)),
-  set: async (key: string, value: Json): Promise<void> => void (await asked(() => storage.set(key, value))),
-  delete: async (key: string): Promise<void> => void (await asked(() => storage.delete(key))),
-  query: (): KvsQuery => new KvsQuery(),
+  ...batches,
+  get: <Value = Json>(key: string, options?: GetOptions) => get(storage, key, options) as Promise<Value | undefined>,
+  set: (key: string, value: Json, options?: SetOptions) => set(storage, key, value, options),
+  delete: async (key: string): Promise<void> => void (await asked(() => storage.delete(goodKey(key)))),
+  getSecret: <Value extends Json = Json>(key: string) => asked(() => storage.getSecret<Value>(goodKey(key))),
+  setSecret: async (key: string, value: Json, options?: SetOptions): Promise<void> =>
+    void (await asked(() => storage.setSecret(goodKey(key), value, hostOptions(options)))),
+  deleteSecret: async (key: string): Promise<void> => void (await asked(() => storage.deleteSecret(goodKey(key)))),
+  query: () => new KeyQuery(),
+  entity,
+  transact: () => new TransactionBuilder(),
 };
 
 export default kvs;

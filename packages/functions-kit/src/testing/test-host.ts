@@ -1,9 +1,10 @@
 import { entitiesOf, type StorageDeclaration, storageDeclaration } from '@bulkhead/protocol';
 import { type CallContext, type Host, PLACE } from '../host.ts';
+import { accountService, type TestAccounts } from './memory-accounts.ts';
 import { MemoryRefusal } from './memory-refusal.ts';
 import { MemoryStorage } from './memory-storage.ts';
 
-export interface TestHostOptions {
+export interface TestHostOptions extends TestAccounts {
   /** The part `storage` of bulkhead.yml, as it says there. */
   readonly storage?: StorageDeclaration;
   readonly context?: Partial<CallContext>;
@@ -41,6 +42,7 @@ export function openTestHost(options: TestHostOptions = {}): TestHost {
     version: 1,
     invocationId: 'invOfATest0000000000000000',
     function: 'test',
+    userId: null,
     ...options.context,
   };
   const declared = options.storage === undefined ? undefined : storageDeclaration.parse(options.storage);
@@ -53,6 +55,10 @@ export function openTestHost(options: TestHostOptions = {}): TestHost {
       const request = new Request(input, init);
       const service = request.url.startsWith(SERVICES) ? services.get(request.url.slice(SERVICES.length)) : undefined;
       if (service !== undefined) return answered(service, await request.json());
+      const ofAccount = request.url.startsWith(SERVICES)
+        ? await accountService(options, request.url.slice(SERVICES.length - 1), request)
+        : null;
+      if (ofAccount !== null) return ofAccount;
       if (options.fetch === undefined || request.url.startsWith(SERVICES))
         throw Object.assign(new Error(`${request.url} is not declared`), { name: 'DeniedError' });
       return options.fetch(request);

@@ -71,6 +71,12 @@ export interface InvocationPrincipal {
   readonly version: number;
   /** Hosts that the code may fetch from. */
   readonly egressHosts: readonly string[];
+  /** What its manifest may do with what is the Application's (`FUNCTION_SCOPES`), approved for this install. */
+  readonly scopes: readonly string[];
+  /** What the App was granted where it was installed: bounds the scopes. */
+  readonly appScopes: readonly AppScope[];
+  /** The end user it was called for: nothing of another's is there for it then. Null: it acts as its App. */
+  readonly userId: string | null;
   /** Of the job that the call is an attempt at; 0: of none that another pushed. */
   readonly jobDepth: number;
 }
@@ -114,7 +120,7 @@ export function actorOf(principal: Principal | null): Actor {
     case 'install':
       return { kind: 'install', id: principal.clientKey, ...(principal.userId === null ? {} : { user: principal.userId }) };
     case 'invocation':
-      return { kind: 'invocation', id: principal.invocationId };
+      return { kind: 'invocation', id: principal.invocationId, ...(principal.userId === null ? {} : { user: principal.userId }) };
     case undefined:
       return { kind: 'anonymous' };
   }

@@ -8,7 +8,7 @@ import { findAccount, listAccounts } from './account-store.ts';
 const collection = '/t/{application_id}/rest/bulkhead/1/accounts';
 
 /** What an App may know of an account: which it is and whether it can be used. Never its credential, nor what the company wrote to it. */
-const shown = z.object({
+export const appAccount = z.object({
   id: z.number(),
   service: z.string(),
   account: z.string().nullable(),
@@ -17,7 +17,7 @@ const shown = z.object({
   health: z.string(),
 });
 
-function shape(account: Account): z.input<typeof shown> {
+export function appAccountShape(account: Account): z.input<typeof appAccount> {
   return {
     id: account.accountId,
     service: account.service,
@@ -47,7 +47,7 @@ export function appAccountRoutes({ db }: { db: Database }): AnyRoute[] {
         service: z.string().max(100).optional(),
         end_user: z.string().max(512).optional(),
       }),
-      answers: { 200: z.object({ total: z.number(), accounts: z.array(shown) }) },
+      answers: { 200: z.object({ total: z.number(), accounts: z.array(appAccount) }) },
       handler: async ({ applicationId, principal }, { query }) => {
         const { userId } = principal;
         // Who acts for a user sees what that user has.
@@ -55,7 +55,7 @@ export function appAccountRoutes({ db }: { db: Database }): AnyRoute[] {
           return { status: 200, body: { total: 0, accounts: [] } };
         const filter = { service: query.service, endUser: userId ?? query.end_user };
         const { rows, total } = await db.withTenant(applicationId, (tx) => listAccounts(tx, applicationId, filter, query));
-        return { status: 200, body: { total, accounts: rows.map(shape) } };
+        return { status: 200, body: { total, accounts: rows.map(appAccountShape) } };
       },
     }),
     route({
@@ -68,11 +68,11 @@ export function appAccountRoutes({ db }: { db: Database }): AnyRoute[] {
       rateClass: 'api',
       audit: null,
       params: z.object({ application_id: z.string(), account_id: z.string().regex(/^\d{1,16}$/) }),
-      answers: { 200: shown },
+      answers: { 200: appAccount },
       handler: async ({ applicationId, principal: { userId } }, { params }) => {
         const account = await db.withTenant(applicationId, (tx) => findAccount(tx, applicationId, Number(params.account_id)));
         if (account === null || (userId !== null && account.endUser !== userId)) throw httpErrors('not_found');
-        return { status: 200, body: shape(account) };
+        return { status: 200, body: appAccountShape(account) };
       },
     }),
   ];

@@ -3,6 +3,7 @@ export { accountParams } from './account-messages.ts';
 export { accountIdOf, accountRoutes } from './account-routes.ts';
 export { findAccount, findAccountsBelow, findAccountsOfIdentities, isEndUser, recallAccount } from './account-store.ts';
 export { appAccountRoutes } from './app-account-routes.ts';
+export { functionAccountRoutes } from './function-account-routes.ts';
 export { confirmAccount, connectAccount, type ConnectAccountInput } from './connect-account.ts';
 export { credentialHooks } from './credential-hooks.ts';
 export { disconnectAccount, disconnectAllAccounts } from './disconnect-account.ts';

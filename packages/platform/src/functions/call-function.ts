@@ -81,12 +81,15 @@ export async function callFunction(
     payload,
     now,
     onBegin,
+    userId = null,
     job,
     conclude = (result) => result,
   }: {
     payload: unknown;
     now: Date;
     onBegin: (tx: TenantTx, invocationId: string) => Promise<void>;
+    /** The end user it is called for: what it does with accounts, it does as that one. */
+    userId?: string | null;
     /** The job that the call is an attempt at. */
     job?: { readonly depth: number; readonly context: JobContext };
     conclude?: (result: InvocationResult) => InvocationResult;
@@ -107,6 +110,7 @@ export async function callFunction(
       jobDepth: job?.depth ?? 0,
       now,
       tokenMs: tokenLifetimeMs(limits),
+      userId,
     });
     await onBegin(tx, begun.invocationId);
     const membership = await findMembership(tx, clientKey, environment);
@@ -130,6 +134,7 @@ export async function callFunction(
       version: deployment.version,
       invocationId,
       function: functionKey,
+      userId,
       ...(job === undefined ? {} : { job: job.context }),
     }),
     token,

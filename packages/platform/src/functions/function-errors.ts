@@ -63,6 +63,12 @@ export const functionErrors = defineErrors({
     text: 'The function "{function}" asks for {limit}: {asked}. This server allows {allowed} at most; its operator may allow more (BULKHEAD_FUNCTION_LIMITS).',
   },
   'function.install_disabled': { status: 409, wire: 'conflict', text: 'The App "{app_key}" is disabled in this Application.' },
+  'function.user_not_granted': {
+    status: 409,
+    wire: 'conflict',
+    text: 'The App "{app_key}" was not granted ACT_AS_USER in this Application, so no function of it is called for an end user.',
+  },
+  'function.user_unknown': { status: 400, wire: 'invalid_parameters', text: 'No account of this Application is of this end user.' },
   'function.no_runner': { status: 503, wire: 'service_not_available', text: 'Functions cannot run here: {reason}.' },
   'function.busy': {
     status: 429,

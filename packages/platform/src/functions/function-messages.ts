@@ -7,6 +7,10 @@ export const invokeBody = z.strictObject({
   function: functionKey,
   payload: z.unknown().optional().meta({ description: 'Any JSON; the first argument of the function.' }),
   environment: environmentName.default('production'),
+  end_user: z.string().min(1).max(512).optional().meta({
+    description:
+      'The call is on behalf of this one: of accounts the function gets theirs only. The App must have been granted ACT_AS_USER.',
+  }),
 });
 
 const logLine = z.object({ at: z.iso.datetime(), level: z.enum(['debug', 'info', 'warn', 'error']), message: z.string() });

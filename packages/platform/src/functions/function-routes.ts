@@ -5,6 +5,7 @@ import { audit } from '../audit/index.ts';
 import { findAnyInstall } from '../installs/index.ts';
 import { invocationAnswer, invocationShape, invokeBody, loggedCallShape, logsAnswer, logsQuery } from './function-messages.ts';
 import { listEnded } from './invocation-store.ts';
+import { assertMayActFor } from './act-for-user.ts';
 import { callFunction, type CallingParts, findCallable } from './call-function.ts';
 
 const ofInstall = '/v1/meta/applications/{application_id}/installs/{app_key}';
@@ -31,11 +32,22 @@ export function functionRoutes(parts: CallingParts): AnyRoute[] {
         const { organizationId } = context.principal;
         const { environment, function: functionKey, payload } = body;
         const callable = await findCallable(db, { applicationId, organizationId, appKey, environment, functionKey });
+        const userId = body.end_user ?? null;
+        if (userId !== null) await db.withTenant(applicationId, (tx) => assertMayActFor(tx, appKey, userId));
         const invoked = await callFunction(parts, callable, {
           payload,
           now,
+          userId,
           onBegin: (tx, target) =>
-            audit(tx, context, { target, detail: { client_key: callable.clientKey, environment, function: functionKey } }),
+            audit(tx, context, {
+              target,
+              detail: {
+                client_key: callable.clientKey,
+                environment,
+                function: functionKey,
+                ...(userId === null ? {} : { end_user: userId }),
+              },
+            }),
         });
         return { status: 200, body: invocationShape(functionKey, invoked) };
       },

@@ -19,6 +19,7 @@ export { queueRoutes } from './jobs/queue-routes.ts';
 export { runnerRoutes } from './runner-routes.ts';
 export { storageDigestKeys } from './storage-store.ts';
 export { storageValues } from './storage-value-store.ts';
+export { webtriggerRunnerRoute } from './webtrigger-runner-route.ts';
 export { webtriggerRoutes } from './webtrigger-routes.ts';
 export { webtriggerSecretRoutes } from './webtrigger-secret-routes.ts';
 export { previousWebtriggerSecrets, webtriggerSecrets } from './webtrigger-store.ts';

@@ -1,5 +1,6 @@
 import { type ApplicationId, defineId, defineTenantCredential, Secret } from '@bulkhead/base';
 import { sql, type TenantTx, type Tx } from '@bulkhead/postgres';
+import type { AppScope } from '@bulkhead/protocol';
 import { defineSealedColumn, type Vault } from '../vault/index.ts';
 import type { Deployment } from './deployment-store.ts';
 import type { InvocationResult, LogLine } from './function-runner.ts';
@@ -29,6 +30,8 @@ export async function insertInvocation(
     now: Date;
     /** For which its token counts, if it does not end before. */
     tokenMs: number;
+    /** The end user it is called for; null: none. */
+    userId: string | null;
   },
 ): Promise<Invocation> {
   const { applicationId, deployment, now } = fields;
@@ -36,9 +39,9 @@ export async function insertInvocation(
   const { secret, hash } = invocationTokens.issue(applicationId);
   await tx.execute(sql`
     insert into function_invocations (application_id, invocation_id, client_key, environment, organization_id, version, function_key,
-                                      token_hash, egress_hosts, job_depth, started_at, expires_at)
+                                      token_hash, egress_hosts, scopes, user_id, job_depth, started_at, expires_at)
     values (${applicationId}, ${invocationId}, ${fields.clientKey}, ${deployment.environment}, ${fields.organizationId}, ${deployment.version},
-            ${fields.functionKey}, ${hash}, ${deployment.egressHosts}, ${fields.jobDepth}, ${now}, ${new Date(now.getTime() + fields.tokenMs)})`);
+            ${fields.functionKey}, ${hash}, ${deployment.egressHosts}, ${deployment.manifest.permissions?.scopes ?? []}, ${fields.userId}, ${fields.jobDepth}, ${now}, ${new Date(now.getTime() + fields.tokenMs)})`);
   return { invocationId, token: secret.reveal() };
 }
 
@@ -77,6 +80,9 @@ export interface LiveInvocation {
   readonly organizationId: string;
   readonly version: number;
   readonly egressHosts: readonly string[];
+  readonly scopes: readonly string[];
+  readonly appScopes: readonly AppScope[];
+  readonly userId: string | null;
   readonly jobDepth: number;
 }
 
@@ -90,9 +96,12 @@ export async function findLiveInvocation(tx: TenantTx, hash: Buffer, now: Date):
     organization_id: string;
     version: number;
     egress_hosts: string[];
+    scopes: string[];
+    app_scopes: AppScope[];
+    user_id: string | null;
     job_depth: number;
   }>(sql`
-    select v.invocation_id, v.client_key, i.app_key, v.environment, v.organization_id, v.version, v.egress_hosts, v.job_depth
+    select v.invocation_id, v.client_key, i.app_key, v.environment, v.organization_id, v.version, v.egress_hosts, v.scopes, i.scopes as app_scopes, v.user_id, v.job_depth
       from function_invocations v
       join app_installs i on i.application_id = v.application_id and i.client_key = v.client_key
       join applications a on a.application_id = v.application_id
@@ -108,6 +117,9 @@ export async function findLiveInvocation(tx: TenantTx, hash: Buffer, now: Date):
         organizationId: row.organization_id,
         version: row.version,
         egressHosts: row.egress_hosts,
+        scopes: row.scopes,
+        appScopes: row.app_scopes,
+        userId: row.user_id,
         jobDepth: row.job_depth,
       };
 }

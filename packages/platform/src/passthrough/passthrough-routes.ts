@@ -91,6 +91,19 @@ export function passthroughRoutes(options: ForwardOptions): AnyRoute[] {
     }),
     route({
       ...COMMON,
+      credentials: ['invocation'],
+      // The methods need what the App was granted, which is looked at with the call.
+      scope: 'function:accounts:use',
+      cors: false,
+      id: 'function_runner.proxy',
+      method: 'ANY',
+      path: '/internal/functions/accounts/{account_id}/proxy/{path...}',
+      summary: "For the runner: call the upstream API with an account's credential, for a call whose manifest may use accounts",
+      params: z.object({ account_id: z.string().regex(/^\d{1,16}$/), path: z.string() }),
+      handler: (context, { params, raw }) => proxied(context, Number(params.account_id), raw),
+    }),
+    route({
+      ...COMMON,
       id: 'passthrough.raw',
       method: 'POST',
       path: '/v1/accounts/{account_id}/raw',

@@ -33,7 +33,7 @@ export function apiBase(baseUrl: string): ApiBase {
 
 /** Visible ASCII without a fragment: what may stand in a request target (RFC 9112 §3.2.1). */
 const VISIBLE = /^[!"$-~]*$/;
-const PROXY = /^\/+(?:v1|t\/+[^/?]+\/+rest\/+bulkhead\/+1)\/+accounts\/+[^/?]+\/+proxy(\/[^?]*)?(\?.*)?$/s;
+const PROXY = /^\/+(?:v1|internal\/+functions|t\/+[^/?]+\/+rest\/+bulkhead\/+1)\/+accounts\/+[^/?]+\/+proxy(\/[^?]*)?(\?.*)?$/s;
 
 function malformed(problem: string) {
   return passthroughErrors('passthrough.target_malformed', { params: { problem } });

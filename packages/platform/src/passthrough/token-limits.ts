@@ -1,5 +1,5 @@
 import { allowsPassthrough, effectiveScopes } from '@bulkhead/protocol';
-import type { ApiKeyPrincipal, BearerPrincipal, InstallPrincipal } from '../access/index.ts';
+import type { ApiKeyPrincipal, BearerPrincipal, InstallPrincipal, InvocationPrincipal } from '../access/index.ts';
 import { methodsOfScope } from '../services/index.ts';
 import { passthroughErrors } from './passthrough-errors.ts';
 
@@ -32,17 +32,18 @@ function namesAnotherMethod(query: string): boolean {
 }
 
 /** Who may have a call forwarded. */
-export type ForwardingPrincipal = ApiKeyPrincipal | BearerPrincipal | InstallPrincipal;
+export type ForwardingPrincipal = ApiKeyPrincipal | BearerPrincipal | InstallPrincipal | InvocationPrincipal;
 
 /** Whether the principal is bound to less than everything its account may do. */
 export function isLimited(principal: ForwardingPrincipal): boolean {
-  if (principal.kind === 'install') return true;
+  if (principal.kind === 'install' || principal.kind === 'invocation') return true;
   return principal.kind === 'bearer' && (principal.authorizationDetails !== null || methodsOfScope(principal.scope) !== 'all');
 }
 
-/** Whether an account is there for the principal at all: for an App that acts for a user, those of the user only. */
+/** Whether an account is there for the principal at all: for an App or a function that acts for a user, those of the user only. */
 export function isReached(principal: ForwardingPrincipal, { endUser }: { readonly endUser: string | null }): boolean {
-  return principal.kind !== 'install' || principal.userId === null || principal.userId === endUser;
+  const isOfApp = principal.kind === 'install' || principal.kind === 'invocation';
+  return !isOfApp || principal.userId === null || principal.userId === endUser;
 }
 
 /** What an App needs for a method (scopes of Atlassian Connect). */
@@ -56,8 +57,10 @@ function scopeOfMethod(method: string): 'READ' | 'WRITE' | 'DELETE' {
  */
 export function assertAllowed(principal: ForwardingPrincipal, call: LimitedCall): void {
   if (principal.kind === 'api_key') return;
-  if (principal.kind === 'install') {
-    const isGranted = effectiveScopes(principal.scopes).has(scopeOfMethod(call.method));
+  if (principal.kind === 'install' || principal.kind === 'invocation') {
+    // A function may do what its App may.
+    const granted = principal.kind === 'install' ? principal.scopes : principal.appScopes;
+    const isGranted = effectiveScopes(granted).has(scopeOfMethod(call.method));
     if (!isGranted || namesAnotherMethod(call.query)) throw passthroughErrors('passthrough.not_allowed');
     return;
   }

@@ -1,8 +1,8 @@
 import { type ApplicationId, applicationId, type Clock, type Log, PlatformError } from '@bulkhead/base';
 import { type AnyRoute, httpErrors, type IncomingCall } from '@bulkhead/http';
 import type { Database } from '@bulkhead/postgres';
-import { APP_SCOPES, effectiveScopes } from '@bulkhead/protocol';
-import { type CredentialKind, type InstallPrincipal, type Principal, RequestContext } from '../access/index.ts';
+import { APP_SCOPES, effectiveScopes, FUNCTION_SCOPES } from '@bulkhead/protocol';
+import { type CredentialKind, type InstallPrincipal, type InvocationPrincipal, type Principal, RequestContext } from '../access/index.ts';
 import { isOwnedBy } from '../applications/index.ts';
 import type { CredentialUses } from '../audit/index.ts';
 import { coversScope } from '../developers/index.ts';
@@ -54,6 +54,7 @@ export function openContext(parts: OpenContextParts): (call: IncomingCall, route
     if (principal?.kind === 'meta_token' && route.scope !== null && !coversScope(principal.scopes, route.scope))
       throw httpErrors('forbidden', { params: { scope: route.scope } });
     if (principal?.kind === 'install') assertGranted(principal, route);
+    if (principal?.kind === 'invocation') assertDeclared(principal, route);
     return new RequestContext({
       requestId: call.requestId,
       principal,
@@ -78,6 +79,14 @@ function assertGranted({ scopes, userId }: InstallPrincipal, { scope, credential
   if (scope === null) return;
   const needed = APP_SCOPES.find((each) => scope === `app:${each}`);
   if (needed === undefined || !effectiveScopes(scopes).has(needed)) throw httpErrors('forbidden', { params: { scope: needed ?? scope } });
+}
+
+/** What a function may do was declared by its manifest and approved for its install; to list accounts, its App may READ as well. */
+function assertDeclared({ scopes, appScopes }: InvocationPrincipal, { scope }: AnyRoute): void {
+  if (scope === null) return;
+  const needed = FUNCTION_SCOPES.find((each) => scope === `function:${each}`);
+  if (needed === undefined || !scopes.includes(needed)) throw httpErrors('forbidden', { params: { scope: needed ?? scope } });
+  if (!effectiveScopes(appScopes).has('READ')) throw httpErrors('forbidden', { params: { scope: 'READ' } });
 }
 
 /** Every authenticated route passes here: none can forget to have its use recorded. */

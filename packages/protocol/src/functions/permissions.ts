@@ -9,8 +9,11 @@ export const egressHost = z
     'expected a host such as api.example.com, *.example.com or api.example.com:8443',
   );
 
-/** What functions may do with what is their Application's, beside what they keep themselves. A closed list. */
-export const FUNCTION_SCOPES = ['accounts:use'] as const;
+/**
+ * What functions may do with what is their Application's, beside what they keep themselves: list its accounts; call their services. A closed list.
+ * What the App itself was granted where it was installed (READ, WRITE, DELETE) bounds it.
+ */
+export const FUNCTION_SCOPES = ['accounts:read', 'accounts:use'] as const;
 
 /** `permissions` of a manifest. */
 export const functionPermissions = z.strictObject({
