@@ -17,7 +17,7 @@ export interface DevWorld {
   /** Each has the App installed; in the order of their numbers. */
   readonly applicationIds: readonly string[];
   /** The answer's JSON. Throws `UsageError` with what the server said where it is an error. */
-  meta<T>(method: 'GET' | 'POST' | 'PUT', path: string, body?: unknown): Promise<T>;
+  readonly meta: <T>(method: 'GET' | 'POST' | 'PUT', path: string, body?: unknown) => Promise<T>;
 }
 
 /** A server with all it needs in a temporary folder, an App that takes every lifecycle call, and Applications in which it is installed. */
