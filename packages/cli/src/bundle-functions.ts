@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { FunctionManifest } from '@bulkhead/protocol';
 import { build, type BuildFailure, type Message, type Plugin } from 'esbuild';
 import { MANIFEST_FILE } from './function-manifest-file.ts';
+import { ownFiles } from './own-files.ts';
 import { UsageError } from './usage-error.ts';
 
 /** What a server takes. */
@@ -48,7 +49,7 @@ export async function bundleEntry(
       legalComments: 'none',
       charset: 'utf8',
       logLevel: 'silent',
-      plugins,
+      plugins: [ownFiles(folder), ...plugins],
     });
     const code = outputFiles[0]?.text ?? '';
     if (code.length > CODE_MAX)

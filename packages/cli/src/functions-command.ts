@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { addVersionCommands } from './function-versions-command.ts';
 import type { DeployOptions, InvokeOptions, LogsOptions } from './functions.ts';
+import { addFunctionsStorageCommand } from './functions-storage-command.ts';
 
 function atServer(command: Command): Command {
   return command
@@ -61,4 +62,5 @@ Examples:
     .addHelpText('after', '\nExample:\n  $ npx bulkhead functions logs notes --application app… --follow')
     .action(async (app: string, options: LogsOptions) => (await import('./functions.ts')).printLogs(app, options));
   addVersionCommands(group, atServer);
+  addFunctionsStorageCommand(group, ofInstall);
 }

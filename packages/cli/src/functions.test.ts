@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -115,7 +115,7 @@ export const shout = (): never => { console.error('\\u001b[2Jcleared'); throw ne
         'src/add.node': 'x',
         'src/index.ts': "import './add.node'; export const count = 1; export const shout = 1;",
       },
-      /src\/index\.ts:1:8: No loader is configured for "\.node" files/,
+      /src\/index\.ts:1:8: .*"\.\/add\.node" is a native add-on, which cannot run here/,
     ],
     [
       'a function that is not exported',
@@ -129,5 +129,39 @@ export const shout = (): never => { console.error('\\u001b[2Jcleared'); throw ne
     expect((await functions('invoke', 'notes', 'count', '--application', ids[0]!, '--environment', 'staging')).stderr).toContain(
       'Nothing is deployed',
     );
+  });
+
+  it('storage tells what is kept, writes it to a file, and puts back what an uninstall has left', async () => {
+    await write({
+      'bulkhead.yml': manifest,
+      'src/index.ts': `import { storage } from '@bulkhead/functions-kit';
+export const count = async () => { await storage.set('kept', 'before'); await storage.setSecret('token', 'not-in-an-export'); };
+export const shout = () => storage.get('kept');
+`,
+    });
+    expect((await functions('deploy', folder, '--environment', 'production')).exitCode).toBe(0);
+    const [id] = ids;
+    const at = ['notes', '--application', id!];
+    expect((await functions('invoke', 'notes', 'count', '--application', id!)).exitCode).toBe(0);
+    const usage = await functions('storage', 'usage', ...at);
+    expect(usage.stdout).toMatch(/^production +\d of 10000 +\d+ of 52428800 +in use +fst/m);
+    const output = join(folder, 'notes.ndjson');
+    const written = await functions('storage', 'export', ...at, '--output', output);
+    expect([written.exitCode, written.stderr]).toEqual([0, expect.stringMatching(/^\d values\n$/)]);
+    const lines = (await readFile(output, 'utf8')).trim().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { key?: string }).key)).toEqual(expect.arrayContaining(['kept', 'token']));
+    expect(lines.join()).not.toContain('not-in-an-export');
+    expect((await stat(output)).mode & 0o777).toBe(0o600);
+    expect(await functions('storage', 'export', ...at, '--output', output)).toMatchObject({ exitCode: 2 });
+    const none = await functions('storage', 'relink', ...at);
+    expect([none.exitCode, none.stderr]).toEqual([1, expect.stringContaining('kept for 28 days after an uninstall')]);
+
+    const installs = (...args: string[]) => world.run(['installs', ...args], env);
+    expect((await installs('remove', 'notes', '--application', id!)).exitCode).toBe(0);
+    expect((await installs('add', 'notes', '--application', id!)).exitCode).toBe(0);
+    expect((await functions('invoke', 'notes', 'shout', '--application', id!)).stdout).toBe('null\n');
+    const relinked = await functions('storage', 'relink', ...at);
+    expect([relinked.exitCode, relinked.stdout]).toEqual([0, expect.stringContaining('in use')]);
+    expect((await functions('invoke', 'notes', 'shout', '--application', id!)).stdout).toBe('"before"\n');
   });
 });

@@ -63,6 +63,14 @@ export function limitsOfMemory(heapMb: number): Pick<Limits, 'heapMb' | 'residen
   };
 }
 
+/** What an instance is started with. */
+export interface Variables {
+  /** What `process.env` has. */
+  readonly values: Readonly<Record<string, string>>;
+  /** Names of those that are taken out of what the guest writes and throws. */
+  readonly secrets: readonly string[];
+}
+
 export interface InvocationRequest {
   readonly identity: InstanceIdentity;
   /** Of the code; another version is another instance. */
@@ -70,7 +78,7 @@ export interface InvocationRequest {
   /** Asked for when no process runs this version: one ECMAScript module that exports the functions. */
   readonly loadCode: () => Promise<string>;
   /** Asked for together with the code: what `process.env` has. Default: nothing. */
-  readonly loadVariables?: () => Promise<Readonly<Record<string, string>>>;
+  readonly loadVariables?: () => Promise<Variables>;
   readonly functionName: string;
   /**
    * What may see the state that a call leaves in its process: the next calls of the same installation and version with the same limits

@@ -6,6 +6,7 @@ import {
   openSupervisor,
   type Supervisor,
   type SupervisorOptions,
+  type Variables,
 } from './index.ts';
 
 export interface Guests {
@@ -16,7 +17,9 @@ export interface Guests {
   call(
     tenant: string,
     code: string,
-    options?: { name?: string; payload?: unknown; version?: string } & Pick<InvocationRequest, 'limits' | 'isolation'>,
+    options?: { name?: string; payload?: unknown; version?: string } & Pick<InvocationRequest, 'limits' | 'isolation'> & {
+        variables?: Variables;
+      },
   ): Promise<InvocationResult>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -37,7 +40,7 @@ export async function guests(options: Partial<SupervisorOptions> & { jail?: bool
   return {
     supervisor,
     asked,
-    call: (tenant, code, { name = 'run', payload = null, version = code, limits, isolation } = {}) =>
+    call: (tenant, code, { name = 'run', payload = null, version = code, limits, isolation, variables } = {}) =>
       supervisor.invoke({
         identity: { applicationId: 'app', clientKey: tenant, environment: 'production' },
         version,
@@ -46,6 +49,7 @@ export async function guests(options: Partial<SupervisorOptions> & { jail?: bool
         payload: JSON.stringify(payload),
         context: JSON.stringify({ clientKey: tenant }),
         token: `token of ${tenant}`,
+        ...(variables === undefined ? {} : { loadVariables: async () => variables }),
         ...(limits === undefined ? {} : { limits }),
         ...(isolation === undefined ? {} : { isolation }),
       }),

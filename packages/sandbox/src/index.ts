@@ -12,6 +12,7 @@ export {
   limitsOfMemory,
   type LogLine,
   type Outcome,
+  type Variables,
 } from './contract.ts';
 export { type CallAnswer, type Engine, type EngineExit, type InstanceSpec, type Running, StartFailure } from './engine.ts';
 export { examineSandbox, type Finding, probeIsolation } from './examine.ts';

@@ -1,10 +1,11 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Doors, InstanceIdentity, InvocationRequest, InvocationResult, Limits, LogLine, Outcome } from './contract.ts';
-import type { Engine, EngineExit, EngineLine, Running } from './engine.ts';
+import type { Doors, InstanceIdentity, InvocationRequest, InvocationResult, Limits, LogLine, Outcome, Variables } from './contract.ts';
+import { type Engine, type EngineExit, type EngineLine, type Running, StartFailure } from './engine.ts';
 import { openGateway, type Gateway } from './gateway.ts';
 import { outcomeOfAnswer, outcomeOfExit } from './outcome.ts';
 import { ownMemoryMb, processUsage } from './process-usage.ts';
+import { redactedOutcome, redactor } from './redact.ts';
 import { RunningCall } from './running-call.ts';
 
 /** `starting` is before there is an instance; a draining one ends when its last call has. */
@@ -16,7 +17,7 @@ export interface InstanceParts {
   readonly identity: InstanceIdentity;
   readonly version: string;
   readonly code: string;
-  readonly variables: Readonly<Record<string, string>>;
+  readonly variables: Variables;
   readonly limits: Limits;
   readonly folder: string;
   /** Takes no more calls, or is gone; `killed`: because of what its code did. */
@@ -37,6 +38,7 @@ export class Instance {
   readonly #parts: InstanceParts;
   readonly #calls = new Map<string, { readonly call: RunningCall; readonly settle: (outcome: Outcome) => void }>();
   readonly #exited = Promise.withResolvers<EngineExit>();
+  readonly #redact: (text: string) => string;
   #running: Running | null = null;
   #gateway: Gateway | null = null;
   #nextCall = 1;
@@ -49,6 +51,8 @@ export class Instance {
     this.#parts = parts;
     this.identity = parts.identity;
     this.version = parts.version;
+    const { values, secrets } = parts.variables;
+    this.#redact = redactor(secrets.map((name) => values[name] ?? ''));
   }
 
   /** Throws `StartFailure`; then nothing is left of it. */
@@ -68,7 +72,7 @@ export class Instance {
         identity: parts.identity,
         version: parts.version,
         code: parts.code,
-        variables: parts.variables,
+        variables: parts.variables.values,
         limits,
         folder,
         onLine: (line) => instance.#onLine(line),
@@ -78,7 +82,8 @@ export class Instance {
       instance.#state = 'dead';
       instance.#gateway?.close();
       await rm(folder, { recursive: true, force: true });
-      throw thrown;
+      if (!(thrown instanceof StartFailure)) throw thrown;
+      throw new StartFailure(instance.#redact(thrown.message), { timedOut: thrown.timedOut });
     }
     instance.#cpuMs = instance.#usage()?.cpuMs ?? 0;
     instance.#lastUsedAt = performance.now();
@@ -127,7 +132,7 @@ export class Instance {
     clearTimeout(tooLate);
     // What was written before the answer lies in the pipe by now: read it before the call is gone.
     await turnOfTheLoop();
-    const result = call.end(outcome);
+    const result = call.end(redactedOutcome(outcome, this.#redact));
     // What answers otherwise than our main module does not come right by being asked again.
     if (outcome.kind === 'crashed' || (outcome.kind === 'denied' && outcome.reason === 'answer_too_large')) this.drain({ killed: true });
     this.#calls.delete(call.id);
@@ -218,7 +223,7 @@ export class Instance {
   #onLine(line: EngineLine): void {
     const [, id = '', level, message = line.message] = /^(\d*) (debug|info|warn|error) (.*)$/s.exec(line.message) ?? [];
     const call = this.#calls.get(id)?.call ?? this.#oldest();
-    call?.log((level as LogLine['level'] | undefined) ?? 'info', { at: line.at, message });
+    call?.log((level as LogLine['level'] | undefined) ?? 'info', { at: line.at, message: this.#redact(message) });
   }
 
   #onExit(exit: EngineExit): void {

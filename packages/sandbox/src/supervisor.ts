@@ -9,6 +9,7 @@ import {
   type InvocationResult,
   type Limits,
   type Outcome,
+  type Variables,
 } from './contract.ts';
 import { type Engine, StartFailure } from './engine.ts';
 import { Instance } from './instance.ts';
@@ -42,6 +43,7 @@ const KILLS_WINDOW_MS = 60_000;
 const CHECK_MS = 3_000;
 /** No function has this name: the main module answers it with a list of what there is. */
 const EXPORTS = '';
+const NO_VARIABLES: Variables = { values: {}, secrets: [] };
 const NOBODY = { applicationId: '', clientKey: '' };
 const noDoors: Doors = async () => ({ status: 403, headers: [], body: Buffer.from('The code is only being checked'), denied: true });
 
@@ -115,7 +117,7 @@ export class Supervisor {
         identity,
         version: 'check',
         loadCode: async () => code,
-        loadVariables: async () => variables,
+        loadVariables: async () => ({ values: variables, secrets: [] }),
         functionName: EXPORTS,
         payload: 'null',
         context: 'null',
@@ -206,7 +208,7 @@ export class Supervisor {
       this.#entered++;
       try {
         const { engine, doors } = this.#options;
-        const [code, variables] = await Promise.all([loadCode(), loadVariables?.() ?? {}]);
+        const [code, variables] = await Promise.all([loadCode(), loadVariables?.() ?? NO_VARIABLES]);
         const instance = await Instance.start({
           engine,
           doors: identity.applicationId === NOBODY.applicationId ? noDoors : doors,

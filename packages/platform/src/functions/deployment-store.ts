@@ -76,15 +76,19 @@ export async function lockApp(tx: Tx, { organizationId, appKey }: Pick<AppEnviro
   if (app === null) throw functionErrors('function.app_unknown');
 }
 
-/** Keeps code as the next version of an environment that is there. The App is locked. */
+/** Of an environment, those included that installs hold. */
+const VERSIONS_MAX = 100;
+
+/** Keeps code as the next version of an environment that is there. Throws `function.versions_full`. The App is locked. */
 export async function insertDeployment(
   tx: Tx,
   fields: AppEnvironment & { manifest: FunctionManifest; code: string; now: Date },
 ): Promise<Deployment> {
   const { organizationId, appKey, environment, manifest, code, now } = fields;
-  const { next } = await tx.one<{ next: number }>(
-    sql`select coalesce(max(d.version), 0) + 1 as next from function_deployments d where ${of(fields)}`,
+  const { next, held } = await tx.one<{ next: number; held: number }>(
+    sql`select coalesce(max(d.version), 0) + 1 as next, count(*) as held from function_deployments d where ${of(fields)}`,
   );
+  if (Number(held) >= VERSIONS_MAX) throw functionErrors('function.versions_full', { params: { limit: VERSIONS_MAX, environment } });
   await tx.execute(sql`
     insert into function_deployments (organization_id, app_key, environment, version, manifest, permissions, code, code_sha256, created_at)
     values (${organizationId}, ${appKey}, ${environment}, ${next}, ${JSON.stringify(manifest)}::jsonb, ${requestedPermissions(manifest)},

@@ -313,7 +313,7 @@ describe('a variable', () => {
       await expect.poll(() => runner.calls.length).toBe(1);
       const headers = { authorization: `Bearer ${runner.calls[0]!.token}` };
       const given = await world.call('GET', '/internal/functions/variables', { headers });
-      expect(given.json).toEqual({ variables: { KEY: value, REGION: 'eu' } });
+      expect(given.json).toEqual({ variables: { KEY: value, REGION: 'eu' }, secrets: ['KEY'] });
       runner.release();
     }
   });

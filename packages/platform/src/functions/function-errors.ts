@@ -36,6 +36,11 @@ export const functionErrors = defineErrors({
     wire: 'invalid_parameters',
     text: 'Every install is in the environment "production", which stays as long as the App is registered.',
   },
+  'function.versions_full': {
+    status: 409,
+    wire: 'conflict',
+    text: 'At most {limit} versions are kept in the environment "{environment}", and each of them is the newest that is approved for some install. Approve the newest for those that wait.',
+  },
   'function.environments_full': { status: 409, wire: 'conflict', text: 'An App has at most {limit} environments. Remove one first.' },
   'function.environment_large': {
     status: 503,

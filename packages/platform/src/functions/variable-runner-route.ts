@@ -1,5 +1,4 @@
 import type { AnyRoute } from '@bulkhead/http';
-import { Secret } from '@bulkhead/base';
 import type { Database } from '@bulkhead/postgres';
 import { z } from 'zod';
 import { route } from '../access/index.ts';
@@ -17,11 +16,12 @@ export function variableRunnerRoute(parts: { db: Database; vault: Vault }): AnyR
     scope: null,
     rateClass: 'api',
     audit: null,
-    answers: { 200: z.object({ variables: z.record(z.string(), z.string()) }) },
+    answers: { 200: z.object({ variables: z.record(z.string(), z.string()), secrets: z.array(z.string()) }) },
     handler: async ({ principal }) => {
       const values = await variablesOfCall(parts, principal);
-      const revealed = [...values].map(([name, value]) => [name, value instanceof Secret ? value.reveal() : value] as const);
-      return { status: 200, body: { variables: Object.fromEntries(revealed) } };
+      const variables = Object.fromEntries([...values].map(([name, { value }]) => [name, value.reveal()]));
+      const secrets = [...values].filter(([, { secret }]) => secret).map(([name]) => name);
+      return { status: 200, body: { variables, secrets } };
     },
   });
 }
