@@ -104,6 +104,27 @@ export const shout = (): never => { console.error('\\u001b[2Jcleared'); throw ne
     expect((await functions('logs', 'notes', '--application', ids[0]!, '--cursor', '3')).stdout).toBe('');
   });
 
+  it('webtriggers gives an address a secret, shows it once, and lists who may call', async () => {
+    await write({
+      'bulkhead.yml': `${manifest}webtriggers:\n  - {key: hook, function: count, authentication: {type: bearer}}\n`,
+      'src/index.ts': "export const count = () => ({ statusCode: 200, body: 'called' });\nexport const shout = () => 1;\n",
+    });
+    expect((await functions('deploy', folder, '--environment', 'production')).exitCode).toBe(0);
+    const of = ['notes', '--application', ids[0]!] as const;
+    expect((await functions('webtriggers', 'list', ...of)).stdout).toContain('no secret yet: rotate-secret');
+    const rotated = await functions('webtriggers', 'rotate-secret', 'notes', 'hook', '--application', ids[0]!);
+    expect([rotated.exitCode, rotated.stdout.trim()]).toEqual([0, expect.stringMatching(/^bhs_\w+$/)]);
+    const url = (await functions('webtriggers', 'url', 'notes', 'hook', '--application', ids[0]!)).stdout.trim();
+    const call = (secret: string) => fetch(url, { headers: { authorization: `Bearer ${secret}` } });
+    expect(await (await call(rotated.stdout.trim())).text()).toBe('called');
+    expect((await call('another secret')).status).toBe(404);
+    const listed = (await functions('webtriggers', 'list', ...of)).stdout;
+    expect(listed).toContain('has a secret');
+    expect(listed).not.toContain(rotated.stdout.trim());
+    const missing = await functions('webtriggers', 'url', 'notes', 'other', '--application', ids[0]!);
+    expect([missing.exitCode, missing.stderr]).toEqual([2, expect.stringContaining('There is no web trigger "other". There are: hook.')]);
+  });
+
   it.each([
     ['a manifest that is wrong', { 'bulkhead.yml': `${manifest}colour: blue\n` }, /bulkhead\.yml:7:1: colour: there is no such field/],
     ['a file that is not there', { 'bulkhead.yml': manifest.replaceAll('src/index', 'src/other') }, /Could not resolve "\.\/src\/other"/],
