@@ -71,7 +71,11 @@ describe('turns', () => {
     await fill(0, 5_000, { dueMs: 3_600_000 });
     await fill(1, 2);
     await fill(2, 1);
-    expect(of(await claim(5))).toEqual([0, 1, 2, 0, 1]);
+    const first = of(await claim(5));
+    expect([first.slice(0, 3).toSorted(), first.slice(3).toSorted()]).toEqual([
+      [0, 1, 2],
+      [0, 1],
+    ]);
     // Those that run count: the next two places are of those who have fewer.
     await fill(2, 5, { queue: 'other' });
     expect(of(await claim(2))).toEqual([2, 0]);
