@@ -186,6 +186,10 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   'function_install_variable.delete': { path: { ...below, ...inProduction, name: 'OF_THE_INSTALL' }, own: 204, late: 206 },
   'function.invoke': { path: { ...below, app_key: ref('app') }, body: { function: 'echo', payload: 'of the matrix' }, own: 200, late: 201 },
   'function.logs': { path: { ...below, app_key: ref('app') }, own: 200 },
+  'function_storage.usage': { path: { ...below, app_key: ref('app') }, own: 200 },
+  'function_storage.export': { path: { ...below, app_key: ref('app') }, own: 200 },
+  // Nothing is kept of an install before.
+  'function_storage.relink': { path: { ...below, app_key: ref('app') }, body: {}, own: 409 },
   'function_job.list': { path: { ...below, app_key: ref('app') }, own: 200 },
   'function_job.retry': { path: { ...below, app_key: ref('app'), job_id: ref('function_job') }, own: 202, late: 200 },
   'webtrigger.list': { path: { ...below, app_key: ref('app') }, own: 200 },

@@ -1,3 +1,4 @@
+import api, { webTrigger } from '@forge/api';
 import Resolver from '@forge/resolver';
 import { kvs, WhereConditions } from '@forge/kvs';
 import { Queue } from '@forge/events';
@@ -19,6 +20,12 @@ resolver.define('listNotes', async ({ payload }) => {
 });
 
 resolver.define('digestOf', async () => (await kvs.get('digest')) ?? []);
+
+resolver.define('about', async () => ({
+  accounts: await api.asApp().withProvider('gdrive').listAccounts(),
+  lastEvent: (await kvs.get('last-event')) ?? null,
+  hook: await webTrigger.getUrl('incoming'),
+}));
 
 // A cache of the module: safe where nobody else's calls come by, and a leak where they do.
 let lastVisitor = null;

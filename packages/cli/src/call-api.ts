@@ -66,16 +66,35 @@ export class ApiCaller {
       });
     }
     if (answer.status === 204) return undefined as T;
-    const said = parsed(text) as T & { message?: string; id?: string };
+    const said = parsed(text) as (T & { message?: string; id?: string }) | null;
     if (answer.ok && said !== null) return said;
+    throw this.#refusal(answer, said);
+  }
+
+  /** The bytes of an answer that is too large to hold, as they come. Throws `CallError` where there is none, it is an error, or it is cut. */
+  async *download(path: string): AsyncGenerator<Uint8Array> {
+    const unreachable = new CallError(`No answer from ${this.#url}. Is the server up? Another address: --url, or API in the environment.`, {
+      mayPass: true,
+    });
+    const headers = { authorization: this.#authorization };
+    const answer = await fetch(`${this.#url}${path}`, { headers, redirect: 'error' }).catch(() => Promise.reject(unreachable));
+    if (!answer.ok) throw this.#refusal(answer, parsed(await answer.text()) as { message?: string; id?: string } | null);
+    try {
+      yield* answer.body ?? [];
+    } catch {
+      throw new CallError(`The answer of ${this.#url} was cut before its end. Ask again.`, { mayPass: true });
+    }
+  }
+
+  #refusal(answer: Response, said: { readonly message?: string; readonly id?: string } | null): CallError {
     if (answer.status === 401)
-      throw new CallError(`${this.#url} does not take the credential in ${this.#variable}: it is unknown or ended.`);
+      return new CallError(`${this.#url} does not take the credential in ${this.#variable}: it is unknown or ended.`);
     if (answer.status === 404)
-      throw new CallError(
+      return new CallError(
         'There is no such Application, App, environment, variable, webhook, delivery, message, account or cursor for this credential.',
       );
     const seconds = Number(answer.headers.get('retry-after') ?? 0);
-    throw new CallError(
+    return new CallError(
       `${this.#url} answered ${answer.status}: ${said?.message ?? 'no reason given'} (request ${said?.id ?? 'unknown'}).`,
       {
         mayPass: answer.status === 429 || answer.status >= 500,

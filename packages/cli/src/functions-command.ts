@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { addVersionCommands } from './function-versions-command.ts';
+import { addWebtriggersCommand } from './function-webtriggers-command.ts';
 import type { DeployOptions, InvokeOptions, LogsOptions } from './functions.ts';
+import { addFunctionsStorageCommand } from './functions-storage-command.ts';
 
 function atServer(command: Command): Command {
   return command
@@ -60,5 +62,7 @@ Examples:
     .description('show what functions wrote, call by call; kept for a week')
     .addHelpText('after', '\nExample:\n  $ npx bulkhead functions logs notes --application app… --follow')
     .action(async (app: string, options: LogsOptions) => (await import('./functions.ts')).printLogs(app, options));
+  addWebtriggersCommand(group, ofInstall);
   addVersionCommands(group, atServer);
+  addFunctionsStorageCommand(group, ofInstall);
 }

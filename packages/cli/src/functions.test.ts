@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -104,6 +104,27 @@ export const shout = (): never => { console.error('\\u001b[2Jcleared'); throw ne
     expect((await functions('logs', 'notes', '--application', ids[0]!, '--cursor', '3')).stdout).toBe('');
   });
 
+  it('webtriggers gives an address a secret, shows it once, and lists who may call', async () => {
+    await write({
+      'bulkhead.yml': `${manifest}webtriggers:\n  - {key: hook, function: count, authentication: {type: bearer}}\n`,
+      'src/index.ts': "export const count = () => ({ statusCode: 200, body: 'called' });\nexport const shout = () => 1;\n",
+    });
+    expect((await functions('deploy', folder, '--environment', 'production')).exitCode).toBe(0);
+    const of = ['notes', '--application', ids[0]!] as const;
+    expect((await functions('webtriggers', 'list', ...of)).stdout).toContain('no secret yet: rotate-secret');
+    const rotated = await functions('webtriggers', 'rotate-secret', 'notes', 'hook', '--application', ids[0]!);
+    expect([rotated.exitCode, rotated.stdout.trim()]).toEqual([0, expect.stringMatching(/^bhs_\w+$/)]);
+    const url = (await functions('webtriggers', 'url', 'notes', 'hook', '--application', ids[0]!)).stdout.trim();
+    const call = (secret: string) => fetch(url, { headers: { authorization: `Bearer ${secret}` } });
+    expect(await (await call(rotated.stdout.trim())).text()).toBe('called');
+    expect((await call('another secret')).status).toBe(404);
+    const listed = (await functions('webtriggers', 'list', ...of)).stdout;
+    expect(listed).toContain('has a secret');
+    expect(listed).not.toContain(rotated.stdout.trim());
+    const missing = await functions('webtriggers', 'url', 'notes', 'other', '--application', ids[0]!);
+    expect([missing.exitCode, missing.stderr]).toEqual([2, expect.stringContaining('There is no web trigger "other". There are: hook.')]);
+  });
+
   it.each([
     ['a manifest that is wrong', { 'bulkhead.yml': `${manifest}colour: blue\n` }, /bulkhead\.yml:7:1: colour: there is no such field/],
     ['a file that is not there', { 'bulkhead.yml': manifest.replaceAll('src/index', 'src/other') }, /Could not resolve "\.\/src\/other"/],
@@ -129,5 +150,39 @@ export const shout = (): never => { console.error('\\u001b[2Jcleared'); throw ne
     expect((await functions('invoke', 'notes', 'count', '--application', ids[0]!, '--environment', 'staging')).stderr).toContain(
       'Nothing is deployed',
     );
+  });
+
+  it('storage tells what is kept, writes it to a file, and puts back what an uninstall has left', async () => {
+    await write({
+      'bulkhead.yml': manifest,
+      'src/index.ts': `import { storage } from '@bulkhead/functions-kit';
+export const count = async () => { await storage.set('kept', 'before'); await storage.setSecret('token', 'not-in-an-export'); };
+export const shout = () => storage.get('kept');
+`,
+    });
+    expect((await functions('deploy', folder, '--environment', 'production')).exitCode).toBe(0);
+    const [id] = ids;
+    const at = ['notes', '--application', id!];
+    expect((await functions('invoke', 'notes', 'count', '--application', id!)).exitCode).toBe(0);
+    const usage = await functions('storage', 'usage', ...at);
+    expect(usage.stdout).toMatch(/^production +\d of 10000 +\d+ of 52428800 +in use +fst/m);
+    const output = join(folder, 'notes.ndjson');
+    const written = await functions('storage', 'export', ...at, '--output', output);
+    expect([written.exitCode, written.stderr]).toEqual([0, expect.stringMatching(/^\d values\n$/)]);
+    const lines = (await readFile(output, 'utf8')).trim().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { key?: string }).key)).toEqual(expect.arrayContaining(['kept', 'token']));
+    expect(lines.join()).not.toContain('not-in-an-export');
+    expect((await stat(output)).mode & 0o777).toBe(0o600);
+    expect(await functions('storage', 'export', ...at, '--output', output)).toMatchObject({ exitCode: 2 });
+    const none = await functions('storage', 'relink', ...at);
+    expect([none.exitCode, none.stderr]).toEqual([1, expect.stringContaining('kept for 28 days after an uninstall')]);
+
+    const installs = (...args: string[]) => world.run(['installs', ...args], env);
+    expect((await installs('remove', 'notes', '--application', id!)).exitCode).toBe(0);
+    expect((await installs('add', 'notes', '--application', id!)).exitCode).toBe(0);
+    expect((await functions('invoke', 'notes', 'shout', '--application', id!)).stdout).toBe('null\n');
+    const relinked = await functions('storage', 'relink', ...at);
+    expect([relinked.exitCode, relinked.stdout]).toEqual([0, expect.stringContaining('in use')]);
+    expect((await functions('invoke', 'notes', 'shout', '--application', id!)).stdout).toBe('"before"\n');
   });
 });

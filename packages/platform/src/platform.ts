@@ -39,6 +39,7 @@ import { eventRoutes, keepPartitions } from './events/index.ts';
 import { apScriptRoutes, forgetEndedSessions, moduleRoutes, pageRoutes } from './frames/index.ts';
 import {
   forgetInvocations,
+  forgetStorage,
   forgetWebtriggerUses,
   FUNCTION_LIMITS_MAX,
   type FunctionLimits,
@@ -56,6 +57,7 @@ import {
   noRunner,
   queueRoutes,
   runnerRoutes,
+  storageRoutes,
   webtriggerRoutes,
   webtriggerRunnerRoute,
   webtriggerSecretRoutes,
@@ -243,6 +245,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     ...functionRoutes({ ...parts, runner: options.runner ?? noRunner }),
     ...webtriggerRoutes(webtriggers),
     ...webtriggerSecretRoutes(webtriggers),
+    ...storageRoutes(parts),
     ...runnerRoutes(parts),
     webtriggerRunnerRoute(parts),
     ...queueRoutes({ ...parts, ...(options.jobLimits === undefined ? {} : { jobLimits: options.jobLimits }) }),
@@ -335,8 +338,8 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
           log.error('installs that are over could not be forgotten', { err: error }),
         );
       const forgetCalls = () =>
-        Promise.all([forgetInvocations(db, new Date(clock.now())), forgetWebtriggerUses(db, new Date(clock.now()))]).catch(
-          (error: unknown) => log.error('past calls of functions could not be forgotten', { err: error }),
+        Promise.all([forgetInvocations, forgetWebtriggerUses, forgetStorage].map((forget) => forget(db, new Date(clock.now())))).catch(
+          (error: unknown) => log.error('what is past of functions could not be forgotten', { err: error }),
         );
       const forgetPages = () =>
         forgetEndedSessions(db, new Date(clock.now())).catch((error: unknown) =>

@@ -1,9 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CliWorld } from '../cli-process.testkit.ts';
@@ -11,7 +12,8 @@ import { readFunctionSource } from '../function-source.ts';
 
 // The example as its vendor would bring it: read, bundled and deployed by the command, on a server with the real engine, in two Applications.
 vi.setConfig({ testTimeout: 180_000 });
-const folder = join(import.meta.dirname, '../../../../examples/forge-app');
+const root = join(import.meta.dirname, '../../../..');
+const folder = join(root, 'examples/forge-app');
 const CALLS = 800;
 const AT_ONCE = 10;
 
@@ -21,6 +23,7 @@ let env: Record<string, string> = {};
 let url = '';
 let token = '';
 const tenants: string[] = [];
+const apiKeys: string[] = [];
 
 async function meta(path: string, body: unknown, method = 'POST') {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
@@ -30,7 +33,7 @@ async function meta(path: string, body: unknown, method = 'POST') {
 
 /** What the guide says is printed for the example. */
 async function inertInTheGuide(): Promise<string[]> {
-  const guide = await readFile(join(folder, '../../docs/guides/bring-a-forge-back-end.md'), 'utf8');
+  const guide = await readFile(join(root, 'docs/guides/bring-a-forge-back-end.md'), 'utf8');
   return /^```\n(manifest\.yml: [\s\S]*?)\n```$/m.exec(guide)?.[1]?.split('\n') ?? [];
 }
 
@@ -45,11 +48,12 @@ beforeAll(async () => {
   url = await server.ready();
   token = server.metaToken;
   env = { META_TOKEN: token, API: url, BULKHEAD_DATA_DIR: data };
-  await meta('/apps', { descriptor: { key: 'notes', baseUrl: `http://${address}`, authentication: { type: 'none' } } });
+  await meta('/apps', { descriptor: { key: 'notes', baseUrl: `http://${address}`, authentication: { type: 'none' }, scopes: ['READ'] } });
   for (const name of ['Alder', 'Birch']) {
-    const { id } = await meta('/applications', { name });
-    await meta(`/applications/${id}/installs`, { app_key: 'notes' });
+    const { id, default_api_key } = await meta('/applications', { name, events_enabled: true });
+    await meta(`/applications/${id}/installs`, { app_key: 'notes', scopes: ['READ'] });
     tenants.push(id);
+    apiKeys.push((default_api_key as { key: string }).key);
   }
 }, 120_000);
 afterAll(async () => {
@@ -108,10 +112,51 @@ describe('an App written for Forge', () => {
     ]);
   });
 
+  it('is called by an event of its Application, and sees the accounts of that one alone', async () => {
+    const about = async (tenant: string) => (await resolve(tenant, 'about')).outcome?.value;
+    const none = { accounts: [], lastEvent: null };
+    expect(await about(tenants[0]!)).toEqual({ ...none, hook: `${url}/f/${tenants[0]}/notes/incoming` });
+    const headers = { authorization: `APIKey ${apiKeys[0]}`, 'content-type': 'application/json' };
+    const body = JSON.stringify({ service: 'gdrive', account: 'ada', token: 'x' });
+    expect((await fetch(`${url}/v1/accounts`, { method: 'POST', headers, body })).status).toBe(201);
+    const event = { type: 'account.connected' };
+    await meta(`/applications/${tenants[0]}/installs/notes/invoke`, { function: 'trigger-on-account', payload: event });
+    expect(await about(tenants[0]!)).toMatchObject({ accounts: [{ displayName: 'ada' }], lastEvent: 'account.connected' });
+    expect(await about(tenants[1]!)).toMatchObject(none);
+  });
+
   it('is called by its schedule, told which', async () => {
     const called = await meta(`/applications/${tenants[0]}/installs/notes/invoke`, { function: 'scheduled-tidy-daily' });
     expect(called.outcome).toMatchObject({ kind: 'ok' });
     expect((await resolve(tenants[0]!, 'digestOf')).outcome?.value).toEqual([]);
+  });
+});
+
+describe('the guide', () => {
+  it('has commands that do what they say, from the descriptor to a call', async () => {
+    const home = await world.folder();
+    const guide = await readFile(join(root, 'docs/guides/bring-a-forge-back-end.md'), 'utf8');
+    const [, descriptor = ''] = /^```json\n([\s\S]*?)^```/m.exec(guide) ?? [];
+    await writeFile(join(home, 'descriptor.json'), descriptor);
+    const readme = await readFile(join(root, 'README.md'), 'utf8');
+    const lines = [
+      ...readme.split('\n').filter((line) => /^(field|meta)\(\)/.test(line)),
+      // The command of this checkout in the place of an installed one.
+      `npx() { shift; "${process.execPath}" "$BULKHEAD/packages/cli/bin/bulkhead.mjs" "$@"; }`,
+      ...Array.from(guide.matchAll(/^```sh\n([\s\S]*?)^```/gm), ([, block = '']) => block),
+    ];
+    const { id } = await meta('/applications', { name: 'Cedar' });
+    const { PATH = '' } = process.env;
+    const child = spawn('bash', ['--norc', '-euo', 'pipefail', '-c', lines.join('\n')], {
+      cwd: home,
+      env: { ...env, PATH: `${dirname(process.execPath)}:${PATH}`, BULKHEAD: root, APP: id },
+    });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text));
+    const [status] = (await once(child, 'close')) as [number];
+    expect(status, said).toBe(0);
+    expect(said).toContain('Deployed: version 1 of forge-notes in production');
+    expect(said).toMatch(/"site": "app/);
   });
 });
 

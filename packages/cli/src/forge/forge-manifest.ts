@@ -80,6 +80,7 @@ export const forgeManifest = z.looseObject({
     .array(z.looseObject({ key, baseUrl: z.union([z.string(), z.record(z.string(), z.string())]) }))
     .max(100)
     .optional(),
+  providers: z.looseObject({ auth: z.array(z.looseObject({ key })).max(100).optional() }).optional(),
   environment: z
     .looseObject({
       variables: z

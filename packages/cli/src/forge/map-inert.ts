@@ -22,7 +22,6 @@ const REASONS: Readonly<Record<string, string>> = {
 const SECTIONS: Readonly<Record<string, string>> = {
   resources: 'front ends are served by no one here',
   translations: 'there is no front end to translate',
-  providers: 'accounts are connected through the Application, by services of its catalogue',
   connectModules: 'register the descriptor as an App instead',
   services: 'containers are not run here',
   overrides: 'an environment has its own deployment instead',

@@ -4,7 +4,7 @@ import type { MapPart } from './mapped.ts';
 /** Scopes that need nothing here. */
 const GRANTED = new Set(['storage:app']);
 
-/** Hosts that code may fetch from, and scopes. */
+/** Hosts that code may fetch from, scopes, and accounts of other services. */
 export const mapPermissions: MapPart = ({ manifest, report, mapped }) => {
   const { permissions, remotes = [] } = manifest;
   const scopes = permissions?.scopes ?? [];
@@ -12,6 +12,14 @@ export const mapPermissions: MapPart = ({ manifest, report, mapped }) => {
     if (GRANTED.has(scope)) report.understood(`scope ${scope}`);
     else report.inert(['permissions', 'scopes', Array.isArray(scopes) ? place : scope], `scope ${scope}`, 'it is of a product');
   }
+  (manifest.providers?.auth ?? []).forEach(({ key }, place) => {
+    report.understood(`provider ${key}`);
+    report.warn(
+      ['providers', 'auth', place],
+      `provider ${key} stands for the service "${key}" of the Application: its accounts are connected there, by what is configured there`,
+    );
+    if (mapped.scopes.length === 0) mapped.scopes.push('accounts:read', 'accounts:use');
+  });
   (permissions?.external?.fetch?.backend ?? []).forEach((item, place) => {
     const keys = ['permissions', 'external', 'fetch', 'backend', place];
     const where = `permissions.external.fetch.backend.${place}`;

@@ -138,6 +138,12 @@ describe('manifest.yml of Forge', () => {
     expect(problems(more.replace('- OTHER', '- other'))).toMatch(/^manifest\.yml:\d+:7: environment\.variables\.1/);
   });
 
+  it('asks for the accounts of its providers, and says of which services they are', () => {
+    const { manifest, report } = read(`${good}providers:\n  auth:\n    - key: github\n      type: oauth2\n      actions: { any: thing }\n`);
+    expect(manifest.permissions?.scopes).toEqual(['accounts:read', 'accounts:use']);
+    expect(report.at(-1)).toMatch(/^manifest\.yml:32: provider github stands for the service "github" of the Application/);
+  });
+
   it('is of the App that its id names where nobody says another', () => {
     expect(parseForgeManifest('manifest.yml', good).manifest.app).toBe('6d1e3c1a-0f1b-4c5e-9a3f-2b7d8e4c5f60');
   });

@@ -6,6 +6,7 @@ import { storage } from './storage.ts';
 import { webTrigger } from './web-trigger.ts';
 
 export { type Acting, NoProductError } from './products.ts';
+export { NeedsAuthenticationError } from './provider.ts';
 export { assumeTrustedRoute, type Route, route } from './route.ts';
 export { FilterConditions, SortOrder, startsWith, storage, WhereConditions } from './storage.ts';
 export { webTrigger } from './web-trigger.ts';
@@ -15,8 +16,15 @@ export function fetch(input: string | URL | Request, init?: RequestInit): Promis
   return host().fetch(input, init);
 }
 
-export const asApp = (): Acting => acting('asApp()');
-export const asUser = (_accountId?: string): Acting => acting('asUser()');
+/** Accounts of the Application; of a call for a person, theirs. */
+export const asApp = (): Acting => acting('asApp()', () => true);
+
+/** Accounts of the person that the call is for: without one there are none, and of nobody else either. */
+export const asUser = (accountId?: string): Acting =>
+  acting('asUser()', () => {
+    const { userId } = currentCall();
+    return userId !== null && (accountId === undefined || accountId === userId);
+  });
 
 /** Which installation, environment and call this is. */
 export interface AppContext {

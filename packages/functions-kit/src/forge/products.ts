@@ -1,3 +1,5 @@
+import { type Provider, provider } from './provider.ts';
+
 /** A request to a product that there is none of behind this host. */
 export class NoProductError extends Error {
   override readonly name = 'NoProductError';
@@ -18,13 +20,17 @@ export interface Acting {
   requestConfluence(...request: readonly unknown[]): Promise<never>;
   requestBitbucket(...request: readonly unknown[]): Promise<never>;
   requestGraph(...request: readonly unknown[]): Promise<never>;
+  /** Accounts of a service: as a user that person's, as the App those of the Application. */
+  withProvider(key: string, remote?: string): Provider;
 }
 
-export function acting(as: string): Acting {
+/** `mayUse`: whether there are accounts for it, in the call that runs. */
+export function acting(as: string, mayUse: () => boolean): Acting {
   return {
     requestJira: refuse(`${as}.requestJira`),
     requestConfluence: refuse(`${as}.requestConfluence`),
     requestBitbucket: refuse(`${as}.requestBitbucket`),
     requestGraph: refuse(`${as}.requestGraph`),
+    withProvider: (key) => provider(key, mayUse),
   };
 }

@@ -28,8 +28,8 @@ export const storageErrors = defineErrors({
     text: 'The environment "{environment}" of this install keeps {count} values already. Say "replace" to keep those aside for 28 days and put the earlier ones in their place.',
   },
   'function.storage_none_kept': {
-    status: 404,
-    wire: 'not_found',
+    status: 409,
+    wire: 'conflict',
     text: 'Nothing is kept from an earlier install of this App in the environment "{environment}". It is kept for 28 days after an uninstall.',
   },
 });

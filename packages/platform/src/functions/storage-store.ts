@@ -113,12 +113,12 @@ export interface StoreUsage {
   readonly keptSince: Date | null;
 }
 
-/** Stores of an install, those in use first, then those that are kept and not yet over. */
+/** Stores of an install, those in use first, then those that are kept, hold something and are not yet over. */
 export async function listStores(tx: InstallTx, now: Date): Promise<StoreUsage[]> {
   const rows = await tx.query<StoreRow>(sql`
     select store_id, environment, value_count, value_bytes, created_at, kept_since from function_stores
      where application_id = ${tx.applicationId} and client_key = ${tx.clientKey}
-       and (kept_since is null or kept_since > ${new Date(now.getTime() - STORES_KEPT_MS)})
+       and (kept_since is null or (kept_since > ${new Date(now.getTime() - STORES_KEPT_MS)} and value_count > 0))
      order by kept_since desc nulls first, environment, store_id limit 1000`);
   return rows.map((row) => ({
     storeId: row.store_id,
