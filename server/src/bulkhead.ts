@@ -30,6 +30,8 @@ export interface StartOptions {
   readonly egressAllow?: readonly string[];
   /** Functions may run without the jail, whatever the configuration says: the demo. */
   readonly acceptProcess?: boolean;
+  /** As the runner's: `bulkhead functions dev`, and nothing else. */
+  readonly inspectPort?: number;
 }
 
 /**
@@ -43,6 +45,7 @@ export async function startBulkhead({
   clock = systemClock,
   egressAllow = [],
   acceptProcess = false,
+  inspectPort,
 }: StartOptions): Promise<Bulkhead> {
   const closing: (() => Promise<void>)[] = [];
   let closed: Promise<void> | undefined;
@@ -58,7 +61,12 @@ export async function startBulkhead({
     closing.push(() => db.close());
     const keys = await claimedKeys(db, config, clock);
     const runner = config.roles.has('runner')
-      ? new RunnerProcess({ acceptProcess: acceptProcess || config.sandbox === 'process', apiUrl: () => platform.localUrl(), log })
+      ? new RunnerProcess({
+          acceptProcess: acceptProcess || config.sandbox === 'process',
+          apiUrl: () => platform.localUrl(),
+          log,
+          ...(inspectPort === undefined ? {} : { inspectPort }),
+        })
       : null;
     const platform: Platform = await createPlatform({
       ...(runner === null ? {} : { runner }),

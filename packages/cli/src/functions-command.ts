@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import { addJobCommands } from './function-jobs-command.ts';
 import { addVersionCommands } from './function-versions-command.ts';
+import { addFunctionsDevCommands } from './functions-dev-command.ts';
 import { addWebtriggersCommand } from './function-webtriggers-command.ts';
 import type { DeployOptions, InvokeOptions, LogsOptions } from './functions.ts';
 import { addFunctionsStorageCommand } from './functions-storage-command.ts';
@@ -29,10 +31,13 @@ Calls a running server with the Meta token in META_TOKEN. Guide: docs/guides/wri
 Exit codes: 0 done, 1 not done (also a function that ended without a value), 2 asked for in the wrong way.
 
 Examples:
+  $ npx bulkhead functions init ./my-app --app notes
+  $ npx bulkhead functions dev ./my-app
   $ npx bulkhead functions deploy ./my-app --environment production
   $ npx bulkhead functions invoke notes count --application app…
   $ npx bulkhead functions logs notes --application app… --follow`,
     );
+  addFunctionsDevCommands(group);
   atServer(group.command('deploy').argument('[dir]', "the folder of bulkhead.yml, or of Forge's manifest.yml", '.'))
     .option('--environment <name>', 'where to: development, staging, production, or another name')
     .option('--app <key>', 'the App that the manifest must be of; of manifest.yml, the App that it becomes')
@@ -64,5 +69,6 @@ Examples:
     .action(async (app: string, options: LogsOptions) => (await import('./functions.ts')).printLogs(app, options));
   addWebtriggersCommand(group, ofInstall);
   addVersionCommands(group, atServer);
+  addJobCommands(group, atServer);
   addFunctionsStorageCommand(group, ofInstall);
 }

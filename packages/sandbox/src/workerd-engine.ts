@@ -3,7 +3,8 @@ import { closeSync, openSync } from 'node:fs';
 import { copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { type Engine, type EngineLine, type InstanceSpec, type Running, StartFailure } from './engine.ts';
+import { type Engine, type EngineExit, type EngineLine, type InstanceSpec, type Running, StartFailure } from './engine.ts';
+import type { InspectorPorts } from './inspector-ports.ts';
 import { InstanceSocket } from './instance-socket.ts';
 import type { Launcher } from './jail.ts';
 import { lineReader } from './line-reader.ts';
@@ -18,11 +19,14 @@ const OUTPUT_BYTES_MAX = 512 * 1024;
 const OUTPUT_WINDOW_MS = 100;
 
 /** One process of workerd per instance. */
-export function workerdEngine(launcher: Launcher): Engine {
+export function workerdEngine(launcher: Launcher, inspector: InspectorPorts | null = null): Engine {
   return {
     isolation: launcher.isolation,
-    async start(spec) {
-      const { runFolder, program, args, filterPath } = launcher.launch(spec);
+    async start(given) {
+      const port = (await inspector?.take(given.identity)) ?? null;
+      const spec = port === null ? given : { ...given, onExit: (exit: EngineExit) => (inspector?.give(port), given.onExit(exit)) };
+      const { runFolder, program, args: launchArgs, filterPath } = launcher.launch(spec);
+      const args = port === null ? launchArgs : [...launchArgs, `--inspector-addr=${inspector?.addressOf(port)}`];
       await writeCode(spec, runFolder);
       const filter = filterPath === null ? null : openSync(filterPath, 'r');
       let child: ChildProcess;
@@ -35,7 +39,9 @@ export function workerdEngine(launcher: Launcher): Engine {
       } finally {
         if (filter !== null) closeSync(filter);
       }
-      return listening(spec, child);
+      const running = await listening(spec, child);
+      if (port !== null) inspector?.listens(spec.identity, port);
+      return running;
     },
   };
 }

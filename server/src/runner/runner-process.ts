@@ -17,6 +17,8 @@ export interface RunnerOptions {
   readonly log: Log;
   /** False: no jail is tried. For tests. */
   readonly jail?: boolean;
+  /** From this port on, debuggers listen on 127.0.0.1 for what runs in `development`, in plain processes. No setting leads here. */
+  readonly inspectPort?: number;
 }
 
 interface Started {
@@ -91,7 +93,9 @@ export class RunnerProcess implements FunctionRunner {
   }
 
   #fork(): Promise<Started> {
-    const child = fork(program, this.#options.jail === false ? ['no-jail'] : [], {
+    const { jail, inspectPort } = this.#options;
+    const args = [...(jail === false ? ['--no-jail'] : []), ...(inspectPort === undefined ? [] : [`--inspect=${inspectPort}`])];
+    const child = fork(program, args, {
       env: {},
       execArgv: [],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

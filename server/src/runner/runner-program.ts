@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util';
 import { type InvocationResult, limitsOfMemory, openSupervisor } from '@bulkhead/sandbox';
 import { ApiClient } from './api-client.ts';
 import { apiDoors } from './api-doors.ts';
@@ -8,7 +9,18 @@ import type { FromRunner, ToRunner } from './messages.ts';
 // The process of the role runner: no environment, no database, no key. Speaks to who has started it, and ends with it.
 const client = new ApiClient();
 let apiUrl = '';
-const supervisor = await openSupervisor({ doors: apiDoors(client, () => apiUrl) }, { jail: process.argv[2] !== 'no-jail' });
+const { values: given } = parseArgs({ options: { 'no-jail': { type: 'boolean', default: false }, inspect: { type: 'string' } } });
+const inspector =
+  given.inspect === undefined
+    ? null
+    : {
+        port: Number(given.inspect),
+        onListen: ({ applicationId }: { applicationId: string }, address: string) =>
+          void process.stderr.write(`Debugger: ${address} for ${applicationId}\n`),
+      };
+// Whoever stands at a breakpoint has all the time.
+const unhurried = inspector === null ? {} : { wallMs: 900_000, cpuMs: 900_000 };
+const supervisor = await openSupervisor({ doors: apiDoors(client, () => apiUrl) }, { jail: !given['no-jail'], inspector });
 const codes = new CodeCache(client);
 
 const tell = (message: FromRunner): void => void process.send?.(message);
@@ -43,7 +55,7 @@ process.on('message', (message: ToRunner) => {
       context,
       token,
       isolation,
-      limits: { cpuMs: limits.cpuMs, wallMs: limits.timeoutSeconds * 1_000, ...limitsOfMemory(limits.memoryMb) },
+      limits: { cpuMs: limits.cpuMs, wallMs: limits.timeoutSeconds * 1_000, ...limitsOfMemory(limits.memoryMb), ...unhurried },
     })
     .then(answer);
 });
