@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { addJobCommands } from './function-jobs-command.ts';
 import { addVersionCommands } from './function-versions-command.ts';
 import { addFunctionsDevCommands } from './functions-dev-command.ts';
 import { addWebtriggersCommand } from './function-webtriggers-command.ts';
@@ -68,5 +69,6 @@ Examples:
     .action(async (app: string, options: LogsOptions) => (await import('./functions.ts')).printLogs(app, options));
   addWebtriggersCommand(group, ofInstall);
   addVersionCommands(group, atServer);
+  addJobCommands(group, atServer);
   addFunctionsStorageCommand(group, ofInstall);
 }

@@ -54,6 +54,7 @@ import {
   type JobLimits,
   jobRoutes,
   jobWorker,
+  jobWriter,
   noRunner,
   queueRoutes,
   runnerRoutes,
@@ -156,8 +157,10 @@ export interface Platform {
   runDueDeliveries(): Promise<number>;
   /** Begins to run jobs of functions. It needs a runner; without one it does nothing. */
   startJobs(): Promise<void>;
-  /** The same for jobs of functions: runs what is due now, answers how many attempts were made. For tests. */
+  /** The same for jobs of functions: writes those of schedules and events, runs what is due now, answers how many attempts were made. For tests. */
   runDueJobs(): Promise<number>;
+  /** Of that, the writing alone. For tests. */
+  writeDueJobs(): Promise<void>;
   /**
    * `/readyz` says no from now on, tasks are no longer claimed. Where somebody has asked `/readyz` lately, requests are taken for
    * `graceMs` more (default 0). Then what runs may end, and everything closes.
@@ -303,6 +306,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     kinds: [webhookDeliveries(parts), lifecycleDeliveries({ ...parts, installKeys }), appWebhookDeliveries(parts)],
   });
 
+  const writer = jobWriter({ ...parts, ...(options.jobLimits === undefined ? {} : { limits: options.jobLimits }) });
   const jobs = jobWorker({ ...parts, runner: options.runner ?? noRunner });
 
   const sealer = auditSealer(parts);
@@ -356,7 +360,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
         ]);
       await forgetAll();
       forgetting = setInterval(() => void forgetAll(), FORGET_EVERY_MS).unref();
-      await Promise.all([worker.start(), deliveries.start()]);
+      await Promise.all([worker.start(), deliveries.start(), writer.start()]);
       isWorker = true;
       sealer.start();
     },
@@ -366,12 +370,16 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
       if (options.runner === undefined) return;
       await jobs.start();
     },
-    runDueJobs: () => jobs.runDue(),
+    async runDueJobs() {
+      await writer.writeDue();
+      return jobs.runDue();
+    },
+    writeDueJobs: () => writer.writeDue(),
     async close({ graceMs = 0 } = {}) {
       clearInterval(forgetting);
       const isWatched = readiness.leave();
       // What still runs asks us for its storage.
-      await jobs.close();
+      await Promise.all([jobs.close(), writer.close()]);
       await Promise.all([server.close({ graceMs: isWatched ? graceMs : 0 }), worker.close(), deliveries.close()]);
       await uses.close();
       if (isWorker) await sealer.close();

@@ -123,6 +123,20 @@ export async function createTwins(world: World, upstream: FakeUpstream): Promise
   const stranger = await createTwin(world, upstream, 'stranger', second);
   // Nobody answers at their webhooks; so each has something in the log of its deliveries, and an endpoint that fails.
   await world.platform.runDueDeliveries();
+  // Each has a schedule from then on, and after that something that happened and that no worker has looked at.
+  await world.platform.writeDueJobs();
+  for (const { applicationId, canary } of [victim, sibling, stranger]) {
+    const event = {
+      application_id: applicationId,
+      event_id: `${canary}-event`,
+      type: 'application.updated',
+      at: new Date(world.clock.now()),
+      data: {},
+    };
+    await world.platform.db.withTenant(applicationId, (tx) =>
+      tx.execute(sql`select bulkhead_events_happened(${JSON.stringify([event])}::jsonb)`),
+    );
+  }
   return { upstream, victim, sibling, stranger, [Symbol.asyncDispose]: () => upstream[Symbol.asyncDispose]() };
 }
 
@@ -445,6 +459,7 @@ async function calledFunctions(
       { key: 'bearer', function: 'answer', authentication: { type: 'bearer' } },
     ],
     queues: [{ key: 'work', function: 'echo' }],
+    schedules: [{ key: 'yearly', function: 'echo', cron: '0 0 1 1 *' }],
     variables: [{ name: 'OF_THE_APP' }, { name: 'OF_THE_INSTALL' }],
     permissions: { scopes: ['accounts:read', 'accounts:use'], external: { fetch: { backend: [`${canary}.example`] } } },
     storage: { entities: [{ name: 'note', attributes: { due: { type: 'integer' }, text: { type: 'string' } }, indexes: ['due'] }] },

@@ -26,6 +26,8 @@ export async function insertEvents(tx: Tx, events: readonly (StoredEvent & { rea
        where retention is not null
       returning 1)
     select pg_notify(${EVENTS_CHANNEL}, '') from (select from added limit 1) told`);
+  // Functions may ask for what the log does not keep.
+  await tx.execute(sql`select bulkhead_events_happened(${JSON.stringify(rows)}::jsonb)`);
 }
 
 /** Which events of a log. */

@@ -17,6 +17,7 @@ import { ensureEnvironment } from './environment-store.ts';
 import { functionErrors } from './function-errors.ts';
 import { refuseLimitsBeyond } from './function-limits.ts';
 import type { FunctionLimits, FunctionRunner } from './function-runner.ts';
+import { refuseUnknownEvents } from './jobs/known-events.ts';
 import { assertLoads } from './load-check.ts';
 import { pruneDeployments } from './prune-deployments.ts';
 import { unapproved } from './running-version.ts';
@@ -54,6 +55,7 @@ export async function deployFunctions(
   if (manifest.app !== appKey)
     throw httpErrors('request.invalid', { field: 'manifest.app', params: { problem: 'expected the key of the App in the path' } });
   refuseLimitsBeyond(manifest, functionLimits);
+  refuseUnknownEvents(manifest);
   // Nothing of the database is held while strangers' code starts.
   await db.withOrganization(organizationId, (tx) => assertApp(tx, of));
   await assertLoads(runner, { manifest, code });

@@ -16,6 +16,7 @@ export { jobPayloads } from './jobs/job-store.ts';
 export { type JobLimits } from './jobs/job.ts';
 export { jobRoutes } from './jobs/job-routes.ts';
 export { jobWorker } from './jobs/job-worker.ts';
+export { jobWriter } from './jobs/job-writer.ts';
 export { queueRoutes } from './jobs/queue-routes.ts';
 export { runnerRoutes } from './runner-routes.ts';
 export { storageRoutes } from './storage-routes.ts';

@@ -135,7 +135,7 @@ async function byIndex(
 
 /** Reads on until the page is full and one more is known, or there is nothing left. About a mebibyte of values is opened at a time. */
 async function page(
-  { tx, vault, now }: StorageParts,
+  { tx, vault, now, signal }: StorageParts,
   store: Store,
   {
     next,
@@ -162,7 +162,8 @@ async function page(
         last = { key: head.key, rangeBytes: head.rangeBytes ?? null };
       }
     }
-    if (heads.length < BATCH) return { records, cursor: null };
+    // Of an answer that nobody waits for it does not matter what it says.
+    if (heads.length < BATCH || signal.aborted) return { records, cursor: null };
     const end = heads.at(-1)!;
     position = { key: end.key, rangeBytes: end.rangeBytes ?? null };
   }

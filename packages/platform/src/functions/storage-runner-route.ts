@@ -30,7 +30,7 @@ export function storageRunnerRoute({ db, vault }: { db: Database; vault: Vault }
       const entities = namesEntity(call) ? await declaredEntities(db, principal) : new Map<string, Entity>();
       const { environment, clientKey } = principal;
       const body = await db.withTenant(applicationId, async (tx) =>
-        answerStorageCall({ tx: await enterInstall(tx, clientKey), vault, environment, entities, now }, call),
+        answerStorageCall({ tx: await enterInstall(tx, clientKey), vault, environment, entities, now, signal: raw.signal }, call),
       );
       return { status: 200, body };
     },

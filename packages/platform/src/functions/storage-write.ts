@@ -25,6 +25,8 @@ export interface StorageParts {
   readonly environment: string;
   readonly entities: ReadonlyMap<string, Entity>;
   readonly now: Date;
+  /** Stops when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
 }
 
 type Current = Awaited<ReturnType<typeof findValues>>;

@@ -13,6 +13,8 @@ export interface NewJob {
   readonly sourceKey: string;
   readonly functionKey: string;
   readonly pushId?: string;
+  /** Of it there is one job only. */
+  readonly occasion?: string;
   readonly retries: number;
   readonly concurrency: number;
   readonly depth: number;
@@ -40,14 +42,15 @@ export async function insertJobs(
   const pick = <Value>(of: (job: NewJob) => Value): Value[] => jobs.map(of);
   await tx.execute(sql`
     insert into function_jobs (application_id, job_id, client_key, environment, source, source_key, function_key, push_id, run_at, attempts_max,
-                               concurrency, depth, cause, payload_sealed, created_at, asked_at)
+                               concurrency, depth, cause, payload_sealed, occasion, created_at, asked_at)
     select ${applicationId}, new.*, now, now from unnest(
       ${rows.map(({ jobId }) => jobId)}::text[], ${pick((job) => job.clientKey)}::text[], ${pick((job) => job.environment)}::text[],
       ${pick((job) => job.source)}::text[], ${pick((job) => job.sourceKey)}::text[], ${pick((job) => job.functionKey)}::text[],
       ${pick((job) => job.pushId ?? null)}::text[], ${pick((job) => job.runAt)}::timestamptz[], ${pick((job) => job.retries + 1)}::int[],
       ${pick((job) => job.concurrency)}::int[], ${pick((job) => job.depth)}::int[],
-      ${pick((job) => (job.cause === undefined ? null : JSON.stringify(job.cause)))}::jsonb[], ${rows.map(({ sealed }) => sealed)}::bytea[]
-    ) as new, (select ${jobs[0]?.now ?? null}::timestamptz as now) as moment`);
+      ${pick((job) => (job.cause === undefined ? null : JSON.stringify(job.cause)))}::jsonb[], ${rows.map(({ sealed }) => sealed)}::bytea[],
+      ${pick((job) => job.occasion ?? null)}::text[]
+    ) as new, (select ${jobs[0]?.now ?? null}::timestamptz as now) as moment on conflict do nothing`);
   return rows.map(({ jobId }) => jobId);
 }
 
