@@ -118,6 +118,21 @@ export function registerApp(metaToken: HeldCredential, descriptorUrl: string): B
   return { method: 'POST', path: '/v1/meta/apps', credential: bearer(metaToken), json: { descriptor_url: descriptorUrl } };
 }
 
+/** Code of the App that runs at Bulkhead, in a process of its own for each customer. */
+export function deployFunctions(
+  metaToken: HeldCredential,
+  appKey: string,
+  { manifest, code }: { readonly manifest: unknown; readonly code: string },
+): BulkheadRequest {
+  const json = { environment: 'production', manifest, code };
+  return { method: 'POST', path: `/v1/meta/apps/${appKey}/deployments`, credential: bearer(metaToken), json };
+}
+
+/** The web trigger of its function for one customer. Anybody who has the address may call it. */
+export function callWebTrigger(applicationId: string, appKey: string): BulkheadRequest {
+  return { method: 'GET', path: `/f/${applicationId}/${appKey}/counted` };
+}
+
 export function installApp(metaToken: HeldCredential, applicationId: string, appKey: string): BulkheadRequest {
   const json = { app_key: appKey, scopes: ['READ'] };
   return { method: 'POST', path: below(applicationId, 'installs'), credential: bearer(metaToken), json };

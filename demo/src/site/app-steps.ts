@@ -1,4 +1,5 @@
-import { demoErrors, possessive, textAt } from '../company/index.ts';
+import { deployFunctions, type DemoFunctions } from '../app/index.ts';
+import { demoErrors, possessive, textAt, valueAt } from '../company/index.ts';
 import * as requests from '../company/requests.ts';
 import type { Recorder } from './recorder.ts';
 import type { CompanyParts } from './template.ts';
@@ -6,11 +7,14 @@ import { type Lane, otherLane, type Outcome, type Visit } from './visit.ts';
 
 const NOTE_LENGTH_MAX = 200;
 
+type AppParts = Pick<CompanyParts, 'client' | 'metaToken' | 'app'> & { readonly functions: DemoFunctions | null };
+
 /** The last step: one App in both Applications. The company installs it; what it keeps, the App is asked itself. */
 export class AppSteps {
-  readonly #parts: Pick<CompanyParts, 'metaToken' | 'app'>;
+  readonly #parts: AppParts;
+  #deployed: Promise<void> | null = null;
 
-  constructor(parts: Pick<CompanyParts, 'metaToken' | 'app'>) {
+  constructor(parts: AppParts) {
     this.#parts = parts;
   }
 
@@ -21,9 +25,11 @@ export class AppSteps {
     const registered = await record.ask('The App made known, by its descriptor', requests.registerApp(metaToken, app.descriptorUrl));
     if (registered.status !== 200) record.expect(registered, 201);
     const { id } = lane.application;
+    await this.#deploy();
     const installed = await record.need('Installed: the scopes are the consent', requests.installApp(metaToken, id, app.key), 201);
     const clientKey = textAt(installed, 'client_key');
-    lane.install = { clientKey, notes: await listed(app.notes(clientKey)) };
+    const counted = await this.#counted(id, record);
+    lane.install = { clientKey, notes: await listed(app.notes(clientKey)), functionUrl: counted?.url ?? null };
     await record.need('What the App was told, and what it answered', requests.listAppCalls(metaToken, id, app.key), 200);
     const seen = await listed(app.accountsOf(clientKey));
     const own = new Set([...lane.accounts.values()].map((account) => account.id));
@@ -34,8 +40,34 @@ export class AppSteps {
       text: held ? `Issue notes is installed for ${name}.` : 'The wall has a hole: the App was shown an account of somebody else.',
       points: [
         `Here its clientKey is ${clientKey.slice(0, 9)}…. Every other Application has another one for it, and another secret.`,
+        ...(counted === null ? [] : [counted.told(name)]),
         `It has called back with that secret, and was shown ${seen.length === 0 ? 'no account, since none is connected' : `${possessive(name)} accounts: ${seen.join(', ')}`}.`,
       ],
+    };
+  }
+
+  /** The vendor's part, once for all customers: before the first install, which consents to what the function may do. */
+  #deploy(): Promise<void> {
+    const { app, client, functions, metaToken } = this.#parts;
+    if (functions === null) return Promise.resolve();
+    this.#deployed ??= deployFunctions(client, { metaToken, appKey: app.key, functions }).catch((thrown: unknown) => {
+      this.#deployed = null;
+      throw thrown;
+    });
+    return this.#deployed;
+  }
+
+  /** Calls the function of the App at the address that it has for this customer; null where the demo has no functions. */
+  async #counted(applicationId: string, record: Recorder): Promise<{ readonly url: string; told(name: string): string } | null> {
+    const { app, client, functions } = this.#parts;
+    if (functions === null) return null;
+    const request = requests.callWebTrigger(applicationId, app.key);
+    const answer = await record.need('Its function, which runs at Bulkhead for this customer alone, at their address', request, 200);
+    const files = String(valueAt(answer, 'files'));
+    return {
+      url: client.baseUrl + request.path,
+      told: (name) =>
+        `Its function runs in a process of ${possessive(name)} own. It counted the files of the accounts that are connected: ${files}.`,
     };
   }
 

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type Clock, type Log, PlatformError } from '@bulkhead/base';
-import type { DemoApp } from '../app/index.ts';
+import type { DemoApp, DemoFunctions } from '../app/index.ts';
 import { bulkheadClient, type Fetch, heldCredential } from '../company/index.ts';
 import { MODULE_LINKS } from '../company/requests.ts';
 import type { Receiver } from '../receiver/index.ts';
@@ -28,6 +28,8 @@ export interface DemoSiteOptions {
   readonly receiver: Receiver;
   /** Begins with this site: from then on it may be installed. */
   readonly app: DemoApp;
+  /** Code of the App that runs at Bulkhead. Default: it has none. */
+  readonly functions?: DemoFunctions;
   /** Of the App; default: the machine's. */
   readonly clock?: Clock;
   readonly log: Log;
@@ -51,6 +53,7 @@ export async function startDemoSite({
   upstream,
   receiver,
   app,
+  functions,
   clock,
   log,
   port = 0,
@@ -70,6 +73,7 @@ export async function startDemoSite({
     upstream,
     receiver,
     app,
+    functions: functions ?? null,
     redirectUri: `${url}/connected`,
     log,
   };

@@ -38,7 +38,7 @@ export interface Lane {
   readonly accounts: Map<ServiceId, ConnectedAccount>;
   narrowed: HeldCredential | null;
   /** Of the App, once it is installed: who it is here, and the notes that it keeps for this customer. */
-  install: { readonly clientKey: string; readonly notes: readonly string[] } | null;
+  install: { readonly clientKey: string; readonly notes: readonly string[]; readonly functionUrl: string | null } | null;
   readonly results: Map<StepName, StepResult>;
 }
 

@@ -1,4 +1,5 @@
-import { demoErrors, textAt } from '../company/index.ts';
+import { deployFunctions } from '../app/index.ts';
+import { demoErrors, textAt, valueAt } from '../company/index.ts';
 import * as requests from '../company/requests.ts';
 import type { Cast, Tenant } from './chapters.ts';
 
@@ -7,6 +8,8 @@ export async function installApp(cast: Cast, left: Tenant, right: Tenant): Promi
   const { narrator, metaToken, app } = cast;
   narrator.chapter('An App: somebody else’s program, Issue notes, installed into both');
   await narrator.ask(requests.registerApp(metaToken, app.descriptorUrl), { status: [200, 201], tells: 'known, by its descriptor' });
+  // By its vendor, once for all customers; installing the App consents to what it may do.
+  if (cast.functions !== null) await deployFunctions(cast.client, { metaToken, appKey: app.key, functions: cast.functions });
   const clientKeys: string[] = [];
   for (const { applicationId, customer } of [left, right]) {
     const installed = await narrator.ask(requests.installApp(metaToken, applicationId, app.key), {
@@ -26,4 +29,15 @@ export async function installApp(cast: Cast, left: Tenant, right: Tenant): Promi
     `     A note for ${left.customer.name}: the App finds ${here?.length} for them, ${there?.length} for ${right.customer.name}`,
   );
   throw demoErrors('demo.unexpected_answer', { params: { step: 'the note', expected: '1 and 0', status: 'another', message: '' } });
+}
+
+/** The function of the App, which runs at Bulkhead: each customer has an address of their own for it, and another number. */
+export async function callFunction({ narrator, app, functions }: Cast, left: Tenant, right: Tenant): Promise<void> {
+  if (functions === null) return;
+  narrator.chapter('Its function: deployed once, run in a process per customer, called at an address per customer');
+  for (const { applicationId, customer } of [left, right])
+    await narrator.ask(requests.callWebTrigger(applicationId, app.key), {
+      status: 200,
+      tells: (answer) => `${customer.name} has ${String(valueAt(answer, 'files'))} files`,
+    });
 }

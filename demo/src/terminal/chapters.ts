@@ -1,4 +1,4 @@
-import type { DemoApp } from '../app/index.ts';
+import type { DemoApp, DemoFunctions } from '../app/index.ts';
 import {
   apiKey,
   bearer,
@@ -29,6 +29,8 @@ export interface Cast {
   readonly fetch: Fetch;
   readonly upstream: DemoUpstream;
   readonly app: DemoApp;
+  /** Null: the App has none. */
+  readonly functions: DemoFunctions | null;
   readonly metaToken: HeldCredential;
   /** Ids of what was made, to be deleted at the end. */
   readonly applications: string[];

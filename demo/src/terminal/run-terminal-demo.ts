@@ -1,8 +1,8 @@
 import { type Clock, PlatformError } from '@bulkhead/base';
-import type { DemoApp } from '../app/index.ts';
+import type { DemoApp, DemoFunctions } from '../app/index.ts';
 import { alder, birch, bulkheadClient, COMPANY, demoErrors, type Fetch, type HeldCredential, heldCredential } from '../company/index.ts';
 import type { DemoUpstream } from '../upstream/index.ts';
-import { installApp } from './app-chapter.ts';
+import { callFunction, installApp } from './app-chapter.ts';
 import {
   type Cast,
   callAccounts,
@@ -22,6 +22,8 @@ export interface TerminalDemoOptions {
   readonly upstream: DemoUpstream;
   /** Begins with this story: from then on it may be installed. */
   readonly app: DemoApp;
+  /** Code of the App that runs at Bulkhead. Default: it has none, and its chapter is left out. */
+  readonly functions?: DemoFunctions;
   /** Of the App; default: the machine's. */
   readonly clock?: Clock;
   readonly out: (line: string) => void;
@@ -39,6 +41,7 @@ export async function runTerminalDemo({
   metaToken,
   upstream,
   app,
+  functions,
   clock,
   out,
   colours = process.stdout,
@@ -46,7 +49,16 @@ export async function runTerminalDemo({
 }: TerminalDemoOptions): Promise<0 | 1> {
   const client = bulkheadClient(bulkheadUrl, fetch);
   const narrator = new Narrator(client, out, colours);
-  const cast: Cast = { narrator, client, fetch, upstream, app, metaToken: heldCredential('META_TOKEN', metaToken), applications: [] };
+  const cast: Cast = {
+    narrator,
+    client,
+    fetch,
+    upstream,
+    app,
+    functions: functions ?? null,
+    metaToken: heldCredential('META_TOKEN', metaToken),
+    applications: [],
+  };
   app.begin({ bulkheadUrl, ...(clock === undefined ? {} : { clock }) });
   narrator.title(`${COMPANY} has two customers, ${alder.name} and ${birch.name}, and one integration.  ${client.baseUrl}`);
   const told = await tell(narrator, () => story(cast));
@@ -66,6 +78,7 @@ async function story(cast: Cast): Promise<void> {
   const narrowed: HeldCredential = await exchange(cast, left);
   await tryForeignToken(cast, left, right, narrowed);
   await installApp(cast, left, right);
+  await callFunction(cast, left, right);
 }
 
 /** Whether it went through. What went wrong is said; a fault of the demo itself is thrown on. */

@@ -27,6 +27,10 @@ function seed(person: Person): StoredFile[] {
       2,
     ),
     file('Private note.txt', 'text/plain; charset=utf-8', `Only ${person.name} may read this.\n`, 3),
+    // So that two customers have different numbers of files.
+    ...(person.customer === 'Birch Clinics'
+      ? [file('Opening hours.txt', 'text/plain; charset=utf-8', 'Monday to Friday, 8 to 17.\n', 4)]
+      : []),
   ];
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { runTerminalDemo, startDemoServices } from '@bulkhead/demo';
 import { configFrom, readEnvironment } from '@bulkhead/platform';
 import { closeInReverse, pinoLog, startBulkhead } from '@bulkhead/server';
+import { demoFunctions } from './demo-functions.ts';
 import { onStopSignal } from './stop-signal.ts';
 
 export async function demo(): Promise<void> {
@@ -22,10 +23,17 @@ export async function demo(): Promise<void> {
   try {
     const services = await startDemoServices({ log });
     closing.push(() => services.close());
-    const bulkhead = await startBulkhead({ config, log, egressAllow: services.egressAllow });
+    const bulkhead = await startBulkhead({ config, log, egressAllow: services.egressAllow, acceptProcess: true });
     closing.push(() => bulkhead.close());
     const out = (line: string) => void process.stdout.write(`${line}\n`);
-    const told = runTerminalDemo({ bulkheadUrl: bulkhead.publicUrl, metaToken, upstream: services.upstream, app: services.app, out });
+    const told = runTerminalDemo({
+      bulkheadUrl: bulkhead.publicUrl,
+      metaToken,
+      upstream: services.upstream,
+      app: services.app,
+      functions: demoFunctions,
+      out,
+    });
     // Ctrl-C leaves the story where it is; what it was told with goes all the same.
     process.exitCode = await Promise.race([told, stop.asked.then(() => INTERRUPTED)]);
     told.catch((error: unknown) => log.debug('The story ended after it was left', { err: error }));

@@ -79,6 +79,16 @@ describe('bulkhead functions versions, approve, rollback', () => {
     expect((await functions('approve', 'notes', ...production, '--all')).stdout).toBe('No install waits.\n');
   });
 
+  it('deploy of code that does not load says why, in one line that turns nothing, and the version before goes on', async () => {
+    await writeFile(join(folder, 'src/index.ts'), "throw new Error('\\u001b[2Jno\\nsecond line'); export const run = () => 1;");
+    const deployed = await functions('deploy', folder, ...production);
+    expect([deployed.exitCode, deployed.stdout]).toEqual([1, '']);
+    expect(deployed.stderr).toContain('Nothing was deployed, because the code does not load: ');
+    expect(deployed.stderr).toMatch(/Error: \S*\[2Jno second line/);
+    expect(deployed.stderr).not.toContain('\u001b');
+    expect(await run(ids[0]!)).toMatchObject({ said: 'second' });
+  });
+
   it('rollback lets the version before run again, and versions shows which are withdrawn', async () => {
     expect((await functions('rollback', 'notes', ...production)).stdout).toContain('Back: version 1 of notes runs in production');
     expect(await run(ids[0]!)).toMatchObject({ said: 'first' });

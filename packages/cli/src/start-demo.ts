@@ -4,6 +4,7 @@ import { type Log, systemClock } from '@bulkhead/base';
 import type { Config } from '@bulkhead/platform';
 import type { DemoServices, DemoSite } from '@bulkhead/demo';
 import { type Bulkhead, issueTemporaryMetaToken } from '@bulkhead/server';
+import { demoFunctions } from './demo-functions.ts';
 
 type Closing = (() => Promise<void>)[];
 const HOST = '127.0.0.1';
@@ -47,6 +48,7 @@ export async function startSiteOfDemo({ config, log, bulkhead, services }: SiteP
     upstream: services.upstream,
     receiver: services.receiver,
     app: services.app,
+    functions: demoFunctions,
     log,
     port: await portFor(config, SITE),
   });

@@ -227,3 +227,37 @@ describe('an instance', () => {
     expect(results.filter(({ outcome }) => outcome.kind === 'ok' && Number(outcome.value) <= 2)).toHaveLength(4);
   });
 });
+
+describe('a check', () => {
+  // What runs with the question, though the code is asked for nothing but its names.
+  const curious = `Response.json = async (value) => { await fetch('http://x.example/').catch(() => undefined); return new Response(JSON.stringify(value)); };
+    export const run = () => 1; export const other = 2;`;
+
+  test('says which functions code exports, opens no door for it, and leaves no process', async () => {
+    await using world = await guests();
+    const { outcome } = await world.supervisor.check(curious, { A: 'b' });
+    expect(outcome).toEqual({ kind: 'ok', value: '["run"]' });
+    expect(world.asked).toEqual([]);
+    await expect.poll(() => world.supervisor.instances.length).toBe(0);
+  });
+
+  test('control: the same code has a door when it is called', async () => {
+    await using world = await guests();
+    await world.call('one', curious, { name: '' });
+    expect(world.asked.map(({ url }) => url)).toEqual(['http://x.example/']);
+  });
+
+  test.each([
+    ['throws', `throw new TypeError('no'); export const run = 1;`, { kind: 'crashed', detail: expect.stringContaining('TypeError: no') }],
+    ['never comes up', 'while (true);', { kind: 'timeout', limit: 'start' }],
+    [
+      'answers for ever',
+      'Object.keys = () => { while (true); }; export const run = () => 1;',
+      { kind: 'timeout', limit: expect.stringMatching(/cpu|wall/) },
+    ],
+  ])('of code that %s says so, and suspends nobody', async (_, code, outcome) => {
+    await using world = await guests({ killsMax: 1 });
+    for (let turn = 0; turn < 2; turn++) expect((await world.supervisor.check(code, {})).outcome).toEqual(outcome);
+    expect((await world.call('one', hello)).outcome.kind).toBe('ok');
+  });
+});

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -119,9 +119,9 @@ describe('an App written for Forge', () => {
     const headers = { authorization: `APIKey ${apiKeys[0]}`, 'content-type': 'application/json' };
     const body = JSON.stringify({ service: 'gdrive', account: 'ada', token: 'x' });
     expect((await fetch(`${url}/v1/accounts`, { method: 'POST', headers, body })).status).toBe(201);
-    const event = { type: 'account.connected' };
-    await meta(`/applications/${tenants[0]}/installs/notes/invoke`, { function: 'trigger-on-account', payload: event });
-    expect(await about(tenants[0]!)).toMatchObject({ accounts: [{ displayName: 'ada' }], lastEvent: 'account.connected' });
+    await expect
+      .poll(() => about(tenants[0]!), { timeout: 60_000 })
+      .toMatchObject({ accounts: [{ displayName: 'ada' }], lastEvent: 'account.connected' });
     expect(await about(tenants[1]!)).toMatchObject(none);
   });
 
@@ -129,6 +129,34 @@ describe('an App written for Forge', () => {
     const called = await meta(`/applications/${tenants[0]}/installs/notes/invoke`, { function: 'scheduled-tidy-daily' });
     expect(called.outcome).toMatchObject({ kind: 'ok' });
     expect((await resolve(tenants[0]!, 'digestOf')).outcome?.value).toEqual([]);
+  });
+});
+
+describe('a bundle that was built before', () => {
+  it('finds around it what Forge puts there, each call its own', async () => {
+    const built = await world.folder();
+    await mkdir(join(built, 'src'));
+    const manifest = 'app:\n  id: ari:cloud:ecosystem::app/built\nmodules:\n  function:\n    - key: run\n      handler: index.run\n';
+    await writeFile(join(built, 'manifest.yml'), manifest);
+    const bundle = `const crypto = require('crypto');
+const atLoad = typeof globalThis.__forge_runtime__;
+const kvs = (path, body) => globalThis.__forge_fetch__({ type: 'kvs', provider: 'app', remote: 'kvs' }, '/api/v1/' + path, { method: 'POST', body: JSON.stringify(body) });
+exports.run = async (payload) => {
+  const before = await kvs('get', { key: 'who' });
+  await kvs('set', { key: 'who', value: payload.who });
+  const { appContext } = globalThis.__forge_runtime__;
+  return [atLoad, before.status, (await (await kvs('get', { key: 'who' })).json()).value, appContext.environmentType, crypto.createHash('sha256').update('a').digest('hex').length];
+};
+`;
+    await writeFile(join(built, 'src', 'index.js'), bundle);
+    const deployed = await world.run(['functions', 'deploy', built, '--app', 'notes', '--environment', 'staging'], env);
+    expect([deployed.exitCode, deployed.stdout]).toEqual([0, expect.stringContaining('in staging')]);
+    for (const tenant of tenants) {
+      await meta(`/applications/${tenant}/installs/notes/environments/staging`, { permissions: [] }, 'PUT');
+      const body = { function: 'run', environment: 'staging', payload: { who: tenant } };
+      const { outcome } = await meta(`/applications/${tenant}/installs/notes/invoke`, body);
+      expect(outcome).toEqual({ kind: 'ok', value: ['undefined', 404, tenant, 'STAGING', 64] });
+    }
   });
 });
 

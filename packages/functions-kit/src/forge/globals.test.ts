@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PLACE } from '../host.ts';
 import { openTestHost, type TestHost } from '../testing/test-host.ts';
 import './globals.ts';
 
@@ -26,6 +27,13 @@ describe('what a bundle with Forge inside finds around it', () => {
     expect(appContext).toMatchObject({ installationId: host.context.clientKey, environmentType: 'DEVELOPMENT' });
     expect([contextAri, kept]).toEqual([`ari:cloud:bulkhead::site/${host.context.applicationId}`, undefined]);
     expect(JSON.stringify(around.__forge_runtime__)).not.toMatch(/bh[a-z]_/);
+  });
+
+  it('finds no call while a module loads', () => {
+    host.close();
+    (globalThis as Record<symbol, unknown>)[PLACE] = { context: () => null };
+    expect(around.__forge_runtime__).toBeUndefined();
+    delete (globalThis as Record<symbol, unknown>)[PLACE];
   });
 
   it('keeps values', async () => {

@@ -8,12 +8,7 @@ const CODE_MAX = 900_000;
 export const deploymentBody = z.strictObject({
   environment: environmentName,
   manifest: functionManifest.meta({ description: 'What bulkhead.yml says.' }),
-  code: z
-    .string()
-    .min(1)
-    .max(CODE_MAX)
-    .refine((code) => !code.includes('\u0000') && code.isWellFormed(), 'expected text: one ECMAScript module, not an archive or a binary')
-    .meta({ description: 'One ECMAScript module that exports each function under its key.' }),
+  code: z.string().min(1).max(CODE_MAX).meta({ description: 'One ECMAScript module that exports each function under its key.' }),
 });
 
 export const rollbackBody = z.strictObject({
