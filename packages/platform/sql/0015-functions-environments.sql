@@ -40,9 +40,12 @@ create table function_installs (
 );
 select bulkhead_tenant_table('function_installs');
 
--- What was approved ends with the install: whoever installs it again approves again.
+-- What was approved ends with the install: whoever installs it again approves again. What still runs for it speaks for nobody, also
+-- when it is installed again at once.
 create function bulkhead_leave_environments() returns trigger language plpgsql as $$
 begin
+  update public.function_invocations set expires_at = started_at
+   where application_id = new.application_id and client_key = new.client_key and ended_at is null;
   delete from public.function_installs where application_id = new.application_id and client_key = new.client_key;
   return null;
 end $$;

@@ -119,9 +119,9 @@ describe('an App written for Forge', () => {
     const headers = { authorization: `APIKey ${apiKeys[0]}`, 'content-type': 'application/json' };
     const body = JSON.stringify({ service: 'gdrive', account: 'ada', token: 'x' });
     expect((await fetch(`${url}/v1/accounts`, { method: 'POST', headers, body })).status).toBe(201);
-    const event = { type: 'account.connected' };
-    await meta(`/applications/${tenants[0]}/installs/notes/invoke`, { function: 'trigger-on-account', payload: event });
-    expect(await about(tenants[0]!)).toMatchObject({ accounts: [{ displayName: 'ada' }], lastEvent: 'account.connected' });
+    await expect
+      .poll(() => about(tenants[0]!), { timeout: 60_000 })
+      .toMatchObject({ accounts: [{ displayName: 'ada' }], lastEvent: 'account.connected' });
     expect(await about(tenants[1]!)).toMatchObject(none);
   });
 

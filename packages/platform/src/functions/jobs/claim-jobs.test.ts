@@ -43,7 +43,7 @@ afterAll(async () => {
 });
 
 /** Writes jobs past the product, due since so many milliseconds. */
-async function fill(tenant: number, count: number, { queue = 'work', concurrency = 16, dueMs = 0 } = {}): Promise<void> {
+async function fill(tenant: number, count: number, { queue = 'work', concurrency = 16, dueMs = 0, from = 1 } = {}): Promise<void> {
   const { id, clientKey } = tenants[tenant]!;
   const due = new Date(world.clock.now() - dueMs);
   await world.platform.db.withSystem('fill a queue in a test', (tx) =>
@@ -51,7 +51,7 @@ async function fill(tenant: number, count: number, { queue = 'work', concurrency
       insert into function_jobs (application_id, job_id, client_key, environment, source, source_key, function_key, run_at, attempts_max, concurrency,
                                  created_at, asked_at)
       select ${id}, ${`job${queue}`} || n, ${clientKey}, 'production', 'queue', ${queue}, 'echo', ${due}, 5, ${concurrency}::int, ${due}, ${due}
-        from generate_series(1, ${count}::int) n`),
+        from generate_series(${from}::int, ${from + count - 1}::int) n`),
   );
 }
 const claim = (limit: number, fields: { perTenant?: number; busy?: { applicationId: ApplicationId; running: number }[] } = {}) =>
@@ -71,7 +71,11 @@ describe('turns', () => {
     await fill(0, 5_000, { dueMs: 3_600_000 });
     await fill(1, 2);
     await fill(2, 1);
-    expect(of(await claim(5))).toEqual([0, 1, 2, 0, 1]);
+    const first = of(await claim(5));
+    expect([first.slice(0, 3).toSorted(), first.slice(3).toSorted()]).toEqual([
+      [0, 1, 2],
+      [0, 1],
+    ]);
     // Those that run count: the next two places are of those who have fewer.
     await fill(2, 5, { queue: 'other' });
     expect(of(await claim(2))).toEqual([2, 0]);
@@ -98,6 +102,27 @@ describe('the bound of a queue', () => {
     const claimed = await Promise.all(Array.from({ length: 6 }, () => claim(10)));
     expect(claimed.flat()).toHaveLength(3);
     expect(new Set(claimed.flat().map(({ jobId }) => jobId)).size).toBe(3);
+  });
+
+  test('holds where a job that is due earlier comes in while another worker claims', async () => {
+    await fill(0, 5, { concurrency: 3 });
+    const claimSome = (tx: Parameters<typeof claimJobs>[0]) =>
+      claimJobs(tx, {
+        now: new Date(world.clock.now()),
+        leaseUntil: new Date(world.clock.now() + LEASE_MS),
+        limit: 10,
+        perTenant: 100,
+        busy: [],
+      });
+    let others: Promise<ClaimedJob[]> | undefined;
+    const first = await world.platform.db.withSystem('claim slowly in a test', async (tx) => {
+      const claimed = await claimSome(tx);
+      await fill(0, 1, { queue: 'work', concurrency: 3, dueMs: 60_000, from: 100 });
+      others = claim(10);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return claimed;
+    });
+    expect([first.length, (await others!).length]).toEqual([3, 0]);
   });
 
   test('is one for one: what is pushed runs after what runs', async () => {

@@ -67,9 +67,14 @@ describe('a schedule', () => {
   test('is one job per tick, however many workers look', async () => {
     await deploy(every(10, { overlap: 'allow' }));
     const others = [await world.beside(), await world.beside()];
-    world.clock.advance(10 * MINUTE);
-    await Promise.all([world, ...others].map(({ platform }) => platform.runDueJobs()));
-    expect(called()).toHaveLength(1);
+    for (let tick = 1; tick <= 5; tick++) {
+      world.clock.advance(10 * MINUTE);
+      await Promise.all([world, ...others, world, ...others].map(({ platform }) => platform.writeDueJobs()));
+      expect(await jobs()).toHaveLength(tick);
+    }
+    await world.platform.runDueJobs();
+    expect(new Set(called().map(({ scheduledAt }) => scheduledAt)).size).toBe(5);
+    expect(called()).toHaveLength(5);
   });
 
   test('runs once for what was missed while nobody looked, and says how much that was', async () => {
@@ -81,20 +86,25 @@ describe('a schedule', () => {
     expect(called()).toHaveLength(2);
   });
 
-  test('that is as it was keeps its next time with a new version; one that has changed counts anew', async () => {
-    await deploy({ schedules: [{ key: 'hourly', function: 'echo', cron: '0 * * * *' }, ...every(10).schedules] });
-    world.clock.advance(59 * MINUTE);
-    const at = async () =>
-      world.platform.db.withSystem('look at schedules in a test', (tx) =>
-        tx.query<{ schedule_key: string; tick_at: Date }>(sql`select schedule_key, tick_at from function_schedules order by 1`),
-      );
-    const [before] = await at();
-    await deploy({ schedules: [{ key: 'hourly', function: 'echo', cron: '0 * * * *', retries: 1 }, ...every(30).schedules] });
-    const [hourly, tick] = await at();
-    expect(hourly).toEqual(before);
-    expect(tick!.tick_at.getTime() % (30 * MINUTE)).toBe(0);
+  test('that is as it was keeps its next time with a new version, though that has passed; one that has changed counts anew', async () => {
+    const hourly = { key: 'hourly', function: 'echo', cron: '0 * * * *' };
+    await deploy({ schedules: [hourly, ...every(30).schedules] });
+    world.clock.advance(61 * MINUTE);
+    // Nobody has looked since: both are due, and the new version is there first.
+    const manifest = { app: 'notes', functions: [{ key: 'echo', handler: 'index.echo' }] };
+    const schedules = [{ ...hourly, retries: 1 }, ...every(20).schedules];
+    await world.meta('POST', '/apps/notes/deployments', {
+      environment: 'production',
+      manifest: { ...manifest, schedules },
+      code: 'export {};',
+    });
+    await world.platform.runDueJobs();
+    expect(runner.calls.map(({ context }) => JSON.parse(context).job.key)).toEqual(['hourly']);
+    await after(19);
+    expect(runner.calls.map(({ context }) => JSON.parse(context).job.key)).toEqual(['hourly', 'tick']);
     await deploy({});
-    expect(await at()).toEqual([]);
+    await after(120);
+    expect(runner.calls).toHaveLength(2);
   });
 
   test('is spread over its jitter, each install at a moment of its own that stays', async () => {
