@@ -108,7 +108,8 @@ function listening(spec: InstanceSpec, child: ChildProcess): Promise<Running> {
       isGone = true;
       clearTimeout(tooLate);
       socket.close();
-      reject(new StartFailure(errorText.trim() === '' ? `the process ended (${signal ?? code})` : errorText.trim(), { timedOut: false }));
+      const said = errorText.trim().split('\n').map(engineText).join('\n');
+      reject(new StartFailure(said === '' ? `the process ended (${signal ?? code})` : said, { timedOut: false }));
       spec.onExit({ code, signal, errorText });
     };
     child.on('error', (error) => {
@@ -147,6 +148,16 @@ function signalGuest(pid: number | null, child: ChildProcess): void {
     else process.kill(pid, 'SIGTERM');
   } catch {
     // Gone meanwhile.
+  }
+}
+
+/** What the engine says of itself, without what is around it; the line where it is no JSON. */
+function engineText(line: string): string {
+  try {
+    const { message } = JSON.parse(line) as { message?: unknown };
+    return typeof message === 'string' ? message : line;
+  } catch {
+    return line;
   }
 }
 
