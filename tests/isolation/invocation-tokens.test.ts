@@ -68,7 +68,7 @@ afterAll(async () => {
 async function deploy(app: string, environment: string): Promise<void> {
   const functions = ['echo', 'held'].map((key) => ({ key, handler: `index.${key}` }));
   const webtriggers = [{ key: 'signed', function: 'echo', authentication: { type: 'bearer' } }];
-  const permissions = { scopes: ['accounts:read', 'accounts:use'] };
+  const permissions = { scopes: ['accounts:read', 'accounts:use', 'events:read'] };
   const manifest = {
     app,
     functions,

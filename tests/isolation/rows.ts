@@ -213,6 +213,7 @@ export const rows: Readonly<Record<string, Row | readonly Row[]>> = {
   'function_runner.variables': { own: 200 },
   'function_runner.storage': { body: { op: 'set', key: 'of-the-matrix', value: 1 }, own: 200 },
   'function_runner.accounts': [{ own: 200 }, { query: { service: ref('oauth_service') }, own: 200, foreign: [200] }],
+  'function_runner.events': { own: 200, foreign: [200] },
   'function_runner.proxy': { path: { ...account, path: 'echo' }, own: 200, late: 202 },
   'function_runner.webtrigger': { path: { trigger: 'signed' }, own: 200 },
   'function_runner.queue': { body: { op: 'push', queue: 'work', jobs: [{ payload: 'of the matrix' }] }, own: 200 },

@@ -1,5 +1,5 @@
 import { host } from './host.ts';
-import { HostError } from './host-service.ts';
+import { askHost } from './host-service.ts';
 
 /** A connected account of the Application. What opens it at its service is never shown. */
 export interface Account {
@@ -30,10 +30,7 @@ export const accounts = {
   /** 100 at most; the next ones with `page` 2. Throws `HostError`. */
   async list({ service, page = 1 }: { service?: string; page?: number } = {}): Promise<readonly Account[]> {
     const query = new URLSearchParams({ page: String(page), ...(service === undefined ? {} : { service }) });
-    const response = await host().fetch(`${SERVICE}?${query}`);
-    const answer = (await response.json()) as { accounts?: readonly Account[]; code?: string; message?: string };
-    if (response.ok && answer.accounts !== undefined) return answer.accounts;
-    throw new HostError(answer.code ?? 'unknown', answer.message ?? `the host answered ${response.status}`);
+    return (await askHost<{ accounts: readonly Account[] }>(`accounts?${query}`)).accounts;
   },
 
   account(id: number): AccountCalls {

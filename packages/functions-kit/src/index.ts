@@ -3,6 +3,7 @@ import { type CallContext, host } from './host.ts';
 export { type Account, accounts, type AccountCalls } from './accounts.ts';
 export type { CallContext, JobContext } from './host.ts';
 export { HostError } from './host-service.ts';
+export { type ApplicationEvent, type EventPage, events } from './events.ts';
 export { type JobHandle, type JobStats, type Pushed, type Queue, queue, retry } from './queue.ts';
 export { storage } from './storage.ts';
 export type {

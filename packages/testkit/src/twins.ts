@@ -461,13 +461,13 @@ async function calledFunctions(
     queues: [{ key: 'work', function: 'echo' }],
     schedules: [{ key: 'yearly', function: 'echo', cron: '0 0 1 1 *' }],
     variables: [{ name: 'OF_THE_APP' }, { name: 'OF_THE_INSTALL' }],
-    permissions: { scopes: ['accounts:read', 'accounts:use'], external: { fetch: { backend: [`${canary}.example`] } } },
+    permissions: { scopes: ['accounts:read', 'accounts:use', 'events:read'], external: { fetch: { backend: [`${canary}.example`] } } },
     storage: { entities: [{ name: 'note', attributes: { due: { type: 'integer' }, text: { type: 'string' } }, indexes: ['due'] }] },
   };
   await meta.call('POST', `/apps/${appKey}/deployments`, { environment: 'production', manifest, code: `// ${canary} code` });
   const production = `/applications/${applicationId}/installs/${appKey}/environments/production`;
   await meta.call('PUT', production, {
-    permissions: [`fetch:${canary}.example`, 'scope:accounts:read', 'scope:accounts:use'],
+    permissions: [`fetch:${canary}.example`, 'scope:accounts:read', 'scope:accounts:use', 'scope:events:read'],
   });
   await meta.call('PUT', `/apps/${appKey}/environments/production/variables/OF_THE_APP`, { value: `${canary} of the App`, secret: false });
   await meta.call('PUT', `${production}/variables/OF_THE_INSTALL`, { value: `${canary} of the install`, secret: false });

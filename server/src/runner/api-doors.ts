@@ -22,7 +22,7 @@ interface HostService {
 /** What the host does for the code of its functions, each at `/internal/functions` of the api role under the same path. */
 const SERVICES: readonly HostService[] = [
   { methods: 'POST', form: /^\/(?:storage|queue)$/ },
-  { methods: 'GET', form: /^\/accounts(\?.*)?$/ },
+  { methods: 'GET', form: /^\/(?:accounts|events)(\?.*)?$/ },
   { methods: 'any', form: /^\/accounts\/\d{1,16}\/proxy\/.*$/ },
   { methods: 'GET', form: /^\/webtriggers\/[a-z][a-z0-9-]{0,62}$/ },
 ];

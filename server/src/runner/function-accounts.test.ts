@@ -25,9 +25,10 @@ export const call = async ({ account, path, init }) => {
   const answer = await fetch('${SERVICE}/' + account + '/proxy' + path, init);
   return [answer.status, await answer.text()];
 };
+export const log = async (query) => { const answer = await fetch('http://host.bulkhead.internal/events' + (query ?? '')); return [answer.status, await answer.json()]; };
 export const inside = (_, context) => JSON.stringify([context, Object.keys(globalThis), globalThis.process?.env ?? null]);
 `;
-const keys = ['list', 'call', 'inside'];
+const keys = ['list', 'call', 'log', 'inside'];
 
 async function deploy(scopes: readonly string[]): Promise<void> {
   const manifest = { app: 'notes', functions: keys.map((key) => ({ key, handler: `index.${key}` })), permissions: { scopes } };
@@ -52,7 +53,7 @@ beforeAll(async () => {
   world = await World.create({ runner, egressAllow: [app.address, upstream.address] });
   await world.meta('POST', '/apps', { descriptor: app.descriptor });
   for (const name of ['alder', 'birch']) {
-    const { id, apiKey } = await world.application();
+    const { id, apiKey } = await world.application({ events_enabled: true });
     await world.meta('POST', `/applications/${id}/redirect_uris`, { url: 'https://company.example/callback' });
     const service = `notes${name}`;
     await world.meta('POST', `/applications/${id}/services`, upstream.keyService(service, name));
@@ -66,7 +67,7 @@ beforeAll(async () => {
     expect(installed.status, installed.text).toBe(201);
     tenants.push({ id, apiKey, account, service, key });
   }
-  await deploy(['accounts:read', 'accounts:use']);
+  await deploy(['accounts:read', 'accounts:use', 'events:read']);
 }, 60_000);
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
@@ -143,6 +144,30 @@ describe('a function with the accounts of its Application', () => {
     expect(await invoke(first, 'list', null, { end_user: 'nobody' })).toMatchObject({ status: 400, code: 'function.user_unknown' });
   });
 
+  test('reads the events of its own Application, from a cursor on', async () => {
+    for (const tenant of tenants) {
+      const { value: all } = await invoke(tenant, 'log');
+      expect(all[0]).toBe(200);
+      const about = all[1].objects.filter(({ type }: { type: string }) => type === 'account.connected');
+      const told = about.map(({ account }: { account: number }) => account);
+      expect(told).toContain(tenant.account);
+      for (const other of tenants) if (other !== tenant) expect(told).not.toContain(other.account);
+      const { value } = await invoke(tenant, 'log', '?page_size=1');
+      expect(JSON.stringify(value)).not.toContain(tenant.key);
+      const next = await invoke(tenant, 'log', `?cursor=${value[1].cursor}`);
+      expect(next.value).toMatchObject([200, { count: all[1].count - 1 }]);
+      expect(JSON.stringify(next.value)).not.toContain(value[1].objects[0].id);
+    }
+    const [first, second] = tenants as [Tenant, Tenant];
+    const { value: theirs } = await invoke(second, 'log', '?page_size=1');
+    expect((await invoke(first, 'log', `?cursor=${theirs[1].cursor}`)).value[0]).toBe(404);
+  });
+
+  test('reads no events for an end user: the log tells of all of them', async () => {
+    const [first] = tenants as [Tenant];
+    expect((await invoke(first, 'log', null, { end_user: 'alder-user' })).value).toMatchObject([403, { code: 'event.call_for_user' }]);
+  });
+
   test('leaves the use of each call in the audit log, with the call as the actor', async () => {
     const [first] = tenants as [Tenant];
     await invoke(first, 'call', { account: first.account, path: '/echo' });
@@ -166,5 +191,6 @@ describe('a function with the accounts of its Application', () => {
     await deploy([]);
     expect((await invoke(first, 'list')).value[0]).toBe(403);
     expect((await invoke(first, 'call', { account: first.account, path: '/echo' })).value[0]).toBe(403);
+    expect((await invoke(first, 'log')).value[0]).toBe(403);
   });
 });

@@ -1,10 +1,14 @@
 import { entitiesOf, type StorageDeclaration, storageDeclaration } from '@bulkhead/protocol';
 import { type CallContext, type Host, PLACE } from '../host.ts';
 import { accountService, type TestAccounts } from './memory-accounts.ts';
+import { eventService, type TestEvents } from './memory-events.ts';
+import { MemoryQueues, type TestJob } from './memory-queues.ts';
 import { MemoryRefusal } from './memory-refusal.ts';
 import { MemoryStorage } from './memory-storage.ts';
 
-export interface TestHostOptions extends TestAccounts {
+export interface TestHostOptions extends TestAccounts, TestEvents {
+  /** Keys of the queues that bulkhead.yml declares. */
+  readonly queues?: readonly string[];
   /** The part `storage` of bulkhead.yml, as it says there. */
   readonly storage?: StorageDeclaration;
   readonly context?: Partial<CallContext>;
@@ -19,6 +23,8 @@ export interface TestHostOptions extends TestAccounts {
 /** A host in memory around code that imports `@bulkhead/functions-kit`, for unit tests: one install in one environment. */
 export interface TestHost extends Disposable {
   readonly context: CallContext;
+  /** What was pushed to queues, in order. */
+  readonly jobs: readonly TestJob[];
   /** Lets time go by, in milliseconds: what has a ttl ends. */
   advance(ms: number): void;
   /** Takes the host away again; so does `using`. */
@@ -47,7 +53,11 @@ export function openTestHost(options: TestHostOptions = {}): TestHost {
   };
   const declared = options.storage === undefined ? undefined : storageDeclaration.parse(options.storage);
   const storage = new MemoryStorage(entitiesOf(declared), () => now);
-  const services = new Map<string, Service>([['storage', (body) => storage.answer(body)]]);
+  const queues = new MemoryQueues(options.queues ?? []);
+  const services = new Map<string, Service>([
+    ['storage', (body) => storage.answer(body)],
+    ['queue', (body) => queues.answer(body as Parameters<MemoryQueues['answer']>[0])],
+  ]);
   const host: Host = {
     context: () => context,
     variables: options.variables ?? {},
@@ -55,10 +65,9 @@ export function openTestHost(options: TestHostOptions = {}): TestHost {
       const request = new Request(input, init);
       const service = request.url.startsWith(SERVICES) ? services.get(request.url.slice(SERVICES.length)) : undefined;
       if (service !== undefined) return answered(service, await request.json());
-      const ofAccount = request.url.startsWith(SERVICES)
-        ? await accountService(options, request.url.slice(SERVICES.length - 1), request)
-        : null;
-      if (ofAccount !== null) return ofAccount;
+      const place = request.url.startsWith(SERVICES) ? request.url.slice(SERVICES.length - 1) : '';
+      const answer = eventService(options, place) ?? (await accountService(options, place, request));
+      if (answer !== null) return answer;
       if (options.fetch === undefined || request.url.startsWith(SERVICES))
         throw Object.assign(new Error(`${request.url} is not declared`), { name: 'DeniedError' });
       return options.fetch(request);
@@ -68,7 +77,7 @@ export function openTestHost(options: TestHostOptions = {}): TestHost {
   const close = (): void => {
     if (places[PLACE] === host) delete places[PLACE];
   };
-  return { context, advance: (ms) => void (now += ms), close, [Symbol.dispose]: close };
+  return { context, jobs: queues.jobs, advance: (ms) => void (now += ms), close, [Symbol.dispose]: close };
 }
 
 function answered(service: Service, body: unknown): Response {

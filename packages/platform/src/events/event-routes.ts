@@ -3,7 +3,7 @@ import { type AnyRoute, httpErrors } from '@bulkhead/http';
 import type { Database, Sql, Tx } from '@bulkhead/postgres';
 import { eventPage, latestEventCursor } from '@bulkhead/protocol';
 import type { z } from 'zod';
-import { type ApiKeyPrincipal, type BearerPrincipal, type RequestContext, route } from '../access/index.ts';
+import { type ApiKeyPrincipal, type BearerPrincipal, type Principal, type RequestContext, route } from '../access/index.ts';
 import { BEGINNING, cursorOf, positionOf } from './event-cursor.ts';
 import { eventErrors } from './event-errors.ts';
 import { eventQuery, eventShape } from './event-messages.ts';
@@ -27,7 +27,7 @@ export interface EventRoutesOptions {
 const COMMON = { scope: null, rateClass: 'api', audit: null, method: 'GET' } as const;
 const OF_ACCOUNT = { ...COMMON, credentials: ['api_key', 'bearer'], cors: true } as const;
 
-/** Reading the event log: of one account, in Kloudless's shape (kloudless.md §2.5), and of the whole Application. */
+/** Reading the event log: of one account, in Kloudless's shape (kloudless.md §2.5), and of the whole Application, also for its functions. */
 export function eventRoutes({ db, accountIdOf, hasAccount, retentionHours, accountParams }: EventRoutesOptions): AnyRoute[] {
   async function page(tx: Tx, scope: EventScope, query: z.output<typeof eventQuery>, now: Date) {
     const isBeginning = query.cursor === undefined || query.cursor === 'after-auth';
@@ -62,6 +62,9 @@ export function eventRoutes({ db, accountIdOf, hasAccount, retentionHours, accou
     if (!(await hasAccount(tx, applicationId, accountId))) throw httpErrors('not_found');
     return { applicationId, accountId };
   }
+
+  const ofApplication = ({ applicationId, now }: RequestContext<Principal>, query: z.output<typeof eventQuery>) =>
+    db.withTenant(applicationId, (tx) => page(tx, { applicationId, accountId: null }, query, now));
 
   return [
     route({
@@ -99,11 +102,21 @@ export function eventRoutes({ db, accountIdOf, hasAccount, retentionHours, accou
       summary: 'Events of the whole Application, oldest first, from a cursor on',
       query: eventQuery,
       answers: { 200: eventPage },
-      handler: async (context, { query }) =>
-        db.withTenant(context.applicationId, async (tx) => {
-          const scope = { applicationId: context.applicationId, accountId: null };
-          return { status: 200, body: await page(tx, scope, query, context.now) };
-        }),
+      handler: async (context, { query }) => ({ status: 200, body: await ofApplication(context, query) }),
+    }),
+    route({
+      ...COMMON,
+      credentials: ['invocation'],
+      scope: 'function:events:read',
+      id: 'function_runner.events',
+      path: '/internal/functions/events',
+      summary: 'For the runner: events of the whole Application, for a call whose manifest may read them and that is for no end user',
+      query: eventQuery,
+      answers: { 200: eventPage },
+      handler: async (context, { query }) => {
+        if (context.principal.userId !== null) throw eventErrors('event.call_for_user');
+        return { status: 200, body: await ofApplication(context, query) };
+      },
     }),
     route({
       ...COMMON,

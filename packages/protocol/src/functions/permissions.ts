@@ -10,10 +10,11 @@ export const egressHost = z
   );
 
 /**
- * What functions may do with what is their Application's, beside what they keep themselves: list its accounts; call their services. A closed list.
+ * What functions may do with what is their Application's, beside what they keep themselves: list its accounts; call their services;
+ * read its events. A closed list.
  * What the App itself was granted where it was installed (READ, WRITE, DELETE) bounds it.
  */
-export const FUNCTION_SCOPES = ['accounts:read', 'accounts:use'] as const;
+export const FUNCTION_SCOPES = ['accounts:read', 'accounts:use', 'events:read'] as const;
 
 /** `permissions` of a manifest. */
 export const functionPermissions = z.strictObject({
