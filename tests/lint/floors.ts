@@ -33,6 +33,7 @@ const sliceRows: readonly (readonly string[])[] = [
   ['provisioning'],
   ['surfaces'],
   ['keys'],
+  ['forget-past.ts'],
   ['platform.ts'],
   ['index.ts'],
 ];

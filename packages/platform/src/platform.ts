@@ -36,11 +36,8 @@ import type { RateLimits } from './config/index.ts';
 import { deliveryWorker } from './deliveries/index.ts';
 import { ensureFirstOrganization, META_SCOPES, metaTokenAuthenticator, registerMetaToken } from './developers/index.ts';
 import { eventRoutes, keepPartitions } from './events/index.ts';
-import { apScriptRoutes, forgetEndedSessions, moduleRoutes, pageRoutes } from './frames/index.ts';
+import { apScriptRoutes, moduleRoutes, pageRoutes } from './frames/index.ts';
 import {
-  forgetInvocations,
-  forgetStorage,
-  forgetWebtriggerUses,
   FUNCTION_LIMITS_MAX,
   type FunctionLimits,
   type FunctionRunner,
@@ -65,7 +62,8 @@ import {
   variableRoutes,
   variableRunnerRoute,
 } from './functions/index.ts';
-import { forgetPastInbound, inboundMessageRoutes, inboundWebhookRoutes, receiveRoutes } from './inbound/index.ts';
+import { forgetPast } from './forget-past.ts';
+import { inboundMessageRoutes, inboundWebhookRoutes, receiveRoutes } from './inbound/index.ts';
 import {
   appHostRoutes,
   appPropertyRoutes,
@@ -73,7 +71,6 @@ import {
   appRoutes,
   appWebhookDeliveries,
   dynamicModuleRoutes,
-  forgetUninstalled,
   installAuthenticator,
   installKeyRoutes,
   InstallKeys,
@@ -88,7 +85,6 @@ import { eraseApplicationTask, lineageRoutes, provisioningRoutes } from './provi
 import {
   challengeFor,
   claimedTenant,
-  forgetPastAnswers,
   healthRoutes,
   idempotencyStore,
   legacyAliases,
@@ -329,35 +325,7 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
     },
     startUses: () => uses.start(),
     async startWorker() {
-      const forget = () =>
-        forgetPastAnswers(db, new Date(clock.now())).catch((error: unknown) =>
-          log.error('past answers could not be forgotten', { err: error }),
-        );
-      const forgetInbound = () =>
-        forgetPastInbound(db, new Date(clock.now())).catch((error: unknown) =>
-          log.error('past messages of services could not be forgotten', { err: error }),
-        );
-      const forgetInstalls = () =>
-        forgetUninstalled(db, new Date(clock.now())).catch((error: unknown) =>
-          log.error('installs that are over could not be forgotten', { err: error }),
-        );
-      const forgetCalls = () =>
-        Promise.all([forgetInvocations, forgetWebtriggerUses, forgetStorage].map((forget) => forget(db, new Date(clock.now())))).catch(
-          (error: unknown) => log.error('what is past of functions could not be forgotten', { err: error }),
-        );
-      const forgetPages = () =>
-        forgetEndedSessions(db, new Date(clock.now())).catch((error: unknown) =>
-          log.error('pages of Apps that are over could not be forgotten', { err: error }),
-        );
-      const forgetAll = () =>
-        Promise.all([
-          forget(),
-          forgetInbound(),
-          forgetInstalls(),
-          forgetCalls(),
-          forgetPages(),
-          keepPartitions({ db, clock, log, longestRetentionHours }),
-        ]);
+      const forgetAll = () => Promise.all([forgetPast(parts), keepPartitions({ db, clock, log, longestRetentionHours })]);
       await forgetAll();
       forgetting = setInterval(() => void forgetAll(), FORGET_EVERY_MS).unref();
       await Promise.all([worker.start(), deliveries.start(), writer.start()]);
