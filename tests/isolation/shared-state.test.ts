@@ -40,6 +40,12 @@ const KEPT: Readonly<Record<string, Kept>> = {
     'packages/sandbox/src/supervisor.test.ts',
   ),
   'packages/sandbox/src/supervisor.ts #instances': tenant('its identity', 'packages/sandbox/src/supervisor.test.ts'),
+  'packages/sandbox/src/supervisor.ts #starting': tenant('its identity', 'packages/sandbox/src/supervisor.test.ts'),
+  'packages/sandbox/src/slot.ts #lines': tenant(
+    'instances of one slot, by their limits; a slot is of one identity and version',
+    'packages/sandbox/src/supervisor.test.ts',
+  ),
+  'packages/sandbox/src/inspector-ports.ts #taken': noTenant('ports of this machine that are taken'),
   'packages/sandbox/src/instance.ts #calls': tenant('calls of one instance', 'packages/sandbox/src/gateway.test.ts'),
   'server/src/runner/runner-process.ts #calls': noTenant('calls under way, by a number that only we give'),
   'server/src/runner/code-cache.ts #codes': noTenant('code of Apps, by its SHA-256'),
