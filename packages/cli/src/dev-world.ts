@@ -11,6 +11,9 @@ import { UsageError } from './usage-error.ts';
 
 type Closing = (() => Promise<unknown>)[];
 
+/** What the App may do with what is its customers': all that functions can ask for. */
+const GRANTED = ['READ', 'WRITE', 'DELETE', 'ACT_AS_USER'];
+
 export interface DevWorld {
   readonly url: string;
   readonly metaToken: string;
@@ -63,12 +66,18 @@ export async function startDevWorld(
     return said as never;
   };
   await meta('POST', '/apps', {
-    descriptor: { key: appKey, baseUrl: `http://${address}`, authentication: { type: 'jwt' }, lifecycle: { installed: '/installed' } },
+    descriptor: {
+      key: appKey,
+      baseUrl: `http://${address}`,
+      authentication: { type: 'jwt' },
+      lifecycle: { installed: '/installed' },
+      scopes: GRANTED,
+    },
   });
   const applicationIds: string[] = [];
   for (let number = 1; number <= applications; number++) {
     const { id } = await meta<{ id: string }>('POST', '/applications', { name: `Customer ${number}` });
-    await meta('POST', `/applications/${id}/installs`, { app_key: appKey });
+    await meta('POST', `/applications/${id}/installs`, { app_key: appKey, scopes: GRANTED });
     applicationIds.push(id);
   }
   return { url: bulkhead.publicUrl, metaToken, applicationIds, meta };

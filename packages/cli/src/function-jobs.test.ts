@@ -54,10 +54,16 @@ beforeAll(async () => {
     return (await (await fetch(`${url}/v1/meta${path}`, { method, headers, body: JSON.stringify(body) })).json()) as { id: string };
   };
   await meta('POST', '/apps', {
-    descriptor: { key: 'notes', baseUrl: `http://${address}`, authentication: { type: 'jwt' }, lifecycle: { installed: '/installed' } },
+    descriptor: {
+      key: 'notes',
+      baseUrl: `http://${address}`,
+      authentication: { type: 'jwt' },
+      lifecycle: { installed: '/installed' },
+      scopes: ['READ'],
+    },
   });
   application = (await meta('POST', '/applications', { name: 'Alder' })).id;
-  await meta('POST', `/applications/${application}/installs`, { app_key: 'notes' });
+  await meta('POST', `/applications/${application}/installs`, { app_key: 'notes', scopes: ['READ'] });
 }, 120_000);
 afterAll(async () => {
   await world[Symbol.asyncDispose]();

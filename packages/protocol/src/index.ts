@@ -81,6 +81,7 @@ export {
   type AppScope,
   appScope,
   effectiveScopes,
+  READING_SCOPES,
   LIFECYCLE_EVENTS,
   type LifecycleEventType,
   unknownFields,

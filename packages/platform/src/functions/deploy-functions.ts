@@ -6,6 +6,7 @@ import { auditOrganization } from '../audit/index.ts';
 import {
   type AppEnvironment,
   assertApp,
+  assertMayHear,
   type Deployment,
   findDeployment,
   insertDeployment,
@@ -42,8 +43,8 @@ type Context = RequestContext<MetaTokenPrincipal>;
 
 /**
  * Keeps code as the newest version of an environment, once it has been started. From the commit on it runs for each install for which all it
- * requests was approved; the others go on with what they have. Throws `function.app_unknown`, `function.limit_too_high`,
- * `function.does_not_load`, `function.no_runner`.
+ * requests was approved; the others go on with what they have. Throws `function.app_unknown`, `function.triggers_without_read`,
+ * `function.limit_too_high`, `function.does_not_load`, `function.no_runner`.
  */
 export async function deployFunctions(
   { db, runner, functionLimits }: DeployingParts,
@@ -57,7 +58,10 @@ export async function deployFunctions(
   refuseLimitsBeyond(manifest, functionLimits);
   refuseUnknownEvents(manifest);
   // Nothing of the database is held while strangers' code starts.
-  await db.withOrganization(organizationId, (tx) => assertApp(tx, of));
+  await db.withOrganization(organizationId, async (tx) => {
+    await assertApp(tx, of);
+    await assertMayHear(tx, of, manifest);
+  });
   await assertLoads(runner, { manifest, code });
   const { before, put } = await db.withOrganization(organizationId, async (tx) => {
     await lockApp(tx, of);

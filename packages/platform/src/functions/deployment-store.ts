@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Page } from '@bulkhead/http';
 import { sql, type Tx } from '@bulkhead/postgres';
-import { egressHostsOf, type FunctionManifest, requestedPermissions } from '@bulkhead/protocol';
+import { egressHostsOf, type FunctionManifest, requestedPermissions, READING_SCOPES } from '@bulkhead/protocol';
 import { functionErrors } from './function-errors.ts';
 
 /** An environment of an App, by which its versions are counted. */
@@ -68,6 +68,19 @@ function of({ organizationId, appKey, environment }: AppEnvironment) {
 export async function assertApp(tx: Tx, { organizationId, appKey }: Pick<AppEnvironment, 'organizationId' | 'appKey'>): Promise<void> {
   const app = await tx.maybe(sql`select 1 from apps where organization_id = ${organizationId} and app_key = ${appKey}`);
   if (app === null) throw functionErrors('function.app_unknown');
+}
+
+/** Throws `function.triggers_without_read` where a manifest asks for events and the App's descriptor for no scope that reads. */
+export async function assertMayHear(
+  tx: Tx,
+  { organizationId, appKey }: Pick<AppEnvironment, 'organizationId' | 'appKey'>,
+  { triggers = [] }: FunctionManifest,
+): Promise<void> {
+  if (triggers.length === 0) return;
+  const reading = await tx.maybe(sql`
+    select 1 from apps where organization_id = ${organizationId} and app_key = ${appKey}
+       and descriptor -> 'scopes' ?| ${[...READING_SCOPES]}::text[]`);
+  if (reading === null) throw functionErrors('function.triggers_without_read', { field: 'manifest.triggers' });
 }
 
 /** Lets one transaction at a time change an App's versions, so that their numbers have no gaps. Throws `function.app_unknown`. */

@@ -6,6 +6,11 @@ export const functionErrors = defineErrors({
     wire: 'not_found',
     text: 'Your organization has registered no App of this key. Register it first: POST /v1/meta/apps.',
   },
+  'function.triggers_without_read': {
+    status: 409,
+    wire: 'conflict',
+    text: 'The descriptor of this App asks for no READ, which triggers on events need as its webhooks do: add it to scopes, register the App again, and install it with that.',
+  },
   'function.not_deployed': {
     status: 409,
     wire: 'conflict',

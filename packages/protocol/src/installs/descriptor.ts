@@ -39,6 +39,9 @@ export function effectiveScopes(granted: readonly AppScope[]): ReadonlySet<AppSc
   return new Set<AppScope>(['NONE', ...granted, ...granted.flatMap((scope) => IMPLIED[scope])]);
 }
 
+/** Any of them lets an App read what is its Application's. */
+export const READING_SCOPES: readonly AppScope[] = APP_SCOPES.filter((scope) => effectiveScopes([scope]).has('READ'));
+
 export const LIFECYCLE_EVENTS = ['installed', 'enabled', 'disabled', 'uninstalled'] as const;
 export type LifecycleEventType = (typeof LIFECYCLE_EVENTS)[number];
 

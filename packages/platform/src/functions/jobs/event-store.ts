@@ -1,6 +1,6 @@
 import type { ApplicationId } from '@bulkhead/base';
 import { type JsonValue, sql, type Tx } from '@bulkhead/postgres';
-import type { DeclaredTrigger } from '@bulkhead/protocol';
+import { type DeclaredTrigger, READING_SCOPES } from '@bulkhead/protocol';
 import { type InstallPlace, installsAndVersions, isInEnvironment } from './source-store.ts';
 
 /** Told when events happen where an App is enabled. The name stands in the migration too. */
@@ -52,7 +52,7 @@ export async function claimEvents(tx: Tx, now: Date, { perTenant, limit }: { per
   }));
 }
 
-/** The triggers of the versions that run for the enabled installs of an Application, with how much room each has. */
+/** The triggers of the versions that run for the enabled installs of an Application whose Apps may READ, with how much room each has. */
 export async function listTriggers(
   tx: Tx,
   applicationId: ApplicationId,
@@ -67,7 +67,7 @@ export async function listTriggers(
           from function_jobs j
          where j.application_id = i.application_id and j.client_key = i.client_key and j.environment = e.environment
            and j.source = 'event' and j.source_key = declared.trigger ->> 'key') jobs
-     where ${isInEnvironment} and i.application_id = ${applicationId}`);
+     where ${isInEnvironment} and i.application_id = ${applicationId} and i.scopes && ${[...READING_SCOPES]}::text[]`);
   return rows.map((row) => ({
     applicationId,
     clientKey: row.client_key,

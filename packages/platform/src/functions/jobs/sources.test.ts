@@ -9,7 +9,7 @@ let runner: FakeRunner;
 const MINUTE = 60_000;
 
 beforeAll(async () => {
-  app = await startFakeApp({ key: 'notes' });
+  app = await startFakeApp({ key: 'notes', scopes: ['READ'] });
 });
 afterAll(() => app[Symbol.asyncDispose]());
 beforeEach(async () => {
@@ -24,7 +24,7 @@ afterEach(() => world[Symbol.asyncDispose]());
 
 async function tenant(): Promise<string> {
   const made = await world.application();
-  await world.meta('POST', `/applications/${made.id}/installs`, { app_key: 'notes' });
+  await world.meta('POST', `/applications/${made.id}/installs`, { app_key: 'notes', scopes: ['READ'] });
   return made.id;
 }
 async function deploy(fields: Record<string, unknown>, environment = 'production') {
@@ -261,6 +261,29 @@ describe('an event', () => {
     }
     expect(called().length).toBeGreaterThan(5);
     expect(called().length).toBeLessThanOrEqual(11);
+  });
+
+  test('is told to no App that may not READ: its triggers are refused, and silent where an install grants less', async () => {
+    await using deaf = await startFakeApp({ key: 'deaf' });
+    await using bound = await World.create({ runner, egressAllow: [deaf.address] });
+    const put = () => bound.meta('POST', '/apps', { descriptor });
+    let descriptor: Record<string, unknown> = deaf.descriptor;
+    await put();
+    const { id: quiet } = await bound.application();
+    expect((await bound.meta('POST', `/applications/${quiet}/installs`, { app_key: 'deaf' })).status).toBe(201);
+    const manifest = { app: 'deaf', functions: [{ key: 'echo', handler: 'index.echo' }], triggers };
+    const deployed = () => bound.meta('POST', '/apps/deaf/deployments', { environment: 'production', manifest, code: 'export {};' });
+    expect((await deployed()).json).toMatchObject({ status_code: 409, code: 'function.triggers_without_read', field: 'manifest.triggers' });
+
+    descriptor = { ...descriptor, scopes: ['READ'] };
+    expect((await put()).status).toBe(200);
+    expect((await deployed()).status).toBe(201);
+    const { id: heard } = await bound.application();
+    expect((await bound.meta('POST', `/applications/${heard}/installs`, { app_key: 'deaf', scopes: ['READ'] })).status).toBe(201);
+    for (const each of [quiet, heard]) await bound.meta('PATCH', `/applications/${each}`, { description: 'changed' });
+    await bound.platform.runDueJobs();
+    // Control: the one that was granted READ is called.
+    expect([called(quiet).length, called(heard).length]).toEqual([0, 1]);
   });
 
   test('of a type that there is not is refused when it is deployed', async () => {
