@@ -4,7 +4,7 @@ import type { Doors, InstanceIdentity, InvocationRequest, InvocationResult, Limi
 import { type Engine, type EngineExit, type EngineLine, type Running, StartFailure } from './engine.ts';
 import { openGateway, type Gateway } from './gateway.ts';
 import { outcomeOfAnswer, outcomeOfExit } from './outcome.ts';
-import { ownMemoryMb, processUsage } from './process-usage.ts';
+import { ownMemoryMb, processUsage, yieldToOthers } from './process-usage.ts';
 import { redactedOutcome, redactor } from './redact.ts';
 import { RunningCall } from './running-call.ts';
 
@@ -24,6 +24,8 @@ export interface InstanceParts {
   readonly onEnd: (instance: Instance, end: { readonly killed: boolean }) => void;
 }
 
+/** Of processor time without a call ending or anything leaving: from then on the process goes behind the others. */
+const COMPUTES_LONG_MS = 150;
 const EXIT_WAIT_MS = 1_000;
 /** Of an instance that has just begun, until it is measured. */
 export const MEMORY_MB_EXPECTED = 16;
@@ -45,6 +47,7 @@ export class Instance {
   #cpuMs = 0;
   #silentCpuMs = 0;
   #idleCpuMs = 0;
+  #isYielding = false;
   #memoryMb = MEMORY_MB_EXPECTED;
 
   private constructor(parts: InstanceParts) {
@@ -181,7 +184,9 @@ export class Instance {
       this.#silentCpuMs > limits.cpuMs ||
       this.#idleCpuMs > limits.cpuMs ||
       [...this.#calls.values()].some(({ call }) => call.cpuMs > limits.cpuMs);
-    if (isOver) this.kill({ kind: 'timeout', limit: 'cpu' });
+    if (isOver) return this.kill({ kind: 'timeout', limit: 'cpu' });
+    if (this.#isYielding || this.#silentCpuMs <= COMPUTES_LONG_MS || this.pid === null) return;
+    this.#isYielding = yieldToOthers(this.pid);
   }
 
   measure(): void {

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { DEFAULT_LIMITS } from './contract.ts';
 import { guests } from './guest.testkit.ts';
 import { type Launcher, openLauncher } from './jail.ts';
@@ -121,6 +121,22 @@ describe('workerd in the jail', () => {
     void wild.finally(() => (isOver = true));
     while (!isOver) expect((await world.call('calm', 'export const run = () => 1')).outcome.kind).toBe('ok');
     expect((await wild).outcome).toEqual({ kind: 'timeout', limit: 'cpu' });
+  });
+
+  test('a runaway goes behind all others with its whole session, where the machine shares out by sessions', async () => {
+    await using world = await guests({ jail: true });
+    await world.call('calm', 'export const run = () => 1');
+    const wild = world.call('wild', 'export const run = () => { while (true); }', { limits: { cpuMs: 5_000, wallMs: 20_000 } });
+    const groupOf = (tenant: string) => {
+      const { pid } = world.supervisor.instances.find(({ identity }) => identity.clientKey === tenant) ?? {};
+      return pid == null || !existsSync(`/proc/${pid}/autogroup`) ? null : readFileSync(`/proc/${pid}/autogroup`, 'utf8').trim();
+    };
+    if (existsSync('/proc/self/autogroup')) {
+      await vi.waitUntil(() => groupOf('wild')?.endsWith('nice 15'), 15_000);
+      expect(groupOf('calm')).toMatch(/nice 0$/);
+    }
+    await world.supervisor.close();
+    await wild;
   });
 
   test('a bomb in memory ends that instance alone', async () => {

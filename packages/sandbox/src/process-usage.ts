@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
 
 /** USER_HZ of Linux: what /proc counts CPU time in, whatever the kernel was built with. */
 const TICK_MS = 10;
@@ -30,6 +31,35 @@ export function ownMemoryMb(pid: number): number | null {
   try {
     const [, resident = 0, shared = 0] = readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ').map(Number);
     return ((resident - shared) * PAGE_BYTES) / 1024 / 1024;
+  } catch {
+    return null;
+  }
+}
+
+/** Behind what starts at `nice 5`, and whatever else runs here. */
+const NICE_OF_A_RUNAWAY = 15;
+
+/**
+ * Lets a process compute where nobody else wants to, for good: only root could take it back. Linux shares processors out among sessions first, and
+ * an instance in the jail is a session of its own, so that its group is told too (sched(7), autogroup). False: the kernel wants to be asked again,
+ * as it takes ten such wishes a second.
+ */
+export function yieldToOthers(pid: number): boolean {
+  try {
+    setPriority(pid, NICE_OF_A_RUNAWAY);
+    const group = groupOf(pid);
+    if (group !== null && group !== groupOf(process.pid)) writeFileSync(`/proc/${pid}/autogroup`, String(NICE_OF_A_RUNAWAY));
+    return true;
+  } catch (thrown) {
+    // Else it is gone, or there is no such thing here.
+    return (thrown as NodeJS.ErrnoException).code !== 'EAGAIN';
+  }
+}
+
+/** Null: processes have no groups here. */
+function groupOf(pid: number): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/autogroup`, 'latin1').split(' ', 1)[0] ?? null;
   } catch {
     return null;
   }

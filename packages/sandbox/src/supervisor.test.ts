@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { getPriority } from 'node:os';
+import { describe, expect, test, vi } from 'vitest';
 import { guests } from './guest.testkit.ts';
 
 const hello = 'export const run = (payload, context) => ({ payload, context });';
@@ -109,6 +110,20 @@ describe('a runaway', () => {
     }
     expect((await runaway).outcome).toEqual({ kind: 'timeout', limit: 'cpu' });
     expect(answered).toBeGreaterThan(10);
+  });
+
+  test('goes behind all others before its budget is used up, and nobody else does', async () => {
+    await using world = await guests();
+    await world.call('calm', hello);
+    const runaway = world.call('wild', spin, { limits: { cpuMs: 5_000, wallMs: 20_000 } });
+    const niceOf = (tenant: string) => {
+      const { pid } = world.supervisor.instances.find(({ identity }) => identity.clientKey === tenant) ?? {};
+      return pid == null ? null : getPriority(pid);
+    };
+    await vi.waitUntil(() => niceOf('wild') === 15, 15_000);
+    expect(niceOf('calm')).toBeLessThan(15);
+    await world.supervisor.close();
+    await runaway;
   });
 
   test('control: with a budget that is not reached the call is only ended by the clock', async () => {
