@@ -34,15 +34,15 @@ beforeAll(async () => {
   world = await FaultWorld.create();
   receiver = await JobReceiver.start();
   api = await server('functions api');
-  const descriptor = { key: 'work', baseUrl: receiver.url, authentication: { type: 'jwt' }, lifecycle: { installed: '/installed' } };
+  const descriptor = { key: 'labour', baseUrl: receiver.url, authentication: { type: 'jwt' }, lifecycle: { installed: '/installed' } };
   expect((await world.meta(api, 'POST', '/apps', { descriptor })).status).toBe(201);
   const manifest = {
-    app: 'work',
+    app: 'labour',
     functions: ['fill', 'work'].map((key) => ({ key, handler: `index.${key}` })),
     queues: [{ key: 'work', function: 'work', concurrency: 8 }],
     permissions: { external: { fetch: { backend: [receiver.url] } } },
   };
-  const deployed = await world.meta(api, 'POST', '/apps/work/deployments', {
+  const deployed = await world.meta(api, 'POST', '/apps/labour/deployments', {
     environment: 'production',
     manifest,
     code: code(receiver.url),
@@ -50,7 +50,7 @@ beforeAll(async () => {
   expect(deployed.status, deployed.text).toBe(201);
   for (let at = 0; at < TENANTS; at++) {
     const tenant = await world.tenant(api);
-    expect((await world.meta(api, 'POST', `/applications/${tenant.id}/installs`, { app_key: 'work' })).status).toBe(201);
+    expect((await world.meta(api, 'POST', `/applications/${tenant.id}/installs`, { app_key: 'labour' })).status).toBe(201);
     tenants.push(tenant);
   }
 });
@@ -65,7 +65,7 @@ async function fill(count: number): Promise<string[]> {
   for (const { id } of tenants)
     for (let left = count; left > 0; left -= 50) {
       const body = { function: 'fill', payload: Math.min(left, 50) };
-      const answer = await world.meta(api, 'POST', `/applications/${id}/installs/work/invoke`, body);
+      const answer = await world.meta(api, 'POST', `/applications/${id}/installs/labour/invoke`, body);
       expect(answer.json?.outcome?.kind, answer.text).toBe('ok');
       ids.push(...(answer.json.outcome.value.jobs as string[]));
     }
